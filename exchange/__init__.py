@@ -1,0 +1,1 @@
+"""The exchange for compute contracts: rules, engine, log, projections and gateway."""

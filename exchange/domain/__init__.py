@@ -1,0 +1,1 @@
+"""The vocabulary of the market: units, enums, windows, commands, events, reasons, records, wire."""

@@ -1,0 +1,321 @@
+"""
+What can be asked of the exchange: imperative, one Struct a command.
+
+Array-like, for the log: the tag, then the envelope, then the body in the order written here. A
+command is a promise kept for ever, so fields are only added at the end, with a default. An unknown
+field is refused when decoding: an older build must not half understand a newer command.
+
+The envelope is what repeating a command may change without making it another one:
+
+* `key_id`: who signed; 0 is the exchange itself (clock, sessions, marking cycle), which no client
+  can be;
+* `session_id`: the websocket session an order belongs to, 0 outside one;
+* `valid_until_ns`: market time after which the command is refused, so that a late retry cannot run
+  twice; 0 is no limit;
+* `command_id`: unique per account; empty only for the exchange's own commands.
+"""
+
+from msgspec import Struct
+
+from .enums import (
+    ExecInst,
+    ProductKind,
+    Role,
+    Scope,
+    Side,
+    SupplierGrade,
+    TimeInForce,
+    WindowKind,
+)
+from .risk_parameters import RiskParameters
+from .units import (
+    Amount,
+    Bps,
+    CommandId,
+    Day,
+    Id,
+    Micro,
+    Name,
+    Ns,
+    Ppm,
+    Price,
+    Qty,
+    Reference,
+    Sha256,
+)
+
+
+class Command(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all commands: the envelope."""
+
+    key_id: Id = 0
+    session_id: Id = 0
+    valid_until_ns: Ns = 0
+    command_id: CommandId = ""
+
+
+class Operator(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the two operators a venue begins with."""
+
+    name: Name
+    token_sha256: Sha256
+
+
+class CreateVenue(Command, frozen=True, kw_only=True, tag="create_venue"):
+    """Genesis; accepted once, as the first record of a log."""
+
+    venue_id: Name
+    base_day: Day
+    """The first delivery day that holdings can describe."""
+    market_ns: Ns
+    """The market's first moment."""
+    is_always_open: bool
+    """No phases and no holidays; the last-trading gates stay."""
+    operators: list[Operator]
+    head_public_key: bytes
+    """Ed25519 key with which heads of the log are signed; empty until the venue signs."""
+    maker_bps: Bps
+    taker_bps: Bps
+    risk_parameters: RiskParameters
+    command_id_retention_ns: Ns
+
+
+class AdmitParticipant(Command, frozen=True, kw_only=True, tag="admit_participant"):
+    """Opens an account. An operator's or auditor's waits for a second operator."""
+
+    name: Name
+    roles: list[Role]
+    affiliate_ids: list[Id] = []
+    """Accounts under common control: a supplier's affiliates count as the supplier."""
+    supplier_grade: SupplierGrade | None = None
+    """Credit grade of a supplier; one without a grade is valued as the worst."""
+
+
+class ConfirmAdmission(Command, frozen=True, kw_only=True, tag="confirm_admission"):
+    """The second operator's word for an operator or auditor."""
+
+    account_id: Id
+
+
+class RegisterKey(Command, frozen=True, kw_only=True, tag="register_key"):
+    """Lets a secret act for an account; only its hash is ever sent."""
+
+    account_id: Id
+    token_sha256: Sha256
+    scopes: list[Scope]
+    expires_ns: Ns = 0
+    """Market time; 0 is never."""
+
+
+class RevokeKey(Command, frozen=True, kw_only=True, tag="revoke_key"):
+    """Ends a key at once and cancels the orders that it placed."""
+
+    revoked_key_id: Id
+
+
+class OpenSession(Command, frozen=True, kw_only=True, tag="open_session"):
+    """A connection has authenticated; `key_id` is whose."""
+
+    is_cancel_on_disconnect: bool = False
+    previous_session_id: Id = 0
+    """A session of the same account whose open orders move to the new one."""
+
+
+class CloseSession(Command, frozen=True, kw_only=True, tag="close_session"):
+    """A connection has ended; with cancel-on-disconnect its orders are cancelled."""
+
+    closed_session_id: Id
+    is_logout: bool = False
+    """An explicit logout keeps the orders."""
+
+
+class DefineProduct(Command, frozen=True, kw_only=True, tag="define_product"):
+    """One exact SKU at one site, run by one supplier."""
+
+    code: Name
+    kind: ProductKind
+    gpu_class: Name
+    region: Name
+    supplier_account_id: Id
+    lot_qty: Qty
+    maker_bps: Bps | None = None
+    """Fee rates; the venue's schedule where none is given."""
+    taker_bps: Bps | None = None
+
+
+class PublishCalendar(Command, frozen=True, kw_only=True, tag="publish_calendar"):
+    """The trading days of a year, as decreed; a higher version replaces a lower."""
+
+    year: Id
+    version: Id
+    trading_days: list[Day]
+
+
+class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
+    """Opens one delivery window of a product for trading."""
+
+    product_id: Id
+    kind: WindowKind
+    start_day: Day
+    end_day: Day
+
+
+class DepositCash(Command, frozen=True, kw_only=True, tag="deposit_cash"):
+    """Money has arrived at the venue's bank; the reference is unique among deposits."""
+
+    account_id: Id
+    deposit_amount: Amount
+    external_reference: Reference
+
+
+class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
+    """Money leaves through the venue's bank; the reference is unique among withdrawals."""
+
+    account_id: Id
+    withdrawal_amount: Amount
+    external_reference: Reference
+
+
+class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):
+    """The only source of title: inspected capacity, by operator and auditor."""
+
+    product_id: Id
+    start_day: Day
+    end_day: Day
+    granted_qty: Qty
+    auditor_account_id: Id
+    evidence_sha256: Sha256
+    """Of the inspection report."""
+
+
+class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
+    """A limit order; `command_id` is its client order id."""
+
+    instrument_id: Id
+    side: Side
+    order_qty: Qty
+    limit_price: Price
+    time_in_force: TimeInForce = TimeInForce.GTC
+    exec_inst: ExecInst = ExecInst.NONE
+
+
+class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):
+    """
+    Changes an open order.
+
+    `order_qty` is the total, filled part included, so that a retry is safe; a total that is
+    already filled cancels the rest. Less quantity keeps priority; more, or another price, loses it.
+    The order is named by its id or, when that is 0, by the client order id it was placed with.
+    """
+
+    order_id: Id = 0
+    orig_client_order_id: CommandId = ""
+    order_qty: Qty | None = None
+    limit_price: Price | None = None
+
+
+class CancelOrder(Command, frozen=True, kw_only=True, tag="cancel_order"):
+    """Takes an open order out of the book; named as in `AmendOrder`."""
+
+    order_id: Id = 0
+    orig_client_order_id: CommandId = ""
+
+
+class MassCancel(Command, frozen=True, kw_only=True, tag="mass_cancel"):
+    """Cancels the account's open orders, oldest first; 0 stands for every instrument or side."""
+
+    instrument_id: Id = 0
+    side: Side | None = None
+
+
+class PublishIndexPrice(Command, frozen=True, kw_only=True, tag="publish_index_price"):
+    """An outside price of a GPU-hour, with where it came from."""
+
+    gpu_class: Name
+    region: Name
+    index_micro: Micro
+    """CNY; `usd_micro` converted at `usd_cny_ppm`, rounded half-even by the importer."""
+    usd_micro: Micro
+    usd_cny_ppm: Ppm
+    observed_day: Day
+    source: Reference
+    row_count: Id
+    file_sha256: Sha256
+
+
+class PublishRiskParameters(Command, frozen=True, kw_only=True, tag="publish_risk_parameters"):
+    """The model's constants from now on."""
+
+    risk_parameters: RiskParameters
+
+
+class PublishMarks(Command, frozen=True, kw_only=True, tag="publish_marks"):
+    """Marks every node from recorded state; it brings no values of its own."""
+
+
+class RequestPledge(Command, frozen=True, kw_only=True, tag="request_pledge"):
+    """An owner offers unit-days to a bank as security."""
+
+    product_id: Id
+    start_day: Day
+    end_day: Day
+    pledged_qty: Qty
+    bank_account_id: Id
+
+
+class AcceptPledge(Command, frozen=True, kw_only=True, tag="accept_pledge"):
+    """The bank takes the lien."""
+
+    pledge_id: Id
+
+
+class DeclinePledge(Command, frozen=True, kw_only=True, tag="decline_pledge"):
+    """The bank declines, or the owner withdraws, a pledge that is not yet active."""
+
+    pledge_id: Id
+
+
+class ReleasePledge(Command, frozen=True, kw_only=True, tag="release_pledge"):
+    """The bank lifts its lien."""
+
+    pledge_id: Id
+
+
+class AdvanceClock(Command, frozen=True, kw_only=True, tag="advance_clock"):
+    """
+    Moves market time on, at most to the next boundary.
+
+    Every boundary (a gate, a day roll) is thus a record of its own, also when catching up; what a
+    boundary causes beyond `CLOCK_BATCH` orders goes on in the next record at the same time.
+    """
+
+    market_ns: Ns
+
+
+AnyCommand = (
+    CreateVenue
+    | AdmitParticipant
+    | ConfirmAdmission
+    | RegisterKey
+    | RevokeKey
+    | OpenSession
+    | CloseSession
+    | DefineProduct
+    | PublishCalendar
+    | ListInstrument
+    | DepositCash
+    | WithdrawCash
+    | GrantCapacity
+    | PlaceOrder
+    | AmendOrder
+    | CancelOrder
+    | MassCancel
+    | PublishIndexPrice
+    | PublishRiskParameters
+    | PublishMarks
+    | RequestPledge
+    | AcceptPledge
+    | DeclinePledge
+    | ReleasePledge
+    | AdvanceClock
+)

@@ -1,0 +1,103 @@
+"""Closed sets of the market's words; FIX numbers where FIX has them."""
+
+from enum import IntEnum, IntFlag, StrEnum
+
+
+class Side(IntEnum):
+    """FIX tag 54."""
+
+    BUY = 1
+    SELL = 2
+
+
+class TimeInForce(IntEnum):
+    """FIX tag 59, those that are served."""
+
+    GTC = 1
+    IOC = 3
+    FOK = 4
+
+
+class ExecInst(IntFlag):
+    """Conditions of an order; FIX tag 18 as bits."""
+
+    NONE = 0
+    POST_ONLY = 1
+
+
+class CancelReason(IntEnum):
+    """Why an order left the book unfilled."""
+
+    REQUESTED = 1
+    MASS_CANCEL = 2
+    UNFILLED = 3
+    """The rest of an immediate-or-cancel order."""
+    EXPIRED = 4
+    """The instrument's gate closed."""
+    KEY_REVOKED = 5
+    SESSION_CLOSED = 6
+
+
+class Role(StrEnum):
+    """What a participant may do; `DECIDERS` in `exchange.rules` says which commands that is."""
+
+    TRADER = "trader"
+    SUPPLIER = "supplier"
+    BANK = "bank"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+class SupplierGrade(StrEnum):
+    """Credit grade of a supplier, best first; the risk parameters give each a default rate."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+
+
+class Scope(StrEnum):
+    """What a key may do for its account."""
+
+    READ = "read"
+    TRADE = "trade"
+    """Submit commands: everything that the account's roles allow."""
+
+
+class WindowKind(StrEnum):
+    """How a delivery window was cut; the letter of its code."""
+
+    DAY = "day"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    STRIP = "strip"
+    USER_DEFINED = "user_defined"
+
+
+class ProductKind(StrEnum):
+    """What a product delivers; others than GPU time arrive later."""
+
+    GPU_TIME = "gpu_time"
+
+
+class PledgeStatus(StrEnum):
+    """A pledge's life: requested by its owner, then accepted or declined, released in the end."""
+
+    REQUESTED = "requested"
+    ACTIVE = "active"
+    DECLINED = "declined"
+    RELEASED = "released"
+
+
+class OrderStatus(StrEnum):
+    """FIX tag 39 in words."""
+
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"

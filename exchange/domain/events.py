@@ -1,0 +1,428 @@
+"""
+What has happened: past tense, one Struct an event.
+
+An event states every amount that it causes, so applying it only adds. It is a promise kept for
+ever: fields are added at the end, with a default; none is removed, renamed or reinterpreted; a new
+meaning is a new event. Time and sequence number belong to the frame and the record.
+
+The first group is written by the matching core, which knows integers only: those events hold
+integers and integer enums, in the order in which the core's `apply` functions take them.
+"""
+
+from msgspec import Struct
+
+from .enums import (
+    CancelReason,
+    ExecInst,
+    ProductKind,
+    Role,
+    Scope,
+    Side,
+    SupplierGrade,
+    TimeInForce,
+    WindowKind,
+)
+from .reasons import Reason
+from .risk_parameters import RiskParameters
+
+
+class Event(Struct, frozen=True, array_like=True):
+    """Base of all events; it has no fields."""
+
+
+# -- the order path, written by the core ----------------------------------------------------------
+
+
+class OrderAccepted(Event, frozen=True, tag="order_accepted"):
+    """An order passed every check; its cash or title is held, and it has not yet traded."""
+
+    order_id: int
+    account_id: int
+    key_id: int
+    session_id: int
+    instrument_id: int
+    side: Side
+    order_qty: int
+    limit_price: int
+    time_in_force: TimeInForce
+    exec_inst: ExecInst
+    held_amount: int
+    """Cash moved from available to held: a buy's notional and fee at the limit and the higher
+    rate, rounded up; a primary sell's fee; 0 for other sells. A sell also reserves title."""
+
+
+class OrderRested(Event, frozen=True, tag="order_rested"):
+    """What is left of an order joined the queue of its price."""
+
+    order_id: int
+    instrument_id: int
+    side: Side
+    limit_price: int
+    leaves_qty: int
+
+
+class OrderAmended(Event, frozen=True, tag="order_amended"):
+    """
+    An open order changed.
+
+    With `is_requeued` it left its queue: trades may follow, and what is left rests again by
+    `OrderRested`. Without, it keeps its place.
+    """
+
+    order_id: int
+    account_id: int
+    instrument_id: int
+    order_qty: int
+    limit_price: int
+    leaves_qty: int
+    held_delta_amount: int
+    """Cash moved from available to held; negative when released. Title moves by the quantity."""
+    is_requeued: int
+
+
+class OrderCancelled(Event, frozen=True, tag="order_cancelled"):
+    """An order ended with this much unfilled; its hold is released in full."""
+
+    order_id: int
+    account_id: int
+    instrument_id: int
+    side: Side
+    cancelled_qty: int
+    released_amount: int
+    """Cash moved from held to available. A sell also frees its title."""
+    cancel_reason: CancelReason
+
+
+class TradeExecuted(Event, frozen=True, tag="trade_executed"):
+    """
+    Two orders met, at the maker's price.
+
+    The buyer's hold falls by its part of the released amounts and pays notional and fee; what is
+    over becomes available. The notional goes to the seller (`cash_amount`) or, in a primary sale,
+    to the escrow of the delivery days (`escrow_amount`, detailed by `EscrowFunded`).
+    """
+
+    trade_id: int
+    instrument_id: int
+    last_price: int
+    last_qty: int
+    maker_order_id: int
+    taker_order_id: int
+    maker_account_id: int
+    taker_account_id: int
+    taker_side: Side
+    notional_amount: int
+    cash_amount: int
+    escrow_amount: int
+    maker_fee_amount: int
+    taker_fee_amount: int
+    maker_released_amount: int
+    """Held cash that this fill dissolves, out of which a buyer pays notional and fee."""
+    taker_released_amount: int
+    maker_leaves_qty: int
+    taker_leaves_qty: int
+
+
+class EscrowFunded(Event, frozen=True, tag="escrow_funded"):
+    """A primary sale paid into the product's escrow, the same for each day of the span."""
+
+    trade_id: int
+    product_id: int
+    start_day: int
+    end_day: int
+    sold_qty: int
+    day_amount: int
+
+
+class EscrowReturned(Event, frozen=True, tag="escrow_returned"):
+    """A supplier bought back: its share of each day's escrow is its own again, rounded down."""
+
+    trade_id: int
+    product_id: int
+    account_id: int
+    start_day: int
+    end_day: int
+    returned_qty: int
+    day_amount: int
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+class CommandRefused(Event, frozen=True, tag="command_refused"):
+    """The market said no; nothing changed."""
+
+    reason: Reason
+    value: int
+    limit: int
+    day: int
+
+
+# -- venue, participants, keys, sessions ----------------------------------------------------------
+
+
+class VenueCreated(Event, frozen=True, kw_only=True, tag="venue_created"):
+    """The log's first event."""
+
+    venue_id: str
+    base_day: int
+    market_ns: int
+    is_always_open: bool
+    head_public_key: bytes
+    command_id_retention_ns: int
+
+
+class FeeSchedulePublished(Event, frozen=True, kw_only=True, tag="fee_schedule_published"):
+    """The rates of products that name none of their own."""
+
+    maker_bps: int
+    taker_bps: int
+
+
+class ParticipantAdmitted(Event, frozen=True, kw_only=True, tag="participant_admitted"):
+    """An account exists."""
+
+    account_id: int
+    name: str
+    roles: list[Role]
+    affiliate_ids: list[int]
+    proposer_account_id: int
+    """Who admitted it."""
+    is_confirmed: bool
+    """False while an operator or auditor waits for a second operator."""
+    supplier_grade: SupplierGrade | None = None
+
+
+class AdmissionConfirmed(Event, frozen=True, kw_only=True, tag="admission_confirmed"):
+    """A second operator confirmed an operator or auditor."""
+
+    account_id: int
+    confirmer_account_id: int
+
+
+class KeyRegistered(Event, frozen=True, kw_only=True, tag="key_registered"):
+    """A secret may act for an account."""
+
+    key_id: int
+    account_id: int
+    token_sha256: bytes
+    scopes: list[Scope]
+    expires_ns: int
+
+
+class KeyRevoked(Event, frozen=True, kw_only=True, tag="key_revoked"):
+    """A key ended; the cancellation of its orders follows in the same record."""
+
+    key_id: int
+    account_id: int
+
+
+class SessionOpened(Event, frozen=True, kw_only=True, tag="session_opened"):
+    """A connection authenticated."""
+
+    session_id: int
+    account_id: int
+    key_id: int
+    is_cancel_on_disconnect: bool
+    previous_session_id: int
+
+
+class SessionClosed(Event, frozen=True, kw_only=True, tag="session_closed"):
+    """A connection ended."""
+
+    session_id: int
+    account_id: int
+
+
+# -- listing, calendar, clock ---------------------------------------------------------------------
+
+
+class ProductDefined(Event, frozen=True, kw_only=True, tag="product_defined"):
+    """A SKU can be granted and listed."""
+
+    product_id: int
+    code: str
+    kind: ProductKind
+    gpu_class: str
+    region: str
+    supplier_account_id: int
+    lot_qty: int
+    maker_bps: int
+    taker_bps: int
+
+
+class CalendarPublished(Event, frozen=True, kw_only=True, tag="calendar_published"):
+    """The trading days of a year."""
+
+    year: int
+    version: int
+    trading_days: list[int]
+
+
+class InstrumentListed(Event, frozen=True, kw_only=True, tag="instrument_listed"):
+    """A delivery window is open for trading until its gate."""
+
+    instrument_id: int
+    product_id: int
+    symbol: str
+    kind: WindowKind
+    start_day: int
+    end_day: int
+    gate_closure_ns: int
+    """Market time; orders are refused from then on."""
+
+
+class InstrumentExpired(Event, frozen=True, kw_only=True, tag="instrument_expired"):
+    """The gate closed; the window's open orders were cancelled before this."""
+
+    instrument_id: int
+
+
+class ClockAdvanced(Event, frozen=True, kw_only=True, tag="clock_advanced"):
+    """Market time is now this."""
+
+    market_ns: int
+
+
+class CommandIdsExpired(Event, frozen=True, kw_only=True, tag="command_ids_expired"):
+    """Ids of commands recorded before this sequence number may be used again."""
+
+    before_seq: int
+
+
+# -- cash and capacity ----------------------------------------------------------------------------
+
+
+class CashDeposited(Event, frozen=True, kw_only=True, tag="cash_deposited"):
+    """Money came in."""
+
+    account_id: int
+    deposit_amount: int
+    external_reference: str
+
+
+class CashWithdrawn(Event, frozen=True, kw_only=True, tag="cash_withdrawn"):
+    """Money went out."""
+
+    account_id: int
+    withdrawal_amount: int
+    external_reference: str
+
+
+class CapacityGranted(Event, frozen=True, kw_only=True, tag="capacity_granted"):
+    """Title came into being, with the supplier."""
+
+    grant_id: int
+    product_id: int
+    account_id: int
+    start_day: int
+    end_day: int
+    granted_qty: int
+    operator_account_id: int
+    auditor_account_id: int
+    evidence_sha256: bytes
+
+
+# -- marks and pledges ----------------------------------------------------------------------------
+
+
+class IndexPricePublished(Event, frozen=True, kw_only=True, tag="index_price_published"):
+    """An outside price became known to the market."""
+
+    gpu_class: str
+    region: str
+    index_micro: int
+    usd_micro: int
+    usd_cny_ppm: int
+    observed_day: int
+    source: str
+    row_count: int
+    file_sha256: bytes
+
+
+class RiskParametersPublished(Event, frozen=True, kw_only=True, tag="risk_parameters_published"):
+    """The model's constants from now on."""
+
+    version: int
+    risk_parameters: RiskParameters
+
+
+class NodeMarked(Event, frozen=True, kw_only=True, tag="node_marked"):
+    """
+    The official price of a GPU-hour changed for one class, region and delivery month.
+
+    With it what the haircut needs of that moment: the quotes and the traded hours.
+    """
+
+    gpu_class: str
+    region: str
+    month: int
+    """Year × 100 + month."""
+    mark_micro: int
+    """0 where no source qualified: such a node lends nothing."""
+    raw_micro: int
+    """Before the guards acted."""
+    level: int
+    """1 to 7, the source in the order of preference; 0 where none qualified."""
+    notes: list[str]
+    bid_micro: int
+    ask_micro: int
+    adv_hours: int
+    """GPU-hours traded a day, 20-day average, down."""
+    observed_day: int
+    """Of the last mark that was not a mere decay of an older one; 0 before the first."""
+
+
+class NodeObserved(Event, frozen=True, kw_only=True, tag="node_observed"):
+    """A day's first real mark entered the node's history of volatility and basis."""
+
+    gpu_class: str
+    region: str
+    month: int
+    observed_day: int
+    mark_micro: int
+    sigma_ewma_e12: int
+    sigma_stress_e12: int
+    sigma_sum_e12: int
+    observed_count: int
+    dropped_count: int
+    """How many of the oldest kept prices left the history."""
+    basis_e12: int
+    """Moving average of mark over index; 0 while there was never both."""
+
+
+class MarksPublished(Event, frozen=True, kw_only=True, tag="marks_published"):
+    """A marking cycle ended; nodes that it did not name kept their mark."""
+
+    node_count: int
+    changed_count: int
+
+
+class PledgeRequested(Event, frozen=True, kw_only=True, tag="pledge_requested"):
+    """An owner asked a bank to take unit-days as security; nothing is encumbered yet."""
+
+    pledge_id: int
+    account_id: int
+    bank_account_id: int
+    product_id: int
+    start_day: int
+    end_day: int
+    pledged_qty: int
+
+
+class PledgeAccepted(Event, frozen=True, kw_only=True, tag="pledge_accepted"):
+    """The lien is on: the unit-days cannot be sold. Use and sublets go on under it."""
+
+    pledge_id: int
+
+
+class PledgeDeclined(Event, frozen=True, kw_only=True, tag="pledge_declined"):
+    """The request ended without a lien."""
+
+    pledge_id: int
+
+
+class PledgeReleased(Event, frozen=True, kw_only=True, tag="pledge_released"):
+    """The lien is lifted."""
+
+    pledge_id: int

@@ -1,0 +1,98 @@
+"""
+Why something was refused: stable codes, the same in the log, on the wire and in the shell.
+
+1xxx protocol, 2xxx authentication, 3xxx limits, 4xxx market, 5xxx means, 9xxx server.
+`Reason.is_recorded` says which of them are facts of the market and go into the log.
+"""
+
+from enum import IntEnum
+
+
+class Reason(IntEnum):
+    """A code; its lower-case name is the `name` that the wire shows."""
+
+    # protocol
+    BAD_FRAME = 1001
+    TOO_BIG = 1002
+    UNKNOWN_TYPE = 1003
+    SCHEMA = 1004
+    NOT_FOUND = 1005
+    # authentication
+    AUTH_REQUIRED = 2001
+    BAD_SIGNATURE = 2002
+    KEY_EXPIRED = 2003
+    SCOPE = 2004
+    # limits
+    RATE = 3001
+    OPEN_ORDERS = 3002
+    SLOW_CONSUMER = 3003
+    OVERLOAD = 3004
+    COMMAND_IDS = 3005
+    SUBSCRIPTIONS = 3006
+    # market
+    UNKNOWN_INSTRUMENT = 4001
+    LOT = 4003
+    WOULD_TAKE = 4005
+    CANNOT_FILL = 4006
+    WINDOW_CLOSED = 4007
+    NEVER_RESTS = 4008
+    UNKNOWN_ACCOUNT = 4010
+    UNKNOWN_PRODUCT = 4011
+    UNKNOWN_PLEDGE = 4012
+    UNKNOWN_KEY = 4013
+    UNKNOWN_SESSION = 4014
+    ALREADY_EXISTS = 4015
+    BAD_WINDOW = 4016
+    NO_CALENDAR = 4017
+    CLOCK_BACK = 4018
+    WRONG_STATE = 4019
+    SAME_PERSON = 4020
+    LAST_OPERATOR = 4021
+    WRONG_ROLE = 4022
+    STALE_INDEX = 4023
+    EMPTY = 4024
+    """Nothing to do: a list without entries, an order that is already so."""
+    UNKNOWN_ORDER = 4041
+    ALREADY_DONE = 4091
+    ID_CONFLICT = 4092
+    TOO_LATE = 4093
+    # means
+    CASH = 5001
+    TITLE = 5002
+    SELF_MATCH = 5003
+    LIEN = 5005
+    # server
+    NOT_LEADER = 9001
+    LOG_UNAVAILABLE = 9002
+    DRAINING = 9003
+    OUTCOME_UNKNOWN = 9004
+    INTERNAL_ERROR = 9005
+
+    @property
+    def is_recorded(self) -> bool:
+        """
+        Whether a refusal for this reason is a fact of the market and goes into the log.
+
+        Commands that would change nothing anyway are answered and not recorded, or a client could
+        fill the log with them.
+        """
+        if self in (Reason.UNKNOWN_ORDER, Reason.ID_CONFLICT, Reason.EMPTY):
+            return False
+        return 4000 <= self < 6000 or self is Reason.INTERNAL_ERROR
+
+
+class Refused(Exception):
+    """The market says no. Nothing was changed; the engine alone catches this."""
+
+    def __init__(self, reason: Reason, value: int = 0, limit: int = 0, day: int = 0) -> None:
+        super().__init__(f"{reason.name.lower()}: {value} against {limit}, day {day}")
+        self.reason = reason
+        self.value = value
+        self.limit = limit
+        self.day = day
+
+
+def require(condition: bool, reason: Reason, value: int = 0, limit: int = 0, day: int = 0) -> None:
+    """Refuses the command unless `condition` holds, naming what was asked and the limit."""
+    if not condition:
+        raise Refused(reason, value, limit, day)

@@ -1,0 +1,78 @@
+"""
+The atom of the log: one command and every event it caused.
+
+On the wire of the log a record is the msgpack array `[command, [event, …]]`; its sequence number
+is the frame's `first_seq` plus its place, stored nowhere twice.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from . import events as event_module
+from .commands import AnyCommand, Command
+from .events import Event
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in vars(event_module).values()
+    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+}
+"""Every event by its tag, in the order of `events.py`."""
+
+_AnyEvent: Any = event_module.CommandRefused
+for _kind in EVENT_TYPES.values():
+    _AnyEvent = _AnyEvent | _kind
+
+
+class Record(Struct, frozen=True):
+    """One command with its events, as followers of the log receive it."""
+
+    seq: int
+    market_ns: int
+    """Market time when the command was decided."""
+    command: Command
+    events: Sequence[Event]
+
+
+_BODY: msgspec.msgpack.Decoder[tuple[Command, list[Event]]] = msgspec.msgpack.Decoder(
+    tuple[AnyCommand, list[_AnyEvent]]  # type: ignore[arg-type]
+)
+_EVENTS: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[_AnyEvent])
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def decode_body(encoded: bytes) -> tuple[Command, list[Event]]:
+    """A record's command and events; `msgspec.ValidationError` where a newer build wrote it."""
+    return _BODY.decode(encoded)
+
+
+def decode_events(count: int, encoded: bytes) -> list[Event]:
+    """Events from their concatenated bytes, as the core writes them."""
+    return _EVENTS.decode(array_header(count) + encoded)
+
+
+def encode_command(command: Command) -> bytes:
+    """The command as it stands in a record."""
+    return _ENCODER.encode(command)
+
+
+def encode_event(event: Event) -> bytes:
+    """The event as it stands in a record."""
+    return _ENCODER.encode(event)
+
+
+def join_record(command: bytes, event_count: int, events: bytes) -> bytes:
+    """A record from its encoded parts; `events` is their plain concatenation."""
+    return b"\x92" + command + array_header(event_count) + events
+
+
+def array_header(count: int) -> bytes:
+    """The msgpack header of an array of `count` entries."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")

@@ -1,0 +1,220 @@
+"""
+The constants of the collateral model, which a bank's risk committee signs.
+
+The model holds no number of its own: it is handed one value of `RiskParameters`. The value
+travels in the log as a plain array, so its fields keep their order for ever and new ones are
+appended with a default. A number's last word is its unit: `_ppm` parts per million, `_e12` parts
+per million million where ppm is too coarse, `_amount` fen, `_hours`, and `_count` how many.
+
+People read and sign it by name. A proposal is a JSON object with one member per field:
+
+    risk_parameters_from(msgspec.json.decode(proposal))
+
+The version number belongs to the event that publishes a set, not to the set.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta, Struct, convert
+
+from .units import MAX_INTEGER, PPM_WHOLE
+
+Natural = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+
+
+class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
+    """
+    One signed set of constants of model CR-1.
+
+    Building one checks what would otherwise divide by zero or turn a rule upside down; a set
+    that fails raises `ValueError`, which msgspec reports as a `ValidationError` when decoding.
+    """
+
+    # -- marks
+    mark_window_hours: Natural
+    """Age up to which a trade or an auction may set a mark."""
+    mark_trades_count: Natural
+    """Trades an average price needs."""
+    mark_pairs_count: Natural
+    """Different pairs of parties an average price needs."""
+    mark_floor_hours: Natural
+    """GPU-hours an average price or an auction needs."""
+    mark_pledged_ppm: Natural
+    """The same floor as a share of the GPU-hours pledged on the node; the larger counts."""
+    quote_width_ppm: Natural
+    """Widest spread, as a share of the middle, at which the middle is a price."""
+    index_days_count: Natural
+    """Business days an external index may be carried for a mark."""
+    basis_days_count: Natural
+    """Span of the moving average of mark over index: a new day weighs 2 / (span + 1)."""
+    stale_decay_ppm: Natural
+    """Continuous yearly decay of a mark that nothing renews."""
+    rise_cap_ppm: Natural
+    """Largest rise over the last mark that needs no second source."""
+
+    # -- present value
+    curve_decline_ppm: Natural
+    """Fall per month beyond the last node of the curve."""
+    rate_ppm: Natural
+    """Discount rate, annual effective, ACT/365F."""
+    occupancy_ppm: Natural
+    """Share of the time that is rented out."""
+    sla_ppm: Natural
+    """Share of the rented time that is delivered as promised."""
+    fee_ppm: Natural
+    """Taken off the rent by the venue."""
+
+    # -- volatility and expected shortfall
+    ewma_decay_ppm: Natural
+    """Weight of yesterday's variance."""
+    history_days_count: Natural
+    """Days of prices kept for the historical expected shortfall."""
+    sigma_floor_e12: Natural
+    """Lowest daily volatility believed."""
+    stress_weight_ppm: Natural
+    """Weight of the largest volatility ever seen; the current one has the rest."""
+    kappa_e12: Natural
+    """Yearly rate at which a spot move fades along the curve."""
+    tail_degrees_count: Natural
+    """Degrees of freedom of the Student t behind `tail_multiplier_e12`; stated, not used."""
+    tail_confidence_ppm: Natural
+    """Confidence of the expected shortfall, the historical one included."""
+    tail_multiplier_e12: Natural
+    """Expected shortfall of the unit-variance Student t."""
+    variance_ratio_ppm: Natural
+    """How much faster variance grows over the holding period than days do."""
+    holding_days_count: Natural
+    """Days from the last good value to the sale."""
+    revaluation_days_count: Natural
+    """Days between two revaluations."""
+    adv_days_count: Natural
+    """Days over which traded GPU-hours are averaged."""
+    participation_ppm: Natural
+    """Share of the daily volume a seller may be."""
+
+    # -- haircut lines
+    base_ppm: Natural
+    vol_allowance_ppm: Natural
+    """Expected shortfall the base line already covers."""
+    apc_ppm: Natural
+    """Buffer against procyclicality, as a share of expected shortfall."""
+    apc_low_ppm: Natural
+    """Current over long volatility at which the buffer starts to be released."""
+    apc_high_ppm: Natural
+    """Current over long volatility at which the buffer is gone."""
+    impact_ppm: Natural
+    """Price impact of selling one day's volume, in daily volatilities."""
+    liquidity_cap_ppm: Natural
+    generation_rate_ppm: Natural
+    """New hardware generations a year."""
+    generation_loss_ppm: Natural
+    """What a new generation takes off the rent."""
+    tenor_free_years_ppm: Natural
+    """Millionths of a year of average life that carry no obsolescence."""
+    tenor_cap_ppm: Natural
+    concentration_slope_ppm: Natural
+    concentration_free_ppm: Natural
+    """Share of a bank's pool that one supplier may have for free."""
+    concentration_cap_ppm: Natural
+    default_a_ppm: Natural
+    """Yearly default probability of a supplier of grade A; B to E follow."""
+    default_b_ppm: Natural
+    default_c_ppm: Natural
+    default_d_ppm: Natural
+    default_e_ppm: Natural
+    loss_given_default_ppm: Natural
+    wrong_way_ppm: Natural
+    """Multiplier because the collateral fails with its supplier."""
+    affiliated_ppm: Natural
+    """Added where supplier and borrower belong together."""
+    uptime_target_ppm: Natural
+    uptime_slope_ppm: Natural
+    """Haircut for each part of uptime under the target."""
+    uptime_cap_ppm: Natural
+    level_1_ppm: Natural
+    """Haircut for a mark of level 1; 2 to 7 follow."""
+    level_2_ppm: Natural
+    level_3_ppm: Natural
+    level_4_ppm: Natural
+    level_5_ppm: Natural
+    level_6_ppm: Natural
+    level_7_ppm: Natural
+    dispute_open_ppm: Natural
+
+    # -- from haircut to loan-to-value
+    ltv_floor_ppm: Natural
+    ltv_cap_ppm: Natural
+    floor_absorbs_ppm: Natural
+    """How far under the floor the raw ratio may be and still be lifted to it."""
+    stress_es_ppm: Natural
+    """Expected shortfall above which the regime is stress."""
+    stress_uptime_ppm: Natural
+    """Uptime under which the regime is stress."""
+    stress_exit_days_count: Natural
+    """Clear marking days that end the stress regime."""
+    glide_up_ppm: Natural
+    """Most a drawn loan's haircut may rise in a marking day."""
+    glide_down_ppm: Natural
+    """Most a drawn loan's haircut may fall in a marking day."""
+
+    # -- ladder
+    margin_call_ppm: Natural
+    """Points above the ratio at drawdown."""
+    liquidation_ppm: Natural
+    """Points above the ratio at drawdown."""
+    liquidation_cap_ppm: Natural
+    """Ratio at which any loan is liquidated."""
+    cure_days_count: Natural
+    """Business days to meet a call."""
+    minimum_call_amount: Natural
+    """Cash calls under this are not issued."""
+    close_factor_ppm: Natural
+    """Most of the collateral that one round of a liquidation sells."""
+    full_sale_ppm: Natural
+    """Points above the liquidation ratio at which a round may sell everything."""
+
+    def __post_init__(self) -> None:
+        """Refuses a set that the formulas cannot carry."""
+        for holds, problem in (
+            (self.participation_ppm > 0, "participation_ppm is 0"),
+            (self.holding_days_count > 0, "holding_days_count is 0"),
+            (self.sigma_floor_e12 > 0, "sigma_floor_e12 is 0"),
+            (self.apc_low_ppm < self.apc_high_ppm, "apc_low_ppm is not below apc_high_ppm"),
+            (self.ltv_floor_ppm <= self.ltv_cap_ppm, "ltv_floor_ppm is above ltv_cap_ppm"),
+            (self.floor_absorbs_ppm <= self.ltv_floor_ppm, "floor_absorbs_ppm exceeds the floor"),
+            (self.margin_call_ppm <= self.liquidation_ppm, "a loan is sold before it is called"),
+        ):
+            if not holds:
+                raise ValueError(problem)
+        for name in _SHARES:
+            if getattr(self, name) > PPM_WHOLE:
+                raise ValueError(f"{name} {getattr(self, name)} is above {PPM_WHOLE}")
+
+
+_SHARES = (
+    "curve_decline_ppm",
+    "occupancy_ppm",
+    "sla_ppm",
+    "fee_ppm",
+    "ewma_decay_ppm",
+    "stress_weight_ppm",
+    "tail_confidence_ppm",
+    "base_ppm",
+    "ltv_cap_ppm",
+    "liquidation_cap_ppm",
+    "close_factor_ppm",
+)
+
+
+def risk_parameters_from(named: Mapping[str, object]) -> RiskParameters:
+    """
+    The set that a JSON object names, one member per field.
+
+    A missing or an unknown name is a `ValueError`: a proposal that is not understood whole is
+    not signed. Types and bounds raise `msgspec.ValidationError`, which is one too.
+    """
+    fields = RiskParameters.__struct_fields__
+    if wrong := set(fields) ^ set(named):
+        raise ValueError(f"risk parameters missing or unknown: {', '.join(sorted(wrong))}")
+    return convert([named[name] for name in fields], RiskParameters)

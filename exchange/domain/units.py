@@ -1,0 +1,42 @@
+"""
+Integer types with their bounds.
+
+Every number of the exchange is an integer that a browser can hold exactly, so the border (where
+messages are decoded) bounds each one to `MAX_INTEGER`. The bounds are checked when decoding, not
+when constructing.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+MAX_INTEGER = 2**53 - 1
+MAX_QTY = 10_000_000
+"""GPUs of one order or grant; ten million is beyond any site, and keeps products in 128 bits."""
+MAX_PRICE = 16_000_000
+"""Fen per GPU-hour; fits the 24-bit price of the core's levels."""
+MAX_DAY = 100_000
+"""Delivery days, counted from 1970-01-01; the year 2243."""
+
+PPM_WHOLE = 1_000_000
+BPS_WHOLE = 10_000
+MICRO_PER_FEN = 10_000
+HOURS_PER_DAY = 24
+NS_PER_SECOND = 1_000_000_000
+NS_PER_DAY = 86_400 * NS_PER_SECOND
+
+Id = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Qty = Annotated[int, Meta(gt=0, le=MAX_QTY)]
+Price = Annotated[int, Meta(gt=0, le=MAX_PRICE)]
+Amount = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
+Micro = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
+Bps = Annotated[int, Meta(ge=0, le=1_000)]
+Ppm = Annotated[int, Meta(ge=0, le=100 * PPM_WHOLE)]
+Day = Annotated[int, Meta(ge=0, le=MAX_DAY)]
+Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""Nanoseconds exceed a browser's integers; the wire carries them as 64-bit integers regardless,
+because no page computes with them."""
+CommandId = Annotated[str, Meta(max_length=36)]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Reference = Annotated[str, Meta(min_length=1, max_length=128)]
+Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]

@@ -1,0 +1,549 @@
+"""
+The objects of the API, shared by gateway and clients: what JSON and msgpack carry, by name.
+
+On the websocket every message has a `type`. Requests carry the client's `request_id`, which the
+reply echoes. An unknown type or field is an error. Prices are fen per GPU-hour, amounts fen,
+quantities GPUs, days delivery day numbers, all integers.
+
+A private message's `position` is (log seq, event index) and `previous` the account's one before it,
+so that a client sees a gap at once and can resume from any position it remembers.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from .reasons import Reason
+from .units import Amount, CommandId, Day, Id, Name, Ns, Price, Qty, Reference
+
+Position = tuple[int, int]
+SideWord = Literal["buy", "sell"]
+TimeInForceWord = Literal["gtc", "ioc", "fok"]
+ExecType = Literal["new", "trade", "cancelled", "replaced", "expired"]
+Symbol = Annotated[str, Meta(min_length=1, max_length=96)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=36)]
+
+
+# -- websocket: what clients send -----------------------------------------------------------------
+
+
+class Request(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="type",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """Base of all requests."""
+
+    request_id: Id = 0
+
+
+class Auth(Request, frozen=True, kw_only=True, tag="auth"):
+    """First message of a session, within five seconds; `token` is `key_id.secret`."""
+
+    token: Annotated[str, Meta(max_length=256)]
+    cancel_on_disconnect: bool = False
+    previous_session_id: Id = 0
+    """The session that this one continues: its orders move over."""
+    resume_from: Position | None = None
+    """Last private position seen; what came after is sent again with `replay`."""
+
+
+class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
+    """A limit order."""
+
+    client_order_id: ClientId
+    instrument: Symbol
+    side: SideWord
+    order_qty: Qty
+    limit_price: Price
+    time_in_force: TimeInForceWord = "gtc"
+    post_only: bool = False
+    valid_until_ns: Ns = 0
+
+
+class AmendOrder(Request, frozen=True, kw_only=True, tag="amend_order"):
+    """`order_qty` is the total, filled part included. Name the order by either id."""
+
+    command_id: ClientId
+    client_order_id: CommandId = ""
+    order_id: Id = 0
+    order_qty: Qty | None = None
+    limit_price: Price | None = None
+    valid_until_ns: Ns = 0
+
+
+class CancelOrder(Request, frozen=True, kw_only=True, tag="cancel_order"):
+    """Name the order by either id."""
+
+    command_id: ClientId
+    client_order_id: CommandId = ""
+    order_id: Id = 0
+    valid_until_ns: Ns = 0
+
+
+class MassCancel(Request, frozen=True, kw_only=True, tag="mass_cancel"):
+    """All own orders, or those of an instrument or a side."""
+
+    command_id: ClientId
+    instrument: Annotated[str, Meta(max_length=96)] = ""
+    side: SideWord | None = None
+    valid_until_ns: Ns = 0
+
+
+class Subscribe(Request, frozen=True, kw_only=True, tag="subscribe"):
+    """
+    Channels: `book:<instrument>:<depth>`, `trades:<instrument>`, `orders`, `positions`,
+    `balances`, `marks`. Each answers with a snapshot first.
+    """
+
+    channels: Annotated[
+        list[Annotated[str, Meta(max_length=128)]], Meta(min_length=1, max_length=64)
+    ]
+
+
+class Unsubscribe(Request, frozen=True, kw_only=True, tag="unsubscribe"):
+    """Ends channels; those that were not subscribed are ignored."""
+
+    channels: Annotated[
+        list[Annotated[str, Meta(max_length=128)]], Meta(min_length=1, max_length=64)
+    ]
+
+
+class Ping(Request, frozen=True, kw_only=True, tag="ping"):
+    """Answered by `pong`."""
+
+
+class Logout(Request, frozen=True, kw_only=True, tag="logout"):
+    """Ends the session and keeps its orders."""
+
+
+AnyRequest = (
+    Auth
+    | PlaceOrder
+    | AmendOrder
+    | CancelOrder
+    | MassCancel
+    | Subscribe
+    | Unsubscribe
+    | Ping
+    | Logout
+)
+
+
+# -- websocket: what the exchange sends -----------------------------------------------------------
+
+
+class Message(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """Base of all messages to clients, who ignore fields they do not know."""
+
+
+class Hello(Message, frozen=True, kw_only=True, tag="hello"):
+    """Sent on connecting."""
+
+    session_nonce: str
+    heartbeat_s: int
+    max_message_bytes: int
+    venue_id: str
+    at_ns: int
+
+
+class AuthOk(Message, frozen=True, kw_only=True, tag="auth_ok"):
+    """The session is open."""
+
+    request_id: int
+    session_id: int
+    account_id: int
+    roles: list[str]
+    position: Position
+    """The account's latest private position."""
+    market_ns: int
+    resumed: bool = False
+    """Everything after `resume_from` follows with `replay`; else subscribe for snapshots."""
+
+
+class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+    """Durably sequenced and accepted; fills follow as `execution`."""
+
+    request_id: int
+    log_seq: int
+    order_id: int = 0
+    client_order_id: str = ""
+    duplicate: bool = False
+
+
+class Error(Message, frozen=True, kw_only=True, tag="error"):
+    """A refusal or a failure; also the body of an HTTP problem."""
+
+    code: int
+    name: str
+    message: str
+    request_id: int = 0
+    field: str = ""
+    value: int = 0
+    limit: int = 0
+    first_binding_day: int = 0
+    free_qty: int = 0
+    retry: Literal["never", "after", "now"] = "never"
+    after_ms: int = 0
+    log_seq: int = 0
+    duplicate: bool = False
+
+
+class Execution(Message, frozen=True, kw_only=True, tag="execution"):
+    """Something happened to an own order."""
+
+    position: Position
+    previous: Position
+    order_id: int
+    client_order_id: str
+    instrument: str
+    side: SideWord
+    exec_type: ExecType
+    order_status: str
+    order_qty: int
+    limit_price: int
+    cum_qty: int
+    leaves_qty: int
+    last_price: int = 0
+    last_qty: int = 0
+    notional_amount: int = 0
+    gpu_hours: int = 0
+    trade_id: int = 0
+    liquidity: Literal["", "maker", "taker"] = ""
+    fee_amount: int = 0
+    reason: str = ""
+    replay: bool = False
+
+
+class Book(Message, frozen=True, kw_only=True, tag="book"):
+    """Levels as (price, qty, order count), best first; a snapshot replaces all, a change states
+    levels anew, with quantity 0 where one is gone."""
+
+    instrument: str
+    seq: int
+    bids: list[tuple[int, int, int]]
+    asks: list[tuple[int, int, int]]
+    snapshot: bool = False
+    prev_seq: int = 0
+
+
+class Trade(Message, frozen=True, kw_only=True, tag="trade"):
+    """A public trade."""
+
+    instrument: str
+    trade_id: int
+    seq: int
+    last_price: int
+    last_qty: int
+    taker_side: SideWord
+    market_ns: int
+
+
+class Run(Struct, frozen=True, array_like=True):
+    """A step of a day function: `qty` GPUs on every day of `[start_day, end_day)`."""
+
+    start_day: int
+    end_day: int
+    qty: int
+
+
+class ProductPosition(Struct, frozen=True, kw_only=True):
+    """An account's step functions in one product; days with nothing are left out."""
+
+    product: str
+    title: list[Run]
+    lien: list[Run]
+    reserved_sale: list[Run]
+
+
+class Positions(Message, frozen=True, kw_only=True, tag="positions"):
+    """Unit-days held, per product."""
+
+    as_of_seq: int
+    account_id: int
+    positions: list[ProductPosition]
+
+
+class Balances(Message, frozen=True, kw_only=True, tag="balances"):
+    """Cash in fen: free, and held by open orders."""
+
+    as_of_seq: int
+    account_id: int
+    available_amount: int
+    held_amount: int
+
+
+class OrderView(Struct, frozen=True, kw_only=True):
+    """An own order as it stands."""
+
+    order_id: int
+    client_order_id: str
+    instrument: str
+    side: SideWord
+    order_status: str
+    order_qty: int
+    limit_price: int
+    cum_qty: int
+    leaves_qty: int
+    notional_amount: int
+    """Of all fills, with `gpu_hours` the exact average price."""
+    gpu_hours: int
+    fee_amount: int
+    time_in_force: TimeInForceWord
+
+
+class Orders(Message, frozen=True, kw_only=True, tag="orders"):
+    """Own orders: the open ones and the latest that ended."""
+
+    as_of_seq: int
+    account_id: int
+    position: Position
+    orders: list[OrderView]
+
+
+class NodeMarkView(Struct, frozen=True, kw_only=True):
+    """The official price of a GPU-hour in one month, for a class and region."""
+
+    gpu_class: str
+    region: str
+    month: int
+    mark_micro: int
+    raw_micro: int
+    level: int
+    notes: list[str]
+    mark_seq: int
+    """The record that published it."""
+
+
+class Marks(Message, frozen=True, kw_only=True, tag="marks"):
+    """Node marks."""
+
+    as_of_seq: int
+    marks: list[NodeMarkView]
+
+
+class Pong(Message, frozen=True, kw_only=True, tag="pong"):
+    """Answers `ping`; sent unasked it is the heartbeat."""
+
+    request_id: int = 0
+    market_ns: int = 0
+    log_seq: int = 0
+
+
+class Done(Message, frozen=True, kw_only=True, tag="done"):
+    """Answers requests that have nothing else to say: subscribe, unsubscribe, logout."""
+
+    request_id: int
+
+
+class Bye(Message, frozen=True, kw_only=True, tag="bye"):
+    """The exchange closes the session; the reason's name says why."""
+
+    reason: str
+
+
+AnyMessage = (
+    Hello
+    | AuthOk
+    | Ack
+    | Error
+    | Execution
+    | Book
+    | Trade
+    | Positions
+    | Balances
+    | Orders
+    | Marks
+    | Pong
+    | Done
+    | Bye
+)
+
+
+# -- HTTP -----------------------------------------------------------------------------------------
+
+
+class ProductView(Struct, frozen=True, kw_only=True):
+    """A product."""
+
+    product_id: int
+    code: str
+    gpu_class: str
+    region: str
+    supplier_account_id: int
+    lot_qty: int
+    maker_bps: int
+    taker_bps: int
+
+
+class InstrumentView(Struct, frozen=True, kw_only=True):
+    """A listed or expired delivery window."""
+
+    instrument_id: int
+    instrument: str
+    product: str
+    kind: str
+    start_day: int
+    end_day: int
+    hours: int
+    gate_closure_ns: int
+    is_open: bool
+
+
+class AccountView(Struct, frozen=True, kw_only=True):
+    """GET /v1/accounts/me: who the token speaks for."""
+
+    account_id: int
+    name: str
+    roles: list[str]
+    key_id: int
+    affiliate_ids: list[int] = []
+    scopes: list[str] = []
+
+
+class WindowView(InstrumentView, frozen=True, kw_only=True):
+    """An open window with its best prices and last trade; 0 where there is none."""
+
+    bid_price: int
+    bid_qty: int
+    ask_price: int
+    ask_qty: int
+    last_price: int
+    last_qty: int
+
+
+class PledgeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """POST /v1/pledges, by the owner."""
+
+    product: Name
+    start_day: Day
+    end_day: Day
+    pledged_qty: Qty
+    bank_account_id: Id
+
+
+class PledgeView(Struct, frozen=True, kw_only=True):
+    """A pledge and where it stands."""
+
+    pledge_id: int
+    account_id: int
+    bank_account_id: int
+    product: str
+    start_day: int
+    end_day: int
+    pledged_qty: int
+    pledge_status: str
+
+
+class MonthValueView(Struct, frozen=True, kw_only=True):
+    """One month of a collateral mark: its price and what it contributes."""
+
+    month: int
+    forward_micro: int
+    pv_amount: int
+    nominal_amount: int
+    slices_count: int
+
+
+class CollateralMarkView(Struct, frozen=True, kw_only=True):
+    """What pledged or held unit-days are worth and lend, with every line of the haircut."""
+
+    pledge_id: int
+    """0 for a held window that is not pledged."""
+    account_id: int
+    bank_account_id: int
+    product: str
+    start_day: int
+    end_day: int
+    collateral_qty: int
+    as_of_seq: int
+    valuation_day: int
+    level: int
+    """The worst source among the months; 0 where one has no price, which lends nothing."""
+    mark_seqs: list[int]
+    """Records that published the node marks."""
+    parameters_version: int
+    rate_ppm: int
+    market_amount: int
+    pv_amount: int
+    nominal_amount: int
+    value_amount: int
+    """The smaller of market and present value; 0 at level 0."""
+    wal_days_ppm: int
+    """Weighted average life, in millionths of a day."""
+    haircut_lines: dict[str, int]
+    """Every line in ppm, those of 0 included; they add up to `haircut_ppm`."""
+    haircut_ppm: int
+    sentence: str
+    regime: str
+    stress_reasons: list[str]
+    ltv_raw_ppm: int
+    ltv_ppm: int
+    lendable_amount: int
+    months: list[MonthValueView]
+
+
+class LogHead(Struct, frozen=True, kw_only=True):
+    """The last record that is durable."""
+
+    log_seq: int
+    market_ns: int
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """A command done over HTTP: where in the log, and the id it created, if any."""
+
+    log_seq: int
+    created_id: int = 0
+    duplicate: bool = False
+
+
+class CashRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """POST /v1/admin/deposits and /withdrawals."""
+
+    account_id: Id
+    amount: Amount
+    external_reference: Reference
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """Whether the exchange serves, and how fresh it is."""
+
+    is_ready: bool
+    log_seq: int
+    market_ns: int
+    tick_age_ms: int
+    detail: str = ""
+
+
+def error_of(
+    reason: Reason,
+    message: str,
+    *,
+    request_id: int = 0,
+    field: str = "",
+    value: int = 0,
+    limit: int = 0,
+    day: int = 0,
+    log_seq: int = 0,
+    duplicate: bool = False,
+) -> Error:
+    """The wire's words for a reason; a lack of title names the binding day and what is free."""
+    is_title = reason in (Reason.TITLE, Reason.LIEN)
+    return Error(
+        code=int(reason),
+        name=reason.name.lower(),
+        message=message,
+        request_id=request_id,
+        field=field,
+        value=value,
+        limit=limit,
+        first_binding_day=day,
+        free_qty=limit if is_title else 0,
+        retry="after" if reason in (Reason.RATE, Reason.OVERLOAD) else "never",
+        log_seq=log_seq,
+        duplicate=duplicate,
+    )
