@@ -1,0 +1,320 @@
+# cython: language_level=3
+"""
+The state seen as a whole.
+
+`check_state` works every total out again from the orders and compares; it costs as much as the
+state is large and belongs in tests and audits. `snapshot_of` writes everything that a future
+command could depend on, in an order that follows from the market and not from slots or hashing:
+accounts, products, holdings, then books with every queue from its front. Two venues with the same
+past have the same snapshot, whatever orders came and went in between.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+from .book cimport Book
+from .encode cimport EventBuffer
+from .errors cimport fail
+from .holdings cimport (
+    DAY_FUNCTIONS,
+    LIEN,
+    RESERVED_SALE,
+    RESERVED_SUBLET,
+    SUBLET_IN,
+    SUBLET_OUT,
+    TITLE,
+    Holding,
+    Product,
+)
+from .pool cimport Order, OrderDetail
+from .price_levels cimport Level, PriceLevels
+from .state cimport State
+from .types cimport BUY, NO_SLOT, SELL
+
+cdef enum:
+    SNAPSHOT_VERSION = 1
+
+
+# -- check ----------------------------------------------------------------------------------------
+
+
+cdef int check_state(State state) except -1:
+    """Every invariant; `CoreError` names the first that is broken."""
+    cdef Book book
+    cdef Product product
+    cdef int64_t account_id
+    cdef int64_t order_count = 0
+    cdef int64_t total_amount = 0
+    cdef list held = [0] * state.cash.count
+    cdef dict reserved = {}
+    for book in state.books:
+        order_count += _check_side(state, book, BUY, held, reserved)
+        order_count += _check_side(state, book, SELL, held, reserved)
+        if book.bids.length and book.asks.length:
+            if book.bids.best_price() >= book.asks.best_price():
+                fail("the best bid is below the best ask; not so in", book.instrument_id)
+    if order_count != state.pool.count:
+        fail("every open order rests in one queue; open are", state.pool.count)
+    _check_map(state)
+    for account_id in range(state.cash.count):
+        _check_account(state, account_id)
+        if state.cash.available[account_id] < 0:
+            fail("available cash is 0 or more; not so for account", account_id)
+        if state.cash.held[account_id] != held[account_id]:
+            fail("held cash is what the open orders hold; not so for account", account_id)
+        total_amount += state.cash.available[account_id] + state.cash.held[account_id]
+    for product in state.products.values():
+        total_amount += _check_product(product, reserved)
+    if total_amount != state.cash.deposits_amount:
+        fail("cash and escrow make up the deposits; they are", total_amount)
+    return 0
+
+
+cdef int64_t _check_side(
+    State state, Book book, int side, list held, dict reserved
+) except -1:
+    """One side of a book: its levels in order, each what its queue says; the count of its orders."""
+    cdef PriceLevels levels = book.levels_of(side)
+    cdef Level* level
+    cdef Order* order
+    cdef int32_t index, slot, prev_slot
+    cdef int64_t count, total_qty
+    cdef int64_t order_count = 0
+    for index in range(levels.length):
+        level = &levels.levels[index]
+        if index and levels.sign * (level.price - levels.levels[index - 1].price) <= 0:
+            fail("levels improve towards the end; not so at price", level.price)
+        count = total_qty = 0
+        prev_slot = NO_SLOT
+        slot = level.head_slot
+        while slot != NO_SLOT:
+            order = &state.pool.orders[slot]
+            if order.prev_slot != prev_slot:
+                fail("a queue is linked both ways; not so at order", order.order_id)
+            if order.limit_price != level.price or order.book_index != book.index:
+                fail("an order stands at its price in its book; not so", order.order_id)
+            _check_order(state, book, slot, side)
+            held[order.account_id] += state.pool.details[slot].held_amount
+            if side == SELL:
+                _count_reserved(reserved, book, order.account_id, order.leaves_qty)
+            count += 1
+            total_qty += order.leaves_qty
+            prev_slot = slot
+            slot = order.next_slot
+        if level.tail_slot != prev_slot or count == 0:
+            fail("a level ends with its last order and has one; not so at price", level.price)
+        if level.count != count or level.total_qty != total_qty:
+            fail("a level's totals are those of its orders; not so at price", level.price)
+        order_count += count
+    return order_count
+
+
+cdef int _check_order(State state, Book book, int32_t slot, int side) except -1:
+    cdef Order* order = &state.pool.orders[slot]
+    cdef OrderDetail* detail = &state.pool.details[slot]
+    if state.pool.find(order.order_id) != slot:
+        fail("the map finds every open order; not so", order.order_id)
+    if not detail.is_resting or detail.side != side:
+        fail("a queued order rests on its side; not so", order.order_id)
+    if not 0 < order.leaves_qty <= detail.order_qty:
+        fail("leaves are more than 0 and at most the quantity; not so", order.order_id)
+    if order.leaves_qty % book.product.lot_qty or detail.order_qty % book.product.lot_qty:
+        fail("quantities are whole lots; not so", order.order_id)
+    if not 0 <= detail.fee_slack <= 9999:
+        fail("a fee slack is 0 to 9999; not so", order.order_id)
+    if detail.held_amount != state.hold_needed(
+        slot, order.limit_price, order.leaves_qty, detail.fee_slack
+    ):
+        fail("an order holds what its rest needs; not so", order.order_id)
+    return 0
+
+
+cdef int _count_reserved(dict reserved, Book book, int64_t account_id, int64_t qty) except -1:
+    cdef dict days = reserved.setdefault((book.product.product_id, account_id), {})
+    for day in range(book.start_day, book.end_day):
+        days[day] = days.get(day, 0) + qty
+    return 0
+
+
+cdef int _check_map(State state) except -1:
+    cdef int64_t at
+    cdef int64_t entries = 0
+    for at in range(state.pool.table_mask + 1):
+        if state.pool.table[at] != NO_SLOT:
+            entries += 1
+    if entries != state.pool.count:
+        fail("the map holds the open orders and no others; it holds", entries)
+    return 0
+
+
+cdef int _check_account(State state, int64_t account_id) except -1:
+    cdef int32_t slot = state.pool.first_of_account(account_id)
+    cdef int32_t prev_slot = NO_SLOT
+    cdef int64_t count = 0
+    while slot != NO_SLOT:
+        if state.pool.orders[slot].account_id != account_id or state.pool.orders[slot].order_id == 0:
+            fail("an account's list holds its open orders; not so for account", account_id)
+        if state.pool.details[slot].account_prev_slot != prev_slot:
+            fail("an account's list is linked both ways; not so for account", account_id)
+        count += 1
+        prev_slot = slot
+        slot = state.pool.details[slot].account_next_slot
+    if count != state.pool.open_count(account_id):
+        fail("an account's list is as long as its count; not so for account", account_id)
+    return 0
+
+
+cdef int64_t _check_product(Product product, dict reserved) except -1:
+    """A product's days over all its holders; returns its escrow."""
+    cdef Holding holding
+    cdef int64_t account_id, day, index, length
+    cdef int64_t escrow_amount = 0
+    length = product.length
+    for holding in product.holdings:
+        if holding is not None:
+            length = max(length, holding.length)
+    cdef list title = [0] * length
+    cdef list strangers = [0] * length
+    for account_id in range(len(product.holdings)):
+        holding = product.holdings[account_id]
+        if holding is None:
+            continue
+        _check_holding(holding, reserved.get((product.product_id, account_id), {}))
+        for index in range(holding.length):
+            title[index] += holding.days[TITLE][index]
+            if not holding.is_house:
+                strangers[index] += holding.days[TITLE][index]
+    for index in range(length):
+        day = product.base_day + index
+        if title[index] != (product.granted[index] if index < product.length else 0):
+            fail("titles sum to what was granted; not so on day", day)
+        if strangers[index] != (product.sold[index] if index < product.length else 0):
+            fail("what strangers own is what the escrow counts as sold; not so on day", day)
+    for index in range(product.length):
+        day = product.base_day + index
+        if product.escrow[index] < 0 or (product.escrow[index] and not product.sold[index]):
+            fail("a day's escrow is 0 or more, and 0 where nothing is sold; not so on day", day)
+        escrow_amount += product.escrow[index]
+    if escrow_amount != product.escrow_amount:
+        fail("a product's escrow is the sum over its days; it is", product.escrow_amount)
+    return escrow_amount
+
+
+cdef int _check_holding(Holding holding, dict reserved) except -1:
+    cdef int64_t index, day, reserved_sale, reserved_sublet, title
+    cdef int64_t reserved_days = 0
+    cdef int which
+    for index in range(holding.length):
+        day = holding.base_day + index
+        for which in range(DAY_FUNCTIONS):
+            if holding.days[which][index] < 0:
+                fail("no function of a holding is below 0; one is on day", day)
+        title = holding.days[TITLE][index]
+        reserved_sale = holding.days[RESERVED_SALE][index]
+        reserved_sublet = holding.days[RESERVED_SUBLET][index]
+        if holding.days[LIEN][index] + reserved_sale > title:
+            fail("lien and reserved sales are owned; not so on day", day)
+        if holding.days[SUBLET_OUT][index] + reserved_sublet + reserved_sale > title:
+            fail("sublets and reserved sales are owned; not so on day", day)
+        if reserved_sale != reserved.get(day, 0):
+            fail("open sells reserve the days that they cover; not so on day", day)
+        reserved_days += reserved_sale != 0
+    if reserved_days != len(reserved):
+        fail("every open sell reserves its days; they are", len(reserved))
+    return 0
+
+
+# -- snapshot -------------------------------------------------------------------------------------
+
+
+cdef bytes snapshot_of(State state):
+    """The whole state as canonical bytes, a run of msgpack integers."""
+    cdef EventBuffer out = EventBuffer()
+    cdef int64_t account_id
+    out.number(SNAPSHOT_VERSION)
+    out.number(state.base_day)
+    out.number(state.next_trade_id)
+    out.number(state.cash.deposits_amount)
+    out.number(state.cash.count)
+    for account_id in range(state.cash.count):
+        out.number(state.cash.available[account_id])
+        out.number(state.cash.held[account_id])
+    out.number(len(state.products))
+    for product_id in sorted(state.products):
+        _write_product(out, state.products[product_id])
+    out.number(len(state.books))
+    for instrument_id in sorted(state.books_by_id):
+        _write_book(out, state, state.books_by_id[instrument_id])
+    return out.take()[1]
+
+
+cdef int _write_product(EventBuffer out, Product product) except -1:
+    cdef Holding holding
+    cdef int64_t account_id
+    cdef int which
+    out.number(product.product_id)
+    out.number(product.supplier_account_id)
+    out.number(product.lot_qty)
+    out.number(product.maker_bps)
+    out.number(product.taker_bps)
+    _write_rows(out, product.granted_runs())
+    _write_rows(out, product.escrow_runs())
+    for account_id in range(len(product.holdings)):
+        holding = product.holdings[account_id]
+        if holding is None:
+            continue
+        runs = [holding.runs(which) for which in range(DAY_FUNCTIONS)]
+        if holding.is_house or any(runs):
+            out.number(account_id)
+            out.number(holding.is_house)
+            for rows in runs:
+                _write_rows(out, rows)
+    return out.number(-1)
+
+
+cdef int _write_rows(EventBuffer out, list rows) except -1:
+    out.number(len(rows))
+    for row in rows:
+        for value in row:
+            out.number(value)
+    return 0
+
+
+cdef int _write_book(EventBuffer out, State state, Book book) except -1:
+    cdef PriceLevels levels
+    cdef int64_t index
+    out.number(book.instrument_id)
+    out.number(book.product.product_id)
+    out.number(book.start_day)
+    out.number(book.end_day)
+    out.number(book.is_resting_allowed)
+    out.number(book.is_closed)
+    for levels in (book.bids, book.asks):
+        out.number(levels.length)
+        for index in range(levels.length - 1, -1, -1):
+            _write_queue(out, state, &levels.levels[index])
+    return 0
+
+
+cdef int _write_queue(EventBuffer out, State state, const Level* level) except -1:
+    cdef Order* order
+    cdef OrderDetail* detail
+    cdef int32_t slot = level.head_slot
+    out.number(level.price)
+    out.number(level.count)
+    while slot != NO_SLOT:
+        order = &state.pool.orders[slot]
+        detail = &state.pool.details[slot]
+        out.number(order.order_id)
+        out.number(order.account_id)
+        out.number(detail.key_id)
+        out.number(detail.session_id)
+        out.number(detail.order_qty)
+        out.number(order.leaves_qty)
+        out.number(detail.time_in_force)
+        out.number(detail.exec_inst)
+        out.number(detail.held_amount)
+        out.number(detail.fee_slack)
+        out.number(detail.maker_bps)
+        out.number(detail.taker_bps)
+        slot = order.next_slot
+    return 0

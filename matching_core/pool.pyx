@@ -1,0 +1,202 @@
+# cython: language_level=3
+"""
+All open orders, in arrays.
+
+The map from ids to slots stores slots alone and reads the id from the order, so an entry is four
+bytes. Deleting shifts the entries behind it back instead of leaving a tombstone: a map that only
+ever sees orders come and go stays as short to probe as a fresh one.
+
+Invariants, part of `Venue.check()`: the map finds every open order and nothing else; an account's
+list holds exactly its open orders.
+"""
+
+from cython cimport final
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memset
+
+from .errors cimport fail
+from .types cimport NO_SLOT
+
+
+@final
+cdef class Pool:
+    """All open orders of the venue."""
+
+    def __cinit__(self):
+        self.free_slot = NO_SLOT
+        self._grow()
+        self._grow_table()
+
+    def __dealloc__(self):
+        free(self.orders)
+        free(self.details)
+        free(self.table)
+        free(self.accounts)
+
+    # -- queries ----------------------------------------------------------------------------------
+
+    cdef int32_t find(self, int64_t order_id) noexcept nogil:
+        """The slot of an open order, `NO_SLOT` if there is none."""
+        cdef int64_t at = self._home(order_id)
+        cdef int32_t slot = self.table[at]
+        while slot != NO_SLOT:
+            if self.orders[slot].order_id == order_id:
+                return slot
+            at = (at + 1) & self.table_mask
+            slot = self.table[at]
+        return NO_SLOT
+
+    cdef int32_t open_count(self, int64_t account_id) noexcept nogil:
+        """How many orders an account has open."""
+        if account_id < 0 or account_id >= self.account_capacity:
+            return 0
+        return self.accounts[account_id].count
+
+    cdef int32_t first_of_account(self, int64_t account_id) noexcept nogil:
+        """The head of an account's list."""
+        if account_id < 0 or account_id >= self.account_capacity:
+            return NO_SLOT
+        return self.accounts[account_id].first_slot
+
+    # -- writers ----------------------------------------------------------------------------------
+
+    cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1:
+        """A zeroed, unlinked row under a new id; pointers to rows are stale after this."""
+        cdef int32_t slot
+        if order_id <= 0:
+            fail("an order id is positive", order_id)
+        if self.find(order_id) != NO_SLOT:
+            fail("an order id is new", order_id)
+        self._reach_account(account_id)
+        if self.free_slot == NO_SLOT and self.used == self.capacity:
+            self._grow()
+        if 8 * <int64_t>(self.count + 1) > 5 * (self.table_mask + 1):
+            self._grow_table()
+        if self.free_slot != NO_SLOT:
+            slot = self.free_slot
+            self.free_slot = self.orders[slot].next_slot
+        else:
+            slot = self.used
+            self.used += 1
+        cdef Order* order = &self.orders[slot]
+        cdef OrderDetail* detail = &self.details[slot]
+        cdef AccountOrders* account = &self.accounts[account_id]
+        memset(order, 0, sizeof(Order))
+        memset(detail, 0, sizeof(OrderDetail))
+        order.order_id = order_id
+        order.account_id = account_id
+        order.prev_slot = order.next_slot = NO_SLOT
+        detail.account_prev_slot = NO_SLOT
+        detail.account_next_slot = account.first_slot
+        if account.first_slot != NO_SLOT:
+            self.details[account.first_slot].account_prev_slot = slot
+        account.first_slot = slot
+        account.count += 1
+        self.count += 1
+        self._enter(slot)
+        return slot
+
+    cdef int remove(self, int32_t slot) except -1:
+        """Forgets an order that no queue links any more."""
+        cdef Order* order = &self.orders[slot]
+        cdef OrderDetail* detail = &self.details[slot]
+        cdef AccountOrders* account = &self.accounts[order.account_id]
+        if detail.is_resting:
+            fail("an order that ends has left its queue", order.order_id)
+        self._leave(slot)
+        if detail.account_prev_slot == NO_SLOT:
+            account.first_slot = detail.account_next_slot
+        else:
+            self.details[detail.account_prev_slot].account_next_slot = detail.account_next_slot
+        if detail.account_next_slot != NO_SLOT:
+            self.details[detail.account_next_slot].account_prev_slot = detail.account_prev_slot
+        account.count -= 1
+        self.count -= 1
+        order.order_id = 0
+        order.next_slot = self.free_slot
+        self.free_slot = slot
+        return 0
+
+    # -- the map ----------------------------------------------------------------------------------
+
+    cdef int64_t _home(self, int64_t order_id) noexcept nogil:
+        # Ids count up, and this multiplier spreads such runs evenly.
+        return <int64_t>((<uint64_t>order_id * <uint64_t>0x9E3779B97F4A7C15) >> self.table_shift)
+
+    cdef void _enter(self, int32_t slot) noexcept nogil:
+        cdef int64_t at = self._home(self.orders[slot].order_id)
+        while self.table[at] != NO_SLOT:
+            at = (at + 1) & self.table_mask
+        self.table[at] = slot
+
+    cdef void _leave(self, int32_t slot) noexcept nogil:
+        cdef int64_t hole = self._home(self.orders[slot].order_id)
+        cdef int64_t at, home
+        while self.table[hole] != slot:
+            hole = (hole + 1) & self.table_mask
+        at = hole
+        while True:
+            at = (at + 1) & self.table_mask
+            if self.table[at] == NO_SLOT:
+                break
+            home = self._home(self.orders[self.table[at]].order_id)
+            # An entry may fill the hole unless its home lies behind the hole.
+            if ((at - home) & self.table_mask) >= ((at - hole) & self.table_mask):
+                self.table[hole] = self.table[at]
+                hole = at
+        self.table[hole] = NO_SLOT
+
+    # -- growth -----------------------------------------------------------------------------------
+
+    cdef int _grow(self) except -1:
+        cdef int64_t capacity = 64 if self.capacity == 0 else 2 * <int64_t>self.capacity
+        if capacity > 1 << 30:
+            raise MemoryError("more than 2**30 open orders")
+        cdef Order* orders = <Order*>realloc(self.orders, capacity * sizeof(Order))
+        if orders == NULL:
+            raise MemoryError
+        self.orders = orders
+        cdef OrderDetail* details = <OrderDetail*>realloc(
+            self.details, capacity * sizeof(OrderDetail)
+        )
+        if details == NULL:
+            raise MemoryError
+        self.details = details
+        self.capacity = <int32_t>capacity
+        return 0
+
+    cdef int _grow_table(self) except -1:
+        cdef int64_t size = 128 if self.table == NULL else 2 * (self.table_mask + 1)
+        cdef int32_t* table = <int32_t*>malloc(size * sizeof(int32_t))
+        cdef int32_t slot
+        if table == NULL:
+            raise MemoryError
+        memset(table, 0xFF, size * sizeof(int32_t))
+        free(self.table)
+        self.table = table
+        self.table_shift = 57 if self.table_shift == 0 else self.table_shift - 1
+        self.table_mask = size - 1
+        for slot in range(self.used):
+            if self.orders[slot].order_id != 0:
+                self._enter(slot)
+        return 0
+
+    cdef int _reach_account(self, int32_t account_id) except -1:
+        cdef int64_t capacity = self.account_capacity
+        cdef int64_t index
+        if account_id < capacity:
+            return 0
+        while capacity <= account_id:
+            capacity = 16 if capacity == 0 else 2 * capacity
+        cdef AccountOrders* accounts = <AccountOrders*>realloc(
+            self.accounts, capacity * sizeof(AccountOrders)
+        )
+        if accounts == NULL:
+            raise MemoryError
+        for index in range(self.account_capacity, capacity):
+            accounts[index].first_slot = NO_SLOT
+            accounts[index].count = 0
+        self.accounts = accounts
+        self.account_capacity = <int32_t>capacity
+        return 0

@@ -1,0 +1,127 @@
+# cython: language_level=3
+"""
+The market's words as C integers, and one C struct for each event that the core writes.
+
+The structs hold the fields of the event of the same name, in its order and as `int64_t` only, so
+that an event is encoded as a plain run of integers.
+"""
+
+from libc.stdint cimport int64_t
+
+cdef enum:
+    NO_SLOT = -1
+    VENUE_ACCOUNT_ID = 0           # receives the fees, never trades
+
+    HOURS_PER_DAY = 24
+    MAX_PRICE = 16_000_000         # fen per GPU-hour
+    MAX_QTY = 10_000_000           # GPUs of one order, grant or lien
+    MAX_DAY = 100_000
+    MAX_WINDOW_DAYS = 366          # of one instrument; price x hours x qty then fits 63 bits
+    MAX_BPS = 10_000
+
+cdef enum:                         # FIX 54
+    BUY = 1
+    SELL = 2
+
+cdef enum:                         # FIX 59
+    GTC = 1
+    IOC = 3
+    FOK = 4
+
+cdef enum:                         # FIX 18 as bits
+    POST_ONLY = 1
+
+cdef enum:                         # why an order ended unfilled
+    REQUESTED = 1
+    MASS_CANCEL = 2
+    UNFILLED = 3
+
+cdef enum:                         # refusals
+    REASON_OPEN_ORDERS = 3002
+    REASON_UNKNOWN_INSTRUMENT = 4001
+    REASON_LOT = 4003
+    REASON_WOULD_TAKE = 4005
+    REASON_CANNOT_FILL = 4006
+    REASON_WINDOW_CLOSED = 4007
+    REASON_NEVER_RESTS = 4008
+    REASON_EMPTY = 4024
+    REASON_UNKNOWN_ORDER = 4041
+    REASON_CASH = 5001
+    REASON_TITLE = 5002
+    REASON_SELF_MATCH = 5003
+
+cdef struct Accepted:
+    int64_t order_id
+    int64_t account_id
+    int64_t key_id
+    int64_t session_id
+    int64_t instrument_id
+    int64_t side
+    int64_t order_qty
+    int64_t limit_price
+    int64_t time_in_force
+    int64_t exec_inst
+    int64_t held_amount            # fen, from available to held
+
+cdef struct Rested:
+    int64_t order_id
+    int64_t instrument_id
+    int64_t side
+    int64_t limit_price
+    int64_t leaves_qty
+
+cdef struct Amended:
+    int64_t order_id
+    int64_t account_id
+    int64_t instrument_id
+    int64_t order_qty
+    int64_t limit_price
+    int64_t leaves_qty
+    int64_t held_delta_amount      # fen, from available to held; negative when released
+    int64_t is_requeued
+
+cdef struct Cancelled:
+    int64_t order_id
+    int64_t account_id
+    int64_t instrument_id
+    int64_t side
+    int64_t cancelled_qty
+    int64_t released_amount        # fen, from held to available
+    int64_t cancel_reason
+
+cdef struct Traded:
+    int64_t trade_id
+    int64_t instrument_id
+    int64_t last_price
+    int64_t last_qty
+    int64_t maker_order_id
+    int64_t taker_order_id
+    int64_t maker_account_id
+    int64_t taker_account_id
+    int64_t taker_side
+    int64_t notional_amount
+    int64_t cash_amount            # fen, to the seller at once
+    int64_t escrow_amount          # fen, to the delivery days
+    int64_t maker_fee_amount
+    int64_t taker_fee_amount
+    int64_t maker_released_amount  # fen, held cash that the fill dissolves
+    int64_t taker_released_amount  # fen; negative where a primary sale's hold must grow, see money
+    int64_t maker_leaves_qty
+    int64_t taker_leaves_qty
+
+cdef struct Funded:
+    int64_t trade_id
+    int64_t product_id
+    int64_t start_day
+    int64_t end_day
+    int64_t sold_qty
+    int64_t day_amount             # fen of each day
+
+cdef struct Returned:
+    int64_t trade_id
+    int64_t product_id
+    int64_t account_id
+    int64_t start_day
+    int64_t end_day
+    int64_t returned_qty
+    int64_t day_amount             # fen of each day

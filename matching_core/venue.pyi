@@ -1,0 +1,295 @@
+"""The matching core as Python sees it; every number is a plain integer."""
+
+from typing import Literal, TypeAlias, final
+
+from .errors import CoreError as CoreError
+
+DayFunction: TypeAlias = Literal[
+    "title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet"
+]
+
+__all__ = ["CoreError", "Venue"]
+
+@final
+class Venue:
+    """
+    Books, holdings and cash of one venue, and the order path over them.
+
+    Commands answer 0 or the code of a refusal, after which `refusal` has its value, limit and day
+    and nothing has changed. Everything else raises `CoreError` on what cannot be: an unknown
+    account, an id used twice, a number out of its bounds. Days are half-open spans of day numbers.
+    """
+
+    base_day: int
+    next_trade_id: int
+    max_open_orders: int
+
+    def __init__(
+        self, base_day: int, prefixes: dict[str, bytes], max_open_orders: int = 1000
+    ) -> None:
+        """`prefixes` holds, by event tag, the constant bytes with which each event begins."""
+
+    # -- reference data
+
+    def add_account(self, account_id: int) -> None:
+        """Opens an account; ids are dense, and 0, the venue's own, exists from the start."""
+
+    def add_product(
+        self,
+        product_id: int,
+        supplier_account_id: int,
+        lot_qty: int,
+        maker_bps: int,
+        taker_bps: int,
+    ) -> None:
+        """Defines a product; its supplier is the first of its house."""
+
+    def add_to_house(self, product_id: int, account_id: int) -> None:
+        """Counts an account as the supplier, before it first holds or sells the product."""
+
+    def add_instrument(
+        self,
+        instrument_id: int,
+        product_id: int,
+        start_day: int,
+        end_day: int,
+        is_resting_allowed: bool,
+    ) -> None:
+        """Opens a delivery window of up to 366 days for trading."""
+
+    def close_instrument(self, instrument_id: int) -> None:
+        """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
+
+    # -- cash, capacity, liens
+
+    def deposit(self, account_id: int, amount: int) -> None:
+        """Money comes in; all deposits less withdrawals stay below 2**53."""
+
+    def withdraw(self, account_id: int, amount: int) -> None:
+        """Money goes out, from what is available."""
+
+    def grant(
+        self, product_id: int, account_id: int, start_day: int, end_day: int, qty: int
+    ) -> None:
+        """Creates title, with a member of the product's house."""
+
+    def add_lien(
+        self, account_id: int, product_id: int, start_day: int, end_day: int, qty: int
+    ) -> None:
+        """Pledges free title; what is pledged cannot be sold."""
+
+    def lift_lien(
+        self, account_id: int, product_id: int, start_day: int, end_day: int, qty: int
+    ) -> None:
+        """Frees pledged title."""
+
+    # -- events, as recovery brings them: the fields of the event, in its order
+
+    def order_accepted(
+        self,
+        order_id: int,
+        account_id: int,
+        key_id: int,
+        session_id: int,
+        instrument_id: int,
+        side: int,
+        order_qty: int,
+        limit_price: int,
+        time_in_force: int,
+        exec_inst: int,
+        held_amount: int,
+    ) -> None: ...
+    def order_rested(
+        self, order_id: int, instrument_id: int, side: int, limit_price: int, leaves_qty: int
+    ) -> None: ...
+    def order_amended(
+        self,
+        order_id: int,
+        account_id: int,
+        instrument_id: int,
+        order_qty: int,
+        limit_price: int,
+        leaves_qty: int,
+        held_delta_amount: int,
+        is_requeued: int,
+    ) -> None: ...
+    def order_cancelled(
+        self,
+        order_id: int,
+        account_id: int,
+        instrument_id: int,
+        side: int,
+        cancelled_qty: int,
+        released_amount: int,
+        cancel_reason: int,
+    ) -> None:
+        """In recovery, and for rules that cancel: `cancellation` has the fields."""
+
+    def trade_executed(
+        self,
+        trade_id: int,
+        instrument_id: int,
+        last_price: int,
+        last_qty: int,
+        maker_order_id: int,
+        taker_order_id: int,
+        maker_account_id: int,
+        taker_account_id: int,
+        taker_side: int,
+        notional_amount: int,
+        cash_amount: int,
+        escrow_amount: int,
+        maker_fee_amount: int,
+        taker_fee_amount: int,
+        maker_released_amount: int,
+        taker_released_amount: int,
+        maker_leaves_qty: int,
+        taker_leaves_qty: int,
+    ) -> None: ...
+    def escrow_funded(
+        self,
+        trade_id: int,
+        product_id: int,
+        start_day: int,
+        end_day: int,
+        sold_qty: int,
+        day_amount: int,
+    ) -> None: ...
+    def escrow_returned(
+        self,
+        trade_id: int,
+        product_id: int,
+        account_id: int,
+        start_day: int,
+        end_day: int,
+        returned_qty: int,
+        day_amount: int,
+    ) -> None: ...
+
+    # -- commands
+
+    def place(
+        self,
+        order_id: int,
+        account_id: int,
+        key_id: int,
+        session_id: int,
+        instrument_id: int,
+        side: int,
+        order_qty: int,
+        limit_price: int,
+        time_in_force: int,
+        exec_inst: int,
+    ) -> int:
+        """A new order; 0, or the code of its refusal."""
+
+    def amend(self, order_id: int, account_id: int, order_qty: int, limit_price: int) -> int:
+        """
+        Changes an open order's quantity (with what is filled), its price, or both; -1 keeps.
+
+        No more than what is filled ends the order. Less at the same price keeps its place; all
+        else leaves the queue and comes in again as a taker. 0, or the code of the refusal.
+        """
+
+    def cancel(self, order_id: int, account_id: int) -> int:
+        """Ends an open order of the account; 0, or the code of the refusal."""
+
+    def mass_cancel(self, account_id: int, instrument_id: int, side: int, max_count: int) -> int:
+        """
+        Ends up to `max_count` of an account's open orders, the lowest id first.
+
+        0 stands for every instrument, or both sides. Always 0, also where nothing was open.
+        """
+
+    def take_events(self) -> tuple[int, bytes]:
+        """How many events the commands since the last call wrote, and their bytes back to back."""
+
+    def take_trades(self) -> list[tuple[int, int, int, int, int]]:
+        """
+        The trades of the commands since the last call; recovery adds none.
+
+        Each is (instrument_id, last_price, last_qty, maker_account_id, taker_account_id).
+        """
+
+    @property
+    def refusal(self) -> tuple[int, int, int]:
+        """Value, limit and day of the last refusal."""
+
+    # -- queries
+
+    def cancellation(
+        self, order_id: int, cancel_reason: int
+    ) -> tuple[int, int, int, int, int, int, int]:
+        """The fields of the `OrderCancelled` that would end an open order; changes nothing."""
+
+    def order(
+        self, order_id: int
+    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int] | None:
+        """
+        An open order, or None.
+
+        (order_id, account_id, key_id, session_id, instrument_id, side, order_qty, limit_price,
+        time_in_force, exec_inst, leaves_qty, held_amount)
+        """
+
+    def session_of(self, order_id: int) -> int:
+        """The session of an open order."""
+
+    def key_of(self, order_id: int) -> int:
+        """The key that placed an open order."""
+
+    def rehome_session(self, old_session_id: int, new_session_id: int, account_id: int) -> None:
+        """Moves an account's open orders from one session to another."""
+
+    def orders_of_account(self, account_id: int) -> list[int]:
+        """The ids of an account's open orders, ascending."""
+
+    def orders_of_instrument(self, instrument_id: int, max_count: int) -> list[int]:
+        """The lowest ids of an instrument's open orders, ascending."""
+
+    def open_order_count(self, account_id: int) -> int:
+        """How many orders an account has open."""
+
+    def best(self, instrument_id: int, side: int) -> int:
+        """The best price of a side, 0 where it is empty."""
+
+    def levels(self, instrument_id: int, side: int, depth: int) -> list[tuple[int, int, int]]:
+        """The best `depth` levels of a side as (price, qty, count), the best first."""
+
+    def queue(self, instrument_id: int, side: int, price: int) -> list[int]:
+        """The order ids at a price, in time priority."""
+
+    def balances(self, account_id: int) -> tuple[int, int]:
+        """An account's cash as (available, held), in fen."""
+
+    @property
+    def deposits_amount(self) -> int:
+        """Deposits less withdrawals of all accounts, in fen."""
+
+    def sellable(
+        self, account_id: int, product_id: int, start_day: int, end_day: int
+    ) -> tuple[int, int]:
+        """What is free to sell or pledge over a window, and the first day that allows no more."""
+
+    def is_house(self, product_id: int, account_id: int) -> bool:
+        """Whether an account counts as the product's supplier."""
+
+    def day_function(
+        self, account_id: int, product_id: int, name: DayFunction
+    ) -> list[tuple[int, int, int]]:
+        """A step function of a holding as (start_day, end_day, qty) where it is not 0."""
+
+    def escrow(self, product_id: int) -> list[tuple[int, int, int, int]]:
+        """A product's escrow as (start_day, end_day, sold_qty, day_amount), not both 0."""
+
+    def granted(self, product_id: int) -> list[tuple[int, int, int]]:
+        """A product's granted capacity as (start_day, end_day, qty) where it is not 0."""
+
+    def snapshot(self) -> bytes:
+        """The whole state as canonical bytes: equal states give equal bytes."""
+
+    def state_hash(self) -> bytes:
+        """SHA-256 of the snapshot."""
+
+    def check(self) -> None:
+        """Verifies every invariant; `CoreError` names the first that is broken."""
