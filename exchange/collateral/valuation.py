@@ -1,0 +1,143 @@
+"""
+From a contract, a curve and the market's figures to one explained collateral mark.
+
+This is what rules and projections call. It brings the other modules together and decides
+nothing itself but the eligible value: the smaller of what the contract would fetch at the marks
+and what its rent is worth today. A contract with an unmarkable month has no eligible value.
+
+The volatility is that of the spot, the nearest node of the same class and region; the strip
+factor takes it along the contract. `level` is the worst among the nodes that the contract
+spans, with the age of that node's last real price.
+"""
+
+from msgspec import Struct
+
+from exchange.collateral.curve import Curve
+from exchange.collateral.expected_shortfall import historical_es_e12, strip_factor_e12
+from exchange.collateral.glide import glide
+from exchange.collateral.haircut import Haircut, haircut
+from exchange.collateral.haircut_lines import HaircutInputs, Liquidity, Supplier
+from exchange.collateral.ladder import lendable_amount
+from exchange.collateral.marks import MarkLevel
+from exchange.collateral.present_value import (
+    YEAR_DAYS,
+    Contract,
+    MonthValue,
+    market_amount,
+    present_value,
+)
+from exchange.collateral.volatility import Volatility
+from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.units import PPM_WHOLE
+
+
+class ContractInputs(Struct, frozen=True, kw_only=True):
+    """What is known of one contract and its market when it is valued."""
+
+    contract: Contract
+    valuation_day: int
+    """The slices after this day count."""
+    curve: Curve
+    volatility: Volatility
+    liquidity: Liquidity
+    supplier: Supplier
+    level: MarkLevel
+    age_days_count: int = 0
+    """Business days since the last real price, for level 7."""
+    ruled_ppm: int = 0
+    is_disputed: bool = False
+    is_halted: bool = False
+    recovery_days_count: int = 0
+    """From the haircut of the last marking day."""
+
+
+class CollateralMark(Struct, frozen=True, kw_only=True):
+    """A contract's eligible value, every line of its haircut, and what it lends."""
+
+    contract: Contract
+    valuation_day: int
+    level: MarkLevel
+    rate_ppm: int
+    market_amount: int
+    """At the marks, undiscounted."""
+    pv_amount: int
+    """Of the rent."""
+    nominal_amount: int
+    """Of the rent, undiscounted."""
+    value_amount: int
+    """Eligible: the smaller of market and present value, 0 where a node is unmarkable."""
+    slices_count: int
+    wal_years_e12: int
+    """Weighted average life, up."""
+    wal_days_ppm: int
+    """The same in millionths of a day, half to even, as it is shown."""
+    strip_factor_e12: int
+    historical_es_e12: int
+    haircut: Haircut
+    lendable_amount: int
+    """To a new loan, down."""
+    by_month: tuple[MonthValue, ...]
+
+
+def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> CollateralMark:
+    """Values a contract and says what it lends, with every figure on the way."""
+    worth = present_value(inputs.contract, inputs.curve, inputs.valuation_day, parameters)
+    at_market_amount = market_amount(
+        inputs.contract, inputs.curve, inputs.valuation_day, parameters
+    )
+    strip_e12 = strip_factor_e12(
+        enumerate(worth.slice_amounts, worth.first_distance_count), YEAR_DAYS, parameters
+    )
+    worst_e12 = historical_es_e12(inputs.volatility, strip_e12, parameters)
+    is_unmarkable = inputs.level is MarkLevel.UNMARKABLE
+    taken_off = haircut(
+        HaircutInputs(
+            sigma_ewma_e12=inputs.volatility.sigma_ewma_e12,
+            sigma_stress_e12=inputs.volatility.sigma_stress_e12,
+            sigma_long_e12=inputs.volatility.sigma_long_e12(),
+            strip_factor_e12=strip_e12,
+            historical_es_e12=worst_e12,
+            wal_years_e12=worth.wal_years_e12(),
+            liquidity=inputs.liquidity,
+            supplier=inputs.supplier,
+            level=MarkLevel.DECAYED if is_unmarkable else inputs.level,
+            age_days_count=inputs.age_days_count,
+            ruled_ppm=inputs.ruled_ppm,
+            is_disputed=inputs.is_disputed,
+            is_halted=inputs.is_halted,
+            recovery_days_count=inputs.recovery_days_count,
+        ),
+        parameters,
+    )
+    value_amount = 0 if is_unmarkable else min(worth.pv_amount, at_market_amount)
+    return CollateralMark(
+        contract=inputs.contract,
+        valuation_day=inputs.valuation_day,
+        level=inputs.level,
+        rate_ppm=parameters.rate_ppm,
+        market_amount=at_market_amount,
+        pv_amount=worth.pv_amount,
+        nominal_amount=worth.nominal_amount,
+        value_amount=value_amount,
+        slices_count=worth.slices_count,
+        wal_years_e12=worth.wal_years_e12(),
+        wal_days_ppm=worth.wal_days_ppm(),
+        strip_factor_e12=strip_e12,
+        historical_es_e12=worst_e12,
+        haircut=taken_off,
+        lendable_amount=lendable_amount(value_amount, taken_off.ltv_ppm),
+        by_month=worth.by_month,
+    )
+
+
+def glided_ltv_ppm(
+    applied_haircut_ppm: int, mark: CollateralMark, parameters: RiskParameters
+) -> int:
+    """
+    The ratio at which a drawn loan's collateral counts today.
+
+    The haircut that glides is the applied one, one less the applied ratio, so that neither the
+    floor nor the cap is lost on the way.
+    """
+    target_ppm = PPM_WHOLE - mark.haircut.ltv_ppm
+    return PPM_WHOLE - glide(applied_haircut_ppm, target_ppm, parameters)

@@ -1,0 +1,126 @@
+"""From contract and market to one explained mark, and how long its loan lasts."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from exchange.collateral.curve import Curve
+from exchange.collateral.haircut import Regime
+from exchange.collateral.haircut_lines import Grade, Liquidity, Supplier
+from exchange.collateral.marks import MarkLevel
+from exchange.collateral.present_value import Contract, present_value
+from exchange.collateral.runway import Loan, Runway, owed_amount, runway
+from exchange.collateral.valuation import ContractInputs, glided_ltv_ppm, value_contract
+from exchange.collateral.volatility import Volatility, observe
+
+from .first_proposal import LEVEL, PARAMETERS, contract, day, flat
+
+EVE = day("2024-12-31")
+YEAR = contract(1000, "2025-01-01", "2026-01-01")
+
+
+def quiet_market():
+    """Twenty days at one price."""
+    state = Volatility()
+    for at in range(EVE - 19, EVE + 1):
+        state = observe(state, 8_000_000, at, PARAMETERS)
+    return state
+
+
+INPUTS = ContractInputs(
+    contract=YEAR,
+    valuation_day=EVE,
+    curve=flat(8_000_000),
+    volatility=quiet_market(),
+    liquidity=Liquidity(position_hours=8_760_000, adv_hours=4_000_000, half_spread_ppm=10_000),
+    supplier=Supplier(grade=Grade.A, pool_share_ppm=200_000, uptime_ppm=995_000),
+    level=MarkLevel.TRADES,
+)
+
+
+def test_a_year_in_a_quiet_market_lends_between_floor_and_cap():
+    mark = value_contract(INPUTS, LEVEL)
+    assert mark.pv_amount == mark.value_amount == 68_071_909_22
+    assert mark.market_amount == mark.nominal_amount == 70_080_000_00
+    assert abs(mark.strip_factor_e12 - 435_088_274_498) < 100
+    assert mark.haircut.regime is Regime.NORMAL
+    assert mark.lendable_amount == mark.value_amount * mark.haircut.ltv_ppm // 1_000_000
+    assert mark.haircut.sentence() == (
+        "haircut 35.4620% = base 30.0000% + apc_buffer 1.4316% + liquidity 1.3864%"
+        " + tenor_obsolescence 2.4652% + supplier_wrong_way 0.1788%"
+    )
+
+
+def test_an_unmarkable_month_leaves_no_eligible_value():
+    mark = value_contract(replace(INPUTS, level=MarkLevel.UNMARKABLE), PARAMETERS)
+    assert (mark.value_amount, mark.lendable_amount) == (0, 0)
+    assert mark.haircut.regime is Regime.STRESS
+
+
+def test_a_delivered_contract_lends_nothing():
+    mark = value_contract(replace(INPUTS, valuation_day=YEAR.end_day), PARAMETERS)
+    assert (mark.value_amount, mark.lendable_amount, mark.slices_count) == (0, 0, 0)
+
+
+def test_the_same_question_has_the_same_bytes():
+    encoded = [msgspec.json.encode(value_contract(INPUTS, PARAMETERS)) for _ in range(2)]
+    assert encoded[0] == encoded[1]
+
+
+def test_a_drawn_loan_follows_a_harsher_model_in_steps():
+    harsher = value_contract(replace(INPUTS, is_halted=True, ruled_ppm=100_000), PARAMETERS)
+    applied_ppm = 1_000_000 - value_contract(INPUTS, PARAMETERS).haircut.ltv_ppm
+    assert glided_ltv_ppm(applied_ppm, harsher, PARAMETERS) == 1_000_000 - applied_ppm - 20_000
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(100, 3_000), min_size=1, max_size=12),
+    st.integers(1, 500),
+    st.integers(1, 1_000),
+    st.integers(0, 300),
+    st.integers(1, 500),
+)
+def test_at_unchanged_volatility_a_higher_price_never_lowers_what_is_lent(
+    prices, rise, qty, start, days
+):
+    """A tick is 10 000 micro; ticks are what a price can rise by."""
+    window = Contract(contract_qty=qty, start_day=EVE + start, end_day=EVE + start + days)
+    lent = []
+    for added in (0, rise):
+        curve = Curve(
+            months=tuple(range(202501, 202501 + len(prices))),
+            marks_micro=tuple((price + added) * 10_000 for price in prices),
+        )
+        inputs = replace(INPUTS, contract=window, curve=curve)
+        lent.append(value_contract(inputs, PARAMETERS).lendable_amount)
+    assert lent[0] <= lent[1]
+
+
+@pytest.mark.parametrize(
+    ("drawn_ltv_ppm", "expected"), [(650_000, (37, 68)), (600_000, (40, 72)), (700_000, (35, 64))]
+)
+def test_an_idle_year_is_called_and_sold_on_the_days_of_the_worked_example(drawn_ltv_ppm, expected):
+    """The example discounts and charges at five per cent."""
+    parameters = replace(LEVEL, rate_ppm=50_000)
+    value_amount = present_value(YEAR, flat(10_000_000), EVE, parameters).pv_amount
+    loan = Loan(
+        loan_amount=value_amount * drawn_ltv_ppm // 1_000_000,
+        drawn_ltv_ppm=drawn_ltv_ppm,
+        interest_ppm=50_000,
+    )
+    found = runway(loan, YEAR, flat(10_000_000), EVE, parameters)
+    assert (found.margin_call_days_count, found.liquidation_days_count) == expected
+
+
+def test_a_loan_that_is_already_called_has_no_days_left():
+    loan = Loan(loan_amount=68_071_909_22, drawn_ltv_ppm=650_000, interest_ppm=0)
+    found = runway(loan, YEAR, flat(8_000_000), EVE, LEVEL)
+    assert found == Runway(margin_call_days_count=0, liquidation_days_count=0)
+
+
+def test_interest_is_simple_over_360_days_and_rounds_up():
+    loan = Loan(loan_amount=1_000_000_01, drawn_ltv_ppm=650_000, interest_ppm=50_000)
+    assert owed_amount(loan, 360) == 1_050_000_02
