@@ -1,0 +1,223 @@
+"""
+The one writer of a log.
+
+    take_over ── barrier at the verified tip ──▶ Appender ── append ──▶ append ──▶ … ──▶ close
+                                                    └─ any failure ──▶ closed for ever
+
+Safety is compare-and-append: the server appends a frame only while the stream's last id is the one
+that this writer believes in, in one step that nothing can come between. So of two writers one
+conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
+stale writer fail sooner.
+
+With `appendfsync always` the server answers after its fsync: an OK is durable. No answer means
+nothing: the bytes may still lie in a stopped server's socket. Hence there is no retry, and after
+any failure only a new barrier tells what the log holds.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+import hiredis
+import msgspec
+
+from exchange.log.address import ServerAddress
+from exchange.log.errors import (
+    AppendDuplicate,
+    AppenderClosed,
+    AppendOutcomeUnknown,
+    AppendRefused,
+    LogConflict,
+    LogError,
+)
+from exchange.log.frame import (
+    EncodedFrame,
+    EpochBarrier,
+    decode_frame,
+    encode_barrier,
+    encode_records,
+)
+from exchange.log.head import Head, LogName
+from exchange.log.resp import Connection, ReplyError
+
+APPEND_SECONDS = 5.0
+"""Longest wait for a durable append, sending and answer together."""
+
+_APPEND = """
+local function append(keys, args)
+  local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
+  local last_id = last and last[1] or '0-0'
+  if last_id == args[2] and last[2][1] == 'f' and last[2][2] == args[3] then
+    return redis.status_reply('DUP')
+  end
+  if last_id ~= args[1] then
+    return redis.status_reply('CONFLICT ' .. last_id)
+  end
+  redis.call('XADD', keys[1], args[2], 'f', args[3])
+  return redis.status_reply('OK')
+end
+"""
+FUNCTION = "exchange_log_append_1"
+LIBRARY = f"#!lua name={FUNCTION}\n{_APPEND}\nredis.register_function('{FUNCTION}', append)\n"
+SCRIPT = f"{_APPEND}\nreturn append(KEYS, ARGV)\n"
+SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+
+async def take_over(
+    address: ServerAddress,
+    name: LogName,
+    tip: Head,
+    barrier: EpochBarrier,
+    wall_ns: Callable[[], int] = time.time_ns,
+) -> "Appender":
+    """
+    Opens the next epoch after the verified `tip` and returns the only writer of it.
+
+    Returns once the barrier is durable, which makes all before it durable too, and once the log
+    has been seen to end with the tip and the barrier. Raises LogConflict when it ends otherwise.
+    """
+    connection = await _connect(address)
+    try:
+        call = await _load_append(connection)
+        appender = Appender(connection, call, name, tip, wall_ns)
+        await appender._send(encode_barrier(name, tip, appender._now_ns(), barrier))
+        await appender._confirm(tip)
+    except BaseException:
+        connection.abort()
+        raise
+    return appender
+
+
+class Appender:
+    """
+    Appends frames after `head`, one in flight; made by `take_over`.
+
+    `head` is durable at any time. After any failure the appender stays closed.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        call: tuple[str, str],
+        name: LogName,
+        head: Head,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.name = name
+        self.head = head
+        self.is_open = True
+        self._connection = connection
+        self._call = call
+        self._wall_ns = wall_ns
+
+    async def append(self, records: Sequence[bytes]) -> Head:
+        """
+        Appends one frame of encoded records and returns the head after it, durable.
+
+        FrameTooLarge is raised before anything is sent and leaves the appender open. All other
+        failures close it; whether the frame is in the log is then not known, except after
+        LogConflict and AppendRefused, when it is not.
+        """
+        return await self._send(encode_records(self.name, self.head, self._now_ns(), records))
+
+    async def close(self) -> None:
+        """Closes the connection; what was acknowledged stays."""
+        self.is_open = False
+        await self._connection.close()
+
+    async def _send(self, frame: EncodedFrame) -> Head:
+        if not self.is_open:
+            raise AppenderClosed(
+                f"log_appender_closed: the appender of {self.name.key} is closed at "
+                f"{self.head.entry_id}; verify the log and take over again"
+            )
+        prev_id, new_id = self.head.entry_id, frame.head.entry_id
+        # Open again only after an OK: so a cancelled task leaves it closed as well.
+        self.is_open = False
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                answer = await self._connection.call(
+                    *self._call, "1", self.name.key, prev_id, new_id, frame.data
+                )
+            if answer != b"OK":
+                raise _refusal(answer, prev_id, new_id)
+        except ReplyError as error:
+            self._connection.abort()
+            raise AppendRefused(
+                f"log_append_refused: the server refused entry {new_id}: {error}"
+            ) from error
+        except (OSError, hiredis.HiredisError) as error:
+            self._connection.abort()
+            raise AppendOutcomeUnknown(
+                f"log_append_outcome_unknown: no answer to entry {new_id} after {prev_id} within "
+                f"{APPEND_SECONDS:g} s ({error or type(error).__name__}); verify the log and take "
+                "over again"
+            ) from error
+        except BaseException:
+            self._connection.abort()
+            raise
+        self.is_open = True
+        self.head = msgspec.structs.replace(frame.head, committed_seq=frame.head.seq)
+        return self.head
+
+    async def _confirm(self, tip: Head) -> None:
+        """Checks that the log ends with `tip` and the barrier: the same id can hide other bytes."""
+        entries = await _ask(self._connection, "XREVRANGE", self.name.key, "+", "-", "COUNT", "2")
+        found = [decode_frame(fields[1], entry_id.decode()) for entry_id, fields in entries]
+        hashes = [frame.header_hash for frame in found]
+        wanted = [self.head.header_hash] + ([tip.header_hash] if tip.epoch else [])
+        if hashes != wanted:
+            ends = " ".join(frame.header.entry_id for frame in reversed(found))
+            raise LogConflict(
+                f"log_conflict: the log ends with {ends}, of other content than the verified tip "
+                f"{tip.entry_id} and the barrier {self.head.entry_id}; verify the log again"
+            )
+
+    def _now_ns(self) -> int:
+        return max(self._wall_ns(), self.head.at_ns)
+
+
+async def _connect(address: ServerAddress) -> Connection:
+    try:
+        async with asyncio.timeout(APPEND_SECONDS):
+            return await Connection.open(address)
+    except (OSError, ReplyError) as error:
+        raise AppendRefused(
+            f"log_append_refused: no connection to {address!r}: {error or type(error).__name__}"
+        ) from error
+
+
+async def _load_append(connection: Connection) -> tuple[str, str]:
+    """Puts the append into the server; a script serves where functions are not allowed."""
+    try:
+        await _ask(connection, "FUNCTION", "LOAD", "REPLACE", LIBRARY)
+    except AppendRefused:
+        await _ask(connection, "SCRIPT", "LOAD", SCRIPT)
+        return "EVALSHA", SCRIPT_SHA
+    return "FCALL", FUNCTION
+
+
+async def _ask(connection: Connection, *words: str) -> list[tuple[bytes, list[bytes]]]:
+    try:
+        async with asyncio.timeout(APPEND_SECONDS):
+            answer: list[tuple[bytes, list[bytes]]] = await connection.call(*words)
+            return answer
+    except ReplyError as error:
+        raise AppendRefused(f"log_append_refused: {' '.join(words[:2])}: {error}") from error
+    except (OSError, hiredis.HiredisError) as error:
+        raise AppendOutcomeUnknown(
+            f"log_append_outcome_unknown: no answer to {words[0]}: {error or type(error).__name__}"
+        ) from error
+
+
+def _refusal(answer: bytes, prev_id: str, new_id: str) -> LogError:
+    if answer == b"DUP":
+        return AppendDuplicate(
+            f"log_append_duplicate: entry {new_id} was in the log before this append, durable or "
+            "not; verify the log and take over again"
+        )
+    return LogConflict(
+        f"log_conflict: entry {new_id} was to follow {prev_id}, the server says {answer!r}; "
+        "another exchange leads this log, stop this one"
+    )

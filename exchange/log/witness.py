@@ -1,0 +1,113 @@
+"""
+A small file that remembers how far the log had come.
+
+A log that was cut between two entries, emptied, or restored whole from an old backup verifies
+clean. So what was durable is also noted outside the server's directory, and at start-up the log
+must contain the noted frame. The file is written off the hot path, about once a second and at a
+clean stop: it does not say where the log ends, only what it must not lack.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from exchange.log.errors import LogWentBack, WitnessUnusable
+from exchange.log.head import Head, LogName
+from exchange.log.verifier import ChainVerifier
+
+
+class Witness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frame that was durable, by its end and the hash of its header (hex)."""
+
+    venue_id: str
+    shard: str
+    epoch: int
+    seq: int
+    header_hash: str
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(epoch, seq), what a `ChainVerifier` is to remember."""
+        return self.epoch, self.seq
+
+
+class WitnessFile:
+    """The witness of one log on disk."""
+
+    def __init__(self, path: Path, name: LogName) -> None:
+        self.path = path
+        self.name = name
+
+    def read(self) -> Witness | None:
+        """The witness, or None where none was ever written."""
+        try:
+            witness = msgspec.json.decode(self.path.read_bytes(), type=Witness)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            raise WitnessUnusable(
+                f"log_witness_unusable: {self.path} is not a witness ({error}); restore it, or "
+                "compare the log with the archive and then remove it"
+            ) from error
+        found, wanted = (witness.venue_id, witness.shard), (self.name.venue_id, self.name.shard)
+        if found != wanted:
+            raise WitnessUnusable(
+                f"log_witness_unusable: {self.path} speaks of {'/'.join(found)}, this log is "
+                f"{'/'.join(wanted)}; the directories were mixed up"
+            )
+        return witness
+
+    def write(self, head: Head) -> None:
+        """Replaces the witness, all or nothing, and waits for the disk; `head` must be durable."""
+        witness = Witness(
+            self.name.venue_id, self.name.shard, head.epoch, head.seq, head.header_hash.hex()
+        )
+        replace_durably(self.path, msgspec.json.encode(witness) + b"\n")
+
+
+def compare(witness: Witness, verifier: ChainVerifier) -> None:
+    """
+    Refuses a log that lacks the witnessed frame; the verifier has read to the tip.
+
+    The verifier must have been told to remember `witness.position`. Where it began later, at a
+    snapshot, the snapshot's own place in the log has been checked and says more.
+    """
+    if verifier.start.position > witness.position:
+        return
+    assert verifier.remember == witness.position, "the verifier did not look for the witness"
+    found, tip = verifier.remembered_hash, verifier.head
+    if found is None:
+        raise LogWentBack(
+            f"log_went_back: the witness saw epoch {witness.epoch}, seq {witness.seq}, header hash "
+            f"{witness.header_hash}, but the log ends at epoch {tip.epoch}, seq {tip.seq} without "
+            f"it: seqs {tip.seq + 1} to {witness.seq} or their epoch are missing; append them "
+            "again from the archive"
+        )
+    if found.hex() != witness.header_hash:
+        raise LogWentBack(
+            f"log_went_back: at epoch {witness.epoch}, seq {witness.seq} the witness saw the "
+            f"header hash {witness.header_hash}, the log has {found.hex()}: this is another "
+            "history; restore the log from the archive"
+        )
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """Puts `data` at `path` so that a power cut leaves the old or the new, never a mixture."""
+    temporary = path.with_name(path.name + ".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Makes names that were created, renamed or removed in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
