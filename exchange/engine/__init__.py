@@ -1,0 +1,1 @@
+"""State, rules and the one writer: engine, sequencer, market clock, replay."""

@@ -1,0 +1,204 @@
+"""
+Executes commands against the state, and rebuilds the state from recorded events.
+
+    live:      command ─▶ execute ─▶ (outcome, record bytes)      the state has moved on
+    recovery:  record bytes ─▶ apply                              the same functions
+    audit:     record bytes ─▶ verify                             decided again, compared
+
+The engine reads no clock, no randomness and no environment. It is not thread-safe and has one
+caller, the sequencer (or a tool that replays a log).
+"""
+
+from msgspec.structs import replace
+
+from exchange.domain.commands import Command
+from exchange.domain.events import CommandRefused, Event
+from exchange.domain.outcome import Outcome
+from exchange.domain.reasons import Reason, Refused
+from exchange.domain.record import (
+    decode_body,
+    encode_command,
+    encode_event,
+    join_record,
+)
+from exchange.rules import (
+    DECIDE,
+    EVOLVE,
+    ORDER_PATH,
+    ROLES,
+    VENUE_COMMANDS,
+    State,
+    authorise,
+)
+from exchange.rules.marks import note_trades
+from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
+
+MAX_COMMAND_IDS = 1_000_000
+"""Client ids kept for an account; beyond it commands are refused, none is forgotten early."""
+
+
+class Difference(Exception):
+    """A recorded command, decided again, gave other events than those recorded."""
+
+    def __init__(self, seq: int, event_index: int, recorded: str, decided: str) -> None:
+        super().__init__(
+            f"record {seq}, event {event_index}: recorded {recorded}, decided {decided}"
+        )
+        self.seq = seq
+        self.event_index = event_index
+        self.recorded = recorded
+        self.decided = decided
+
+
+class Engine:
+    """One shard's state and the rules that move it."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = State() if state is None else state
+        self.faults: list[tuple[int, Exception]] = []
+        """(seq, exception) of rules that raised since the caller last looked; an alarm each."""
+
+    # -- live --------------------------------------------------------------------------------------
+
+    def execute(self, command: Command) -> tuple[Outcome, bytes | None]:
+        """
+        Decides and applies one command: its outcome, and its record where it is to be recorded.
+
+        The outcome must not leave before the record, and every earlier one, is durable.
+        """
+        state = self.state
+        try:
+            account_id = authorise(command, state)
+            if command.command_id:
+                first = self._first_outcome(command, account_id)
+                if first is not None:
+                    return first, None
+            count, events = self._decide_and_apply(command, account_id)
+        except Refused as refused:
+            reason = refused.reason
+            outcome = Outcome(0, reason, refused.value, refused.limit, refused.day)
+            if not reason.is_recorded:
+                return outcome, None
+            refusal = CommandRefused(reason, refused.value, refused.limit, refused.day)
+            state.seq += 1
+            self._remember(command, account_id, refusal)
+            record = join_record(encode_command(command), 1, encode_event(refusal))
+            return replace(outcome, seq=state.seq), record
+        if count == 0:
+            return Outcome(state.seq), None
+        return Outcome(state.seq), join_record(encode_command(command), count, events)
+
+    def _first_outcome(self, command: Command, account_id: int) -> Outcome | None:
+        """What the account's earlier command of this id got; refuses where it was another one."""
+        state = self.state
+        seen = state.seen.get(account_id)
+        entry = None if seen is None else seen.get(command.command_id)
+        if entry is not None:
+            if _body(entry.command) != _body(command):
+                raise Refused(Reason.ID_CONFLICT, state.seq, entry.seq)
+            refusal = entry.refusal
+            if refusal is None:
+                return Outcome(entry.seq, is_duplicate=True)
+            return Outcome(
+                entry.seq, refusal.reason, refusal.value, refusal.limit, refusal.day, True
+            )
+        if seen is not None and len(seen) >= MAX_COMMAND_IDS:
+            raise Refused(Reason.COMMAND_IDS, len(seen), MAX_COMMAND_IDS)
+        return None
+
+    def _decide_and_apply(self, command: Command, account_id: int) -> tuple[int, bytes]:
+        """The events' count and bytes, with the state moved to the next sequence number."""
+        state = self.state
+        kind = type(command)
+        _require_allowed(command, account_id, state)
+        on_order_path = ORDER_PATH.get(kind)
+        if on_order_path is not None:
+            on_order_path(command, state, account_id)
+            count, encoded = state.core.take_events()
+            if count == 0:
+                return 0, b""
+            state.seq += 1
+            note_trades(state.core.take_trades(), state)
+        else:
+            try:
+                events = DECIDE[kind](command, state, account_id)
+            except Refused:
+                raise
+            except Exception as fault:
+                self.faults.append((state.seq + 1, fault))
+                raise Refused(Reason.INTERNAL_ERROR) from fault
+            state.seq += 1
+            for event in events:
+                EVOLVE[type(event)](event, state)
+            count, encoded = len(events), b"".join(map(encode_event, events))
+        self._remember(command, account_id, None)
+        return count, encoded
+
+    def _remember(self, command: Command, account_id: int, refusal: CommandRefused | None) -> None:
+        if command.command_id:
+            entry = Seen(self.state.seq, command, refusal)
+            self.state.seen.setdefault(account_id, {})[command.command_id] = entry
+
+    # -- recovery and audit ------------------------------------------------------------------------
+
+    def apply(self, record: bytes) -> tuple[Command, list[Event]]:
+        """Takes the next record's events into the state; its command is only remembered."""
+        command, events = decode_body(record)
+        self._apply(command, events)
+        return command, events
+
+    def verify(self, record: bytes) -> tuple[Command, list[Event]]:
+        """
+        Decides the next record's command again and compares every event byte for byte.
+
+        Raises `Difference` at the first one. The command runs on the state that recorded events
+        made, since each record before this one was equal.
+        """
+        command, events = decode_body(record)
+        seq = self.state.seq + 1
+        outcome, again = self.execute(command)
+        if again != record:
+            _raise_difference(seq, events, again, outcome)
+        return command, events
+
+    def _apply(self, command: Command, events: list[Event]) -> None:
+        state = self.state
+        state.seq += 1
+        account_id = VENUE_ACCOUNT_ID
+        if command.key_id:
+            # The key may end in this very record, so its account is read before.
+            account_id = state.keys[command.key_id].account_id
+        for event in events:
+            EVOLVE[type(event)](event, state)
+        first = events[0] if events else None
+        self._remember(command, account_id, first if isinstance(first, CommandRefused) else None)
+
+
+def _require_allowed(command: Command, account_id: int, state: State) -> None:
+    """Refuses a late command, and one that is not its sender's to give."""
+    if command.valid_until_ns and state.market_ns > command.valid_until_ns:
+        raise Refused(Reason.TOO_LATE, state.market_ns, command.valid_until_ns)
+    kind = type(command)
+    if account_id == VENUE_ACCOUNT_ID:
+        if kind not in VENUE_COMMANDS:
+            raise Refused(Reason.WRONG_ROLE, account_id)
+        return
+    participant = state.participants[account_id]
+    allowed = ROLES[kind]
+    if not participant.is_confirmed or not any(role in allowed for role in participant.roles):
+        raise Refused(Reason.WRONG_ROLE, account_id)
+
+
+def _body(command: Command) -> Command:
+    """The command without what repeating it may change."""
+    return replace(command, key_id=0, session_id=0, valid_until_ns=0)
+
+
+def _raise_difference(seq: int, events: list[Event], again: bytes | None, outcome: Outcome) -> None:
+    decided = [] if again is None else decode_body(again)[1]
+    for index in range(max(len(events), len(decided))):
+        recorded_event = repr(events[index]) if index < len(events) else "nothing"
+        decided_event = repr(decided[index]) if index < len(decided) else "nothing"
+        if recorded_event != decided_event:
+            raise Difference(seq, index, recorded_event, decided_event)
+    raise Difference(seq, 0, "the recorded bytes", f"other bytes of equal events, {outcome}")

@@ -1,0 +1,75 @@
+"""
+Turns elapsed time into `AdvanceClock` commands; the only source of market time.
+
+Market time runs `speed` times as fast as the monotonic clock that the caller hands in. A tick is
+submitted when something is due (a gate, the start of a delivery day, a marking cycle) and otherwise
+every ten seconds, so that an idle market does not fill the log. Each tick crosses one boundary;
+catching up after a pause therefore submits one after the other.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from exchange.domain.commands import AdvanceClock, PublishMarks
+from exchange.domain.reasons import Reason
+from exchange.domain.units import NS_PER_SECOND
+from exchange.rules.clock import next_boundary_ns
+
+from .sequencer import Sequencer
+
+IDLE_TICK_NS = 10 * NS_PER_SECOND
+SHORTEST_SLEEP_S = 0.001
+
+
+class MarketClock:
+    """Keeps a shard's market time moving from `start_ns` on."""
+
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        monotonic_ns: Callable[[], int],
+        start_ns: int,
+        speed: int,
+        marking_interval_ns: int,
+    ) -> None:
+        self.last_tick_monotonic_ns = monotonic_ns()
+        self._sequencer = sequencer
+        self._monotonic_ns = monotonic_ns
+        self._started_ns = monotonic_ns()
+        self._start_ns = start_ns
+        self._speed = speed
+        self._marking_interval_ns = marking_interval_ns
+
+    def now_ns(self) -> int:
+        """Market time as it should be now, whether or not it has been recorded yet."""
+        return self._start_ns + (self._monotonic_ns() - self._started_ns) * self._speed
+
+    async def run(self) -> None:
+        """Ticks until cancelled."""
+        while True:
+            await asyncio.sleep(self._seconds_to_next())
+            await self._tick()
+
+    async def _tick(self) -> None:
+        state = self._sequencer.engine.state
+        target_ns = min(self.now_ns(), self._due_ns())
+        if target_ns > state.market_ns or next_boundary_ns(state) <= state.market_ns:
+            command = AdvanceClock(market_ns=max(target_ns, state.market_ns))
+            outcome = await self._sequencer.execute(command)
+            assert outcome.reason is None, f"the clock was refused: {outcome}"
+        self.last_tick_monotonic_ns = self._monotonic_ns()
+        if state.market_ns % self._marking_interval_ns == 0:
+            outcome = await self._sequencer.execute(PublishMarks())
+            assert outcome.reason in (None, Reason.EMPTY), f"marking was refused: {outcome}"
+
+    def _due_ns(self) -> int:
+        """The next moment at which something must happen: a boundary, a cycle, an idle tick."""
+        state = self._sequencer.engine.state
+        interval_ns = self._marking_interval_ns
+        next_cycle_ns = (state.market_ns // interval_ns + 1) * interval_ns
+        return min(next_boundary_ns(state), next_cycle_ns)
+
+    def _seconds_to_next(self) -> float:
+        idle_ns = self.last_tick_monotonic_ns + IDLE_TICK_NS - self._monotonic_ns()
+        due_ns = (self._due_ns() - self.now_ns()) // self._speed
+        return max(SHORTEST_SLEEP_S, min(idle_ns, due_ns) / NS_PER_SECOND)

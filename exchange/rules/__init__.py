@@ -1,0 +1,146 @@
+"""
+The rules of the market: which function decides a command, and which takes in an event.
+
+    command ─▶ decide(command, state, account_id) ─▶ events ─▶ evolve(event, state)
+
+`decide` reads and answers or refuses; `evolve` writes and never refuses. Orders are the exception
+in form only: the core plans and applies them in one call (`ORDER_PATH`), through the very functions
+that `EVOLVE` names for their events.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import astuple
+
+from exchange.domain import commands as c
+from exchange.domain import events as e
+from exchange.domain.commands import Command
+from exchange.domain.enums import Role
+from exchange.domain.events import Event
+
+from . import clock, listing, marks, orders, participants, pledges, treasury
+from .state import State, authorise, new_core
+
+Decide = Callable[[Any, State, int], list[Event]]
+Evolve = Callable[[Any, State], None]
+
+ORDER_PATH: dict[type[Command], Callable[[Any, State, int], None]] = {
+    c.PlaceOrder: orders.place,
+    c.AmendOrder: orders.amend,
+    c.CancelOrder: orders.cancel,
+    c.MassCancel: orders.mass_cancel,
+}
+
+DECIDE: dict[type[Command], Decide] = {
+    c.CreateVenue: participants.decide_create_venue,
+    c.AdmitParticipant: participants.decide_admit,
+    c.ConfirmAdmission: participants.decide_confirm,
+    c.RegisterKey: participants.decide_register_key,
+    c.RevokeKey: participants.decide_revoke_key,
+    c.OpenSession: participants.decide_open_session,
+    c.CloseSession: participants.decide_close_session,
+    c.DefineProduct: listing.decide_product,
+    c.PublishCalendar: listing.decide_calendar,
+    c.ListInstrument: listing.decide_listing,
+    c.DepositCash: treasury.decide_deposit,
+    c.WithdrawCash: treasury.decide_withdrawal,
+    c.GrantCapacity: treasury.decide_grant,
+    c.PublishIndexPrice: marks.decide_index_price,
+    c.PublishRiskParameters: marks.decide_risk_parameters,
+    c.PublishMarks: marks.decide_marks,
+    c.RequestPledge: pledges.decide_request,
+    c.AcceptPledge: pledges.decide_accept,
+    c.DeclinePledge: pledges.decide_decline,
+    c.ReleasePledge: pledges.decide_release,
+    c.AdvanceClock: clock.decide_clock,
+}
+
+_EVERYBODY = frozenset(Role)
+_TRADING = frozenset({Role.TRADER, Role.SUPPLIER})
+_OPERATOR = frozenset({Role.OPERATOR})
+_VENUE: frozenset[Role] = frozenset()
+
+ROLES: dict[type[Command], frozenset[Role]] = {
+    c.CreateVenue: _VENUE,
+    c.AdmitParticipant: _OPERATOR,
+    c.ConfirmAdmission: _OPERATOR,
+    c.RegisterKey: _OPERATOR,
+    c.RevokeKey: _EVERYBODY,
+    c.OpenSession: _EVERYBODY,
+    c.CloseSession: _EVERYBODY,
+    c.DefineProduct: _OPERATOR,
+    c.PublishCalendar: _OPERATOR,
+    c.ListInstrument: _OPERATOR,
+    c.DepositCash: _OPERATOR,
+    c.WithdrawCash: _OPERATOR,
+    c.GrantCapacity: _OPERATOR,
+    c.PlaceOrder: _TRADING,
+    c.AmendOrder: _TRADING,
+    c.CancelOrder: _TRADING,
+    c.MassCancel: _TRADING,
+    c.PublishIndexPrice: _OPERATOR,
+    c.PublishRiskParameters: _OPERATOR,
+    c.PublishMarks: _OPERATOR,
+    c.RequestPledge: _TRADING,
+    c.AcceptPledge: frozenset({Role.BANK}),
+    c.DeclinePledge: _TRADING | {Role.BANK},
+    c.ReleasePledge: frozenset({Role.BANK}),
+    c.AdvanceClock: _VENUE,
+}
+"""Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
+
+VENUE_COMMANDS = frozenset({c.CreateVenue, c.AdvanceClock, c.CloseSession, c.PublishMarks})
+
+
+def _refused(event: e.CommandRefused, state: State) -> None:
+    """A refusal changes nothing."""
+
+
+EVOLVE: dict[type[Event], Evolve] = {
+    e.OrderAccepted: lambda event, state: state.core.order_accepted(*astuple(event)),
+    e.OrderRested: lambda event, state: state.core.order_rested(*astuple(event)),
+    e.OrderAmended: lambda event, state: state.core.order_amended(*astuple(event)),
+    e.OrderCancelled: lambda event, state: state.core.order_cancelled(*astuple(event)),
+    e.TradeExecuted: marks.evolve_trade,
+    e.EscrowFunded: lambda event, state: state.core.escrow_funded(*astuple(event)),
+    e.EscrowReturned: lambda event, state: state.core.escrow_returned(*astuple(event)),
+    e.CommandRefused: _refused,
+    e.VenueCreated: participants.evolve_venue,
+    e.FeeSchedulePublished: participants.evolve_fee_schedule,
+    e.ParticipantAdmitted: participants.evolve_participant,
+    e.AdmissionConfirmed: participants.evolve_confirmation,
+    e.KeyRegistered: participants.evolve_key,
+    e.KeyRevoked: participants.evolve_revocation,
+    e.SessionOpened: participants.evolve_session,
+    e.SessionClosed: participants.evolve_session_closed,
+    e.ProductDefined: listing.evolve_product,
+    e.CalendarPublished: listing.evolve_calendar,
+    e.InstrumentListed: listing.evolve_listing,
+    e.InstrumentExpired: listing.evolve_expiry,
+    e.ClockAdvanced: clock.evolve_clock,
+    e.CommandIdsExpired: clock.evolve_command_ids,
+    e.CashDeposited: treasury.evolve_deposit,
+    e.CashWithdrawn: treasury.evolve_withdrawal,
+    e.CapacityGranted: treasury.evolve_grant,
+    e.IndexPricePublished: marks.evolve_index_price,
+    e.RiskParametersPublished: marks.evolve_risk_parameters,
+    e.NodeMarked: marks.evolve_node_mark,
+    e.NodeObserved: marks.evolve_node_observed,
+    e.MarksPublished: marks.evolve_marks,
+    e.PledgeRequested: pledges.evolve_request,
+    e.PledgeAccepted: pledges.evolve_accept,
+    e.PledgeDeclined: pledges.evolve_decline,
+    e.PledgeReleased: pledges.evolve_release,
+}
+
+__all__ = [
+    "DECIDE",
+    "EVOLVE",
+    "ORDER_PATH",
+    "ROLES",
+    "VENUE_COMMANDS",
+    "State",
+    "authorise",
+    "new_core",
+]

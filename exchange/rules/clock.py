@@ -1,0 +1,94 @@
+"""
+Market time and what it brings about.
+
+Boundaries are the gates of windows and the starts of delivery days. Each is crossed in a record of
+its own, in order, however long the exchange was away; a gate with more resting orders than
+`CLOCK_BATCH` takes several records, all at the gate's time, and the window expires in the last.
+"""
+
+from exchange.domain.commands import AdvanceClock
+from exchange.domain.enums import CancelReason
+from exchange.domain.events import (
+    ClockAdvanced,
+    CommandIdsExpired,
+    Event,
+    InstrumentExpired,
+)
+from exchange.domain.reasons import Reason, require
+from exchange.domain.windows import day_at, start_ns
+
+from .participants import cancellations
+from .state import VENUE_ACCOUNT_ID, State
+
+CLOCK_BATCH = 1_000
+"""Orders that one record cancels at most, so that a frame stays small and trading goes on."""
+
+
+def next_boundary_ns(state: State) -> int:
+    """Market time at which something is due next; it is not after now where work is left."""
+    midnight_ns = start_ns(day_at(state.market_ns) + 1)
+    return min(midnight_ns, state.gates[0][0]) if state.gates else midnight_ns
+
+
+def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[Event]:
+    """Moves the clock to the time asked for or the next boundary, and does what is due there."""
+    require(account_id == VENUE_ACCOUNT_ID, Reason.WRONG_ROLE, account_id)
+    require(
+        command.market_ns >= state.market_ns,
+        Reason.CLOCK_BACK,
+        command.market_ns,
+        state.market_ns,
+    )
+    to_ns = max(state.market_ns, min(command.market_ns, next_boundary_ns(state)))
+    events: list[Event] = []
+    if to_ns > state.market_ns:
+        events.append(ClockAdvanced(market_ns=to_ns))
+        events += _expired_command_ids(to_ns, state)
+    events += _closing_gates(to_ns, state)
+    require(len(events) > 0, Reason.EMPTY)
+    return events
+
+
+def _closing_gates(to_ns: int, state: State) -> list[Event]:
+    events: list[Event] = []
+    for gate_closure_ns, instrument_id in state.gates:
+        if gate_closure_ns > to_ns:
+            break
+        order_ids = state.core.orders_of_instrument(instrument_id, CLOCK_BATCH + 1 - len(events))
+        room = CLOCK_BATCH - len(events)
+        events += cancellations(order_ids[:room], CancelReason.EXPIRED, state)
+        if len(order_ids) > room:
+            break
+        events.append(InstrumentExpired(instrument_id=instrument_id))
+    return events
+
+
+def _expired_command_ids(to_ns: int, state: State) -> list[Event]:
+    """At the start of a day: ids from before the last day roll that is out of retention."""
+    assert state.venue is not None, "the clock follows genesis"
+    if to_ns != start_ns(day_at(to_ns)):
+        return []
+    oldest_kept_ns = to_ns - state.venue.command_id_retention_ns
+    expired = [seq for market_ns, seq in state.day_rolls if market_ns <= oldest_kept_ns]
+    return [CommandIdsExpired(before_seq=expired[-1])] if expired else []
+
+
+# -- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve_clock(event: ClockAdvanced, state: State) -> None:
+    """Market time has moved on; the start of a day is remembered for the retention of ids."""
+    state.market_ns = event.market_ns
+    if event.market_ns == start_ns(day_at(event.market_ns)):
+        state.day_rolls.append((event.market_ns, state.seq))
+
+
+def evolve_command_ids(event: CommandIdsExpired, state: State) -> None:
+    """Drops ids recorded earlier, save those of orders that are still open."""
+    state.day_rolls = [roll for roll in state.day_rolls if roll[1] > event.before_seq]
+    for account_id, seen in state.seen.items():
+        state.seen[account_id] = {
+            command_id: entry
+            for command_id, entry in seen.items()
+            if entry.seq >= event.before_seq or state.core.order(entry.seq) is not None
+        }

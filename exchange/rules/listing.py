@@ -1,0 +1,175 @@
+"""
+Products, calendars and the windows that trade.
+
+The last trading moment of a window is 16:00 at the site on its last trading day: for a day the
+last trading day before it; for a month, quarter, year or strip the second trading day before the
+first of its first month; for a user-defined window the gate of its first day. Trading days are
+what the calendar says; a venue that is always open trades every day.
+"""
+
+from bisect import insort
+
+from exchange.domain.commands import DefineProduct, ListInstrument, PublishCalendar
+from exchange.domain.enums import Role, WindowKind
+from exchange.domain.events import (
+    CalendarPublished,
+    Event,
+    InstrumentExpired,
+    InstrumentListed,
+    ProductDefined,
+)
+from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.windows import Window, date_of, day_at, gate_ns, parse_window
+
+from .state import State
+
+_LAST_SEARCH_DAYS = 60
+"""No decreed holiday is longer; the search for a trading day ends there."""
+
+
+# -- decide ---------------------------------------------------------------------------------------
+
+
+def decide_product(command: DefineProduct, state: State, account_id: int) -> list[Event]:
+    """A product of a supplier, at its own fee rates or the schedule's."""
+    require(all(p.code != command.code for p in state.products.values()), Reason.ALREADY_EXISTS)
+    state.participant_with(command.supplier_account_id, Role.SUPPLIER)
+    schedule = state.fee_schedule
+    assert schedule is not None, "genesis publishes the fee schedule"
+    return [
+        ProductDefined(
+            product_id=len(state.products) + 1,
+            code=command.code,
+            kind=command.kind,
+            gpu_class=command.gpu_class,
+            region=command.region,
+            supplier_account_id=command.supplier_account_id,
+            lot_qty=command.lot_qty,
+            maker_bps=schedule.maker_bps if command.maker_bps is None else command.maker_bps,
+            taker_bps=schedule.taker_bps if command.taker_bps is None else command.taker_bps,
+        )
+    ]
+
+
+def decide_calendar(command: PublishCalendar, state: State, account_id: int) -> list[Event]:
+    """A year's trading days; each in the year, and a version above the one in force."""
+    known = state.calendars.get(command.year)
+    in_force = 0 if known is None else known.version
+    require(command.version > in_force, Reason.ALREADY_EXISTS, command.version, in_force)
+    days = sorted(set(command.trading_days))
+    require(len(days) > 0, Reason.EMPTY)
+    for day in days:
+        require(date_of(day).year == command.year, Reason.BAD_WINDOW, day, command.year, day)
+    return [CalendarPublished(year=command.year, version=command.version, trading_days=days)]
+
+
+def decide_listing(command: ListInstrument, state: State, account_id: int) -> list[Event]:
+    """Lists a window that its code names exactly, that lies ahead and whose gate is open."""
+    product = state.product(command.product_id)
+    window = Window(command.kind, command.start_day, command.end_day)
+    today = day_at(state.market_ns)
+    require(window.start_day > today, Reason.BAD_WINDOW, window.start_day, today, window.start_day)
+    require(_is_named_exactly(window), Reason.BAD_WINDOW, window.start_day, window.end_day)
+    symbol = f"{product.code}:{window.code}"
+    require(symbol not in state.instrument_ids, Reason.ALREADY_EXISTS)
+    gate_closure_ns = gate_ns(last_trading_day(window, state))
+    require(
+        gate_closure_ns > state.market_ns, Reason.WINDOW_CLOSED, state.market_ns, gate_closure_ns
+    )
+    return [
+        InstrumentListed(
+            instrument_id=len(state.instruments) + 1,
+            product_id=product.product_id,
+            symbol=symbol,
+            kind=window.kind,
+            start_day=window.start_day,
+            end_day=window.end_day,
+            gate_closure_ns=gate_closure_ns,
+        )
+    ]
+
+
+def last_trading_day(window: Window, state: State) -> int:
+    """The delivery day on which a window trades last; refuses where no calendar tells."""
+    needed = 1 if window.kind in (WindowKind.DAY, WindowKind.USER_DEFINED) else 2
+    day = window.start_day
+    for _ in range(_LAST_SEARCH_DAYS):
+        day -= 1
+        if _is_trading_day(day, state):
+            needed -= 1
+            if needed == 0:
+                return day
+    raise Refused(Reason.NO_CALENDAR, day, 0, day)
+
+
+def trading_days_between(earlier_day: int, later_day: int, state: State) -> int:
+    """How many trading days lie after the one and up to the other; all, where no calendar tells."""
+    assert state.venue is not None, "listing follows genesis"
+    days = range(earlier_day + 1, later_day + 1)
+    if state.venue.is_always_open:
+        return len(days)
+    calendars = {year: calendar.trading_days for year, calendar in state.calendars.items()}
+    return sum(day in calendars.get(date_of(day).year, (day,)) for day in days)
+
+
+def _is_trading_day(day: int, state: State) -> bool:
+    assert state.venue is not None, "listing follows genesis"
+    if state.venue.is_always_open:
+        return True
+    year = date_of(day).year
+    calendar = state.calendars.get(year)
+    if calendar is None:
+        raise Refused(Reason.NO_CALENDAR, year, 0, day)
+    return day in calendar.trading_days
+
+
+def _is_named_exactly(window: Window) -> bool:
+    try:
+        return parse_window(window.code) == window
+    except ValueError:
+        return False
+
+
+# -- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve_product(event: ProductDefined, state: State) -> None:
+    """The product exists, with the supplier and its affiliates as its house."""
+    state.products[event.product_id] = event
+    state.core.add_product(
+        event.product_id,
+        event.supplier_account_id,
+        event.lot_qty,
+        event.maker_bps,
+        event.taker_bps,
+    )
+    for participant in state.participants.values():
+        is_supplier = participant.account_id == event.supplier_account_id
+        if is_supplier or event.supplier_account_id in participant.affiliate_ids:
+            state.core.add_to_house(event.product_id, participant.account_id)
+
+
+def evolve_calendar(event: CalendarPublished, state: State) -> None:
+    """The calendar is in force."""
+    state.calendars[event.year] = event
+
+
+def evolve_listing(event: InstrumentListed, state: State) -> None:
+    """The window is open; user-defined ones take orders that never rest."""
+    state.instruments[event.instrument_id] = event
+    state.instrument_ids[event.symbol] = event.instrument_id
+    insort(state.gates, (event.gate_closure_ns, event.instrument_id))
+    state.core.add_instrument(
+        event.instrument_id,
+        event.product_id,
+        event.start_day,
+        event.end_day,
+        event.kind is not WindowKind.USER_DEFINED,
+    )
+
+
+def evolve_expiry(event: InstrumentExpired, state: State) -> None:
+    """The window no longer trades."""
+    listed = state.instruments[event.instrument_id]
+    state.gates.remove((listed.gate_closure_ns, listed.instrument_id))
+    state.core.close_instrument(event.instrument_id)

@@ -1,0 +1,58 @@
+"""
+What marks are made from, as recorded: trades of the month windows, indices, parameters, history.
+
+A node is one GPU class in one region and one delivery month; its key is `class|region|month`.
+"""
+
+from msgspec import Struct, field
+
+from exchange.collateral.volatility import Volatility
+from exchange.domain.events import IndexPricePublished, NodeMarked
+from exchange.domain.risk_parameters import RiskParameters
+
+
+class NodeTrade(Struct, frozen=True, array_like=True):
+    """A trade on a node's month window."""
+
+    market_ns: int
+    last_price: int
+    traded_hours: int
+    """GPU-hours."""
+    buyer_account_id: int
+    seller_account_id: int
+    is_affiliated: bool
+
+
+class Node(Struct):
+    """One node's recorded past."""
+
+    gpu_class: str
+    region: str
+    month: int
+    trades: list[NodeTrade] = field(default_factory=list)
+    """Oldest first, no older than the marking window at the last cycle."""
+    traded_days: list[tuple[int, int]] = field(default_factory=list)
+    """(delivery day of the trade, GPU-hours), oldest first, the averaging span only."""
+    mark: NodeMarked | None = None
+    """As last published."""
+    real_mark_micro: int = 0
+    """The last mark of level 1 to 6."""
+    volatility: Volatility = field(default_factory=Volatility)
+    basis_e12: int = 0
+
+
+class MarketData(Struct):
+    """All nodes, the indices by `class|region`, and the constants in force."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    indices: dict[str, IndexPricePublished] = field(default_factory=dict)
+    risk_parameters: RiskParameters | None = None
+    risk_parameters_version: int = 0
+
+    def node(self, gpu_class: str, region: str, month: int) -> Node:
+        """The node, new where it has no past."""
+        key = f"{gpu_class}|{region}|{month}"
+        node = self.nodes.get(key)
+        if node is None:
+            node = self.nodes[key] = Node(gpu_class, region, month)
+        return node

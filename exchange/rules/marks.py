@@ -1,0 +1,355 @@
+"""
+The marking cycle: every node's price from recorded state, and nothing else.
+
+A cycle marks the open month windows and every node marked before whose month has not passed. It
+publishes what changed. The first real mark of a delivery day enters the node's volatility and its
+basis to the outside index.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import astuple, replace
+
+from exchange.collateral.marks import (
+    IndexQuote,
+    MarkInputs,
+    MarkLevel,
+    MonthMark,
+    NodeMark,
+    PreviousMark,
+    RecentTrade,
+    mark_node,
+    next_basis_e12,
+)
+from exchange.collateral.volatility import Volatility, observe
+from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
+from exchange.domain.enums import PledgeStatus, Side, WindowKind
+from exchange.domain.events import (
+    Event,
+    IndexPricePublished,
+    MarksPublished,
+    NodeMarked,
+    NodeObserved,
+    RiskParametersPublished,
+    TradeExecuted,
+)
+from exchange.domain.reasons import Reason, require
+from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN, NS_PER_SECOND
+from exchange.domain.windows import add_months, date_of, day_at, day_of, months_of
+
+from .listing import trading_days_between
+from .market_data import Node, NodeTrade
+from .state import State
+
+_BASIS_ONE_E12 = 10**12
+
+
+# -- decide ---------------------------------------------------------------------------------------
+
+
+def decide_index_price(command: PublishIndexPrice, state: State, account_id: int) -> list[Event]:
+    """Takes in an outside price, not of the future and not older than the one in force."""
+    today = day_at(state.market_ns)
+    require(command.observed_day <= today, Reason.BAD_WINDOW, command.observed_day, today)
+    known = state.market_data.indices.get(f"{command.gpu_class}|{command.region}")
+    in_force_day = 0 if known is None else known.observed_day
+    require(
+        command.observed_day >= in_force_day,
+        Reason.STALE_INDEX,
+        command.observed_day,
+        in_force_day,
+        in_force_day,
+    )
+    return [
+        IndexPricePublished(
+            gpu_class=command.gpu_class,
+            region=command.region,
+            index_micro=command.index_micro,
+            usd_micro=command.usd_micro,
+            usd_cny_ppm=command.usd_cny_ppm,
+            observed_day=command.observed_day,
+            source=command.source,
+            row_count=command.row_count,
+            file_sha256=command.file_sha256,
+        )
+    ]
+
+
+def decide_risk_parameters(
+    command: PublishRiskParameters, state: State, account_id: int
+) -> list[Event]:
+    """A new version of the model's constants; the same ones again are refused."""
+    data = state.market_data
+    require(command.risk_parameters != data.risk_parameters, Reason.EMPTY)
+    return [
+        RiskParametersPublished(
+            version=data.risk_parameters_version + 1, risk_parameters=command.risk_parameters
+        )
+    ]
+
+
+def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[Event]:
+    """One marking cycle. Months without a better source are marked from those that have one."""
+    parameters = state.market_data.risk_parameters
+    assert parameters is not None, "genesis publishes the risk parameters"
+    nodes = _nodes_to_mark(state)
+    inputs = [_inputs(node, state, parameters) for node in nodes]
+    own = [mark_node(i, parameters) for i in inputs]
+    marks = [
+        mark
+        if MarkLevel.UNMARKABLE < mark.level <= MarkLevel.QUOTES
+        else mark_node(_with_neighbours(i, node, nodes, own), parameters)
+        for i, node, mark in zip(inputs, nodes, own, strict=True)
+    ]
+    events: list[Event] = []
+    for node, node_inputs, mark in zip(nodes, inputs, marks, strict=True):
+        marked = _marked(node, node_inputs, mark, state, parameters)
+        if marked != node.mark:
+            events.append(marked)
+        events += _observed(node, mark, state, parameters)
+    changed_count = sum(isinstance(event, NodeMarked) for event in events)
+    require(len(events) > 0, Reason.EMPTY)
+    return [*events, MarksPublished(node_count=len(nodes), changed_count=changed_count)]
+
+
+def _nodes_to_mark(state: State) -> list[Node]:
+    """In the order of class, region and month."""
+    data = state.market_data
+    this_month = months_of(day_at(state.market_ns), day_at(state.market_ns) + 1)[0]
+    found = {
+        (node.gpu_class, node.region, node.month): node
+        for node in data.nodes.values()
+        if node.month >= this_month
+    }
+    for _, instrument_id in state.gates:
+        instrument = state.instruments[instrument_id]
+        if instrument.kind is WindowKind.MONTH:
+            product = state.products[instrument.product_id]
+            month = months_of(instrument.start_day, instrument.start_day + 1)[0]
+            name = (product.gpu_class, product.region, month)
+            if name not in found:
+                found[name] = Node(*name)
+    return [found[name] for name in sorted(found)]
+
+
+def _inputs(node: Node, state: State, parameters: RiskParameters) -> MarkInputs:
+    now_ns, today = state.market_ns, day_at(state.market_ns)
+    bid_micro, ask_micro = _quotes(node, state)
+    index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
+    previous_day = node.mark.observed_day if node.mark else 0
+    return MarkInputs(
+        month=node.month,
+        trades=tuple(
+            RecentTrade(
+                price_micro=trade.last_price * MICRO_PER_FEN,
+                traded_hours=trade.traded_hours,
+                age_ns=now_ns - trade.market_ns,
+                buyer_id=trade.buyer_account_id,
+                seller_id=trade.seller_account_id,
+                is_affiliated=trade.is_affiliated,
+            )
+            for trade in node.trades
+        ),
+        bid_micro=bid_micro,
+        ask_micro=ask_micro,
+        index=None
+        if index is None
+        else IndexQuote(
+            index_micro=index.index_micro,
+            basis_e12=node.basis_e12 or _BASIS_ONE_E12,
+            age_days_count=trading_days_between(index.observed_day, today, state),
+        ),
+        previous=None
+        if not node.real_mark_micro
+        else PreviousMark(mark_micro=node.real_mark_micro, age_days_count=today - previous_day),
+        pledged_hours=_pledged_hours(node, state),
+    )
+
+
+def _with_neighbours(
+    inputs: MarkInputs, node: Node, nodes: list[Node], marks: list[NodeMark]
+) -> MarkInputs:
+    neighbours = tuple(
+        MonthMark(month=other.month, mark_micro=mark.mark_micro, level=mark.level)
+        for other, mark in zip(nodes, marks, strict=True)
+        if other is not node and (other.gpu_class, other.region) == (node.gpu_class, node.region)
+    )
+    return replace(inputs, neighbours=neighbours)
+
+
+def _quotes(node: Node, state: State) -> tuple[int, int]:
+    """The node's best bid and ask over its products' month windows, 0 where there is none."""
+    bids, asks = [], []
+    for product in state.products.values():
+        if (product.gpu_class, product.region) != (node.gpu_class, node.region):
+            continue
+        symbol = f"{product.code}:M{node.month % 10_000:04d}"
+        instrument_id = state.instrument_ids.get(symbol)
+        if instrument_id is not None:
+            bids.append(state.core.best(instrument_id, Side.BUY))
+            asks.append(state.core.best(instrument_id, Side.SELL))
+    ask_price = min((price for price in asks if price), default=0)
+    return max(bids, default=0) * MICRO_PER_FEN, ask_price * MICRO_PER_FEN
+
+
+def _pledged_hours(node: Node, state: State) -> int:
+    """GPU-hours under lien in the node's month."""
+    first = date_of(0).replace(year=node.month // 100, month=node.month % 100)
+    month_start, month_end = day_of(first), day_of(add_months(first, 1))
+    hours = 0
+    for pledge in state.pledges.values():
+        request = pledge.request
+        if pledge.status is not PledgeStatus.ACTIVE:
+            continue
+        product = state.products[request.product_id]
+        if (product.gpu_class, product.region) == (node.gpu_class, node.region):
+            days = min(month_end, request.end_day) - max(month_start, request.start_day)
+            hours += max(0, days) * HOURS_PER_DAY * request.pledged_qty
+    return hours
+
+
+def _marked(
+    node: Node, inputs: MarkInputs, mark: NodeMark, state: State, parameters: RiskParameters
+) -> NodeMarked:
+    today = day_at(state.market_ns)
+    is_real = MarkLevel.UNMARKABLE < mark.level < MarkLevel.DECAYED
+    previous_day = node.mark.observed_day if node.mark else 0
+    span = parameters.adv_days_count
+    recent_hours = sum(hours for day, hours in node.traded_days if day > today - span)
+    return NodeMarked(
+        gpu_class=node.gpu_class,
+        region=node.region,
+        month=node.month,
+        mark_micro=mark.mark_micro,
+        raw_micro=mark.raw_micro,
+        level=int(mark.level),
+        notes=[str(note) for note in mark.notes],
+        bid_micro=inputs.bid_micro,
+        ask_micro=inputs.ask_micro,
+        adv_hours=recent_hours // span,
+        observed_day=today if is_real else previous_day,
+    )
+
+
+def _observed(node: Node, mark: NodeMark, state: State, parameters: RiskParameters) -> list[Event]:
+    """The day's entry in the node's history, for its first mark of level 1 to 6."""
+    today = day_at(state.market_ns)
+    known = node.volatility
+    is_real = MarkLevel.UNMARKABLE < mark.level < MarkLevel.DECAYED
+    if not is_real or (known.recent_days and known.recent_days[-1] >= today):
+        return []
+    volatility = observe(known, mark.mark_micro, today, parameters)
+    basis_e12 = node.basis_e12
+    index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
+    if index is not None and mark.level <= MarkLevel.QUOTES:
+        basis_e12 = next_basis_e12(
+            basis_e12 or None, mark.mark_micro, index.index_micro, parameters
+        )
+    return [
+        NodeObserved(
+            gpu_class=node.gpu_class,
+            region=node.region,
+            month=node.month,
+            observed_day=today,
+            mark_micro=mark.mark_micro,
+            sigma_ewma_e12=volatility.sigma_ewma_e12,
+            sigma_stress_e12=volatility.sigma_stress_e12,
+            sigma_sum_e12=volatility.sigma_sum_e12,
+            observed_count=volatility.observed_count,
+            dropped_count=len(known.recent_days) + 1 - len(volatility.recent_days),
+            basis_e12=basis_e12,
+        )
+    ]
+
+
+# -- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve_index_price(event: IndexPricePublished, state: State) -> None:
+    """The index is in force."""
+    state.market_data.indices[f"{event.gpu_class}|{event.region}"] = event
+
+
+def evolve_risk_parameters(event: RiskParametersPublished, state: State) -> None:
+    """The constants are in force."""
+    state.market_data.risk_parameters = event.risk_parameters
+    state.market_data.risk_parameters_version = event.version
+
+
+def evolve_node_mark(event: NodeMarked, state: State) -> None:
+    """The mark stands until the next one."""
+    node = state.market_data.node(event.gpu_class, event.region, event.month)
+    node.mark = event
+    if MarkLevel.UNMARKABLE < event.level < MarkLevel.DECAYED:
+        node.real_mark_micro = event.mark_micro
+
+
+def evolve_node_observed(event: NodeObserved, state: State) -> None:
+    """The day is part of the node's history."""
+    node = state.market_data.node(event.gpu_class, event.region, event.month)
+    known = node.volatility
+    node.volatility = Volatility(
+        sigma_ewma_e12=event.sigma_ewma_e12,
+        sigma_stress_e12=event.sigma_stress_e12,
+        sigma_sum_e12=event.sigma_sum_e12,
+        observed_count=event.observed_count,
+        recent_days=(*known.recent_days[event.dropped_count :], event.observed_day),
+        recent_marks_micro=(*known.recent_marks_micro[event.dropped_count :], event.mark_micro),
+    )
+    node.basis_e12 = event.basis_e12
+
+
+def evolve_marks(event: MarksPublished, state: State) -> None:
+    """After a cycle only what the next one may use is kept."""
+    parameters = state.market_data.risk_parameters
+    assert parameters is not None, "genesis publishes the risk parameters"
+    oldest_ns = state.market_ns - parameters.mark_window_hours * 3_600 * NS_PER_SECOND
+    oldest_day = day_at(state.market_ns) - parameters.adv_days_count
+    for node in state.market_data.nodes.values():
+        node.trades = [trade for trade in node.trades if trade.market_ns >= oldest_ns]
+        node.traded_days = [entry for entry in node.traded_days if entry[0] > oldest_day]
+
+
+def evolve_trade(event: TradeExecuted, state: State) -> None:
+    """Title and money change hands, and the node remembers the price."""
+    state.core.trade_executed(*astuple(event))
+    parties = (event.maker_account_id, event.taker_account_id)
+    note_trades([(event.instrument_id, event.last_price, event.last_qty, *parties)], state)
+
+
+def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) -> None:
+    """
+    Remembers trades, as (instrument_id, last_price, last_qty, maker, taker), on month windows.
+
+    Who bought does not matter to a mark: it asks for different pairs, whichever way round.
+    """
+    for instrument_id, last_price, last_qty, maker_account_id, taker_account_id in trades:
+        instrument = state.instruments[instrument_id]
+        if instrument.kind is not WindowKind.MONTH:
+            continue
+        product = state.products[instrument.product_id]
+        month = months_of(instrument.start_day, instrument.start_day + 1)[0]
+        node = state.market_data.node(product.gpu_class, product.region, month)
+        hours = (instrument.end_day - instrument.start_day) * HOURS_PER_DAY * last_qty
+        node.trades.append(
+            NodeTrade(
+                state.market_ns,
+                last_price,
+                hours,
+                maker_account_id,
+                taker_account_id,
+                _are_affiliated(maker_account_id, taker_account_id, state),
+            )
+        )
+        day = day_at(state.market_ns)
+        if node.traded_days and node.traded_days[-1][0] == day:
+            hours += node.traded_days.pop()[1]
+        node.traded_days.append((day, hours))
+
+
+def _are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
+    first = state.participants[first_account_id]
+    second = state.participants[second_account_id]
+    groups = {first_account_id, *first.affiliate_ids} & {second_account_id, *second.affiliate_ids}
+    return len(groups) > 0

@@ -1,0 +1,95 @@
+"""
+The order path's doorway to the core.
+
+An order's own checks (lot, means, self-match, what it would trade) are the core's, beside the
+book; what only the rules know is checked here first: whose order it is, whether a supplier sells
+its own product, and whether the gate is open at this moment. A core function has planned and
+applied when it returns; its events wait in the core, already encoded.
+"""
+
+from exchange.domain.commands import AmendOrder, CancelOrder, MassCancel, PlaceOrder
+from exchange.domain.enums import Role
+from exchange.domain.reasons import Reason, Refused, require
+
+from .state import State
+
+_INSTRUMENT_ID = 4
+"""Its place in what the core tells of an order."""
+MASS_CANCEL_LIMIT = 1_000
+"""Equal to the cap of open orders per account, so that one record always suffices."""
+
+
+def place(command: PlaceOrder, state: State, account_id: int) -> None:
+    """Places an order; its id is the sequence number of this record."""
+    _require_tradable(command.instrument_id, state, account_id)
+    refusal = state.core.place(
+        state.seq + 1,
+        account_id,
+        command.key_id,
+        command.session_id,
+        command.instrument_id,
+        command.side,
+        command.order_qty,
+        command.limit_price,
+        command.time_in_force,
+        command.exec_inst,
+    )
+    _raise(refusal, state)
+
+
+def amend(command: AmendOrder, state: State, account_id: int) -> None:
+    """Changes an own open order, inside the window's trading time."""
+    order_id = _order_id(command, state, account_id)
+    require(
+        command.order_qty is not None or command.limit_price is not None, Reason.EMPTY, order_id
+    )
+    order = state.core.order(order_id)
+    if order is not None:
+        _require_tradable(order[_INSTRUMENT_ID], state, account_id)
+    refusal = state.core.amend(
+        order_id,
+        account_id,
+        -1 if command.order_qty is None else command.order_qty,
+        -1 if command.limit_price is None else command.limit_price,
+    )
+    _raise(refusal, state)
+
+
+def cancel(command: CancelOrder, state: State, account_id: int) -> None:
+    """Cancels an own open order; always possible, whatever the session of the market."""
+    _raise(state.core.cancel(_order_id(command, state, account_id), account_id), state)
+
+
+def mass_cancel(command: MassCancel, state: State, account_id: int) -> None:
+    """Cancels the account's open orders, or those of an instrument or a side, oldest first."""
+    side = 0 if command.side is None else command.side
+    refusal = state.core.mass_cancel(account_id, command.instrument_id, side, MASS_CANCEL_LIMIT)
+    _raise(refusal, state)
+
+
+def _require_tradable(instrument_id: int, state: State, account_id: int) -> None:
+    instrument = state.instruments.get(instrument_id)
+    if instrument is None:
+        raise Refused(Reason.UNKNOWN_INSTRUMENT, instrument_id)
+    gate_closure_ns = instrument.gate_closure_ns
+    if state.market_ns >= gate_closure_ns:
+        raise Refused(Reason.WINDOW_CLOSED, state.market_ns, gate_closure_ns)
+    if Role.TRADER not in state.participants[account_id].roles:
+        product = state.products[instrument.product_id]
+        require(product.supplier_account_id == account_id, Reason.WRONG_ROLE, account_id)
+
+
+def _order_id(command: AmendOrder | CancelOrder, state: State, account_id: int) -> int:
+    """The order that a command names, by its id or by the client order id it was placed with."""
+    if command.order_id:
+        return command.order_id
+    entry = state.seen.get(account_id, {}).get(command.orig_client_order_id)
+    if entry is None or not isinstance(entry.command, PlaceOrder):
+        raise Refused(Reason.UNKNOWN_ORDER)
+    return entry.seq
+
+
+def _raise(refusal: int, state: State) -> None:
+    if refusal:
+        value, limit, day = state.core.refusal
+        raise Refused(Reason(refusal), value, limit, day)

@@ -1,0 +1,254 @@
+"""
+Who takes part: the venue's genesis, accounts, keys and sessions.
+
+Admitting an operator or an auditor takes two operators, and two means two persons: a second key of
+the same account does not count. The last operator's last key cannot be revoked.
+"""
+
+from msgspec.structs import replace
+
+from exchange.domain.commands import (
+    AdmitParticipant,
+    CloseSession,
+    ConfirmAdmission,
+    CreateVenue,
+    OpenSession,
+    RegisterKey,
+    RevokeKey,
+)
+from exchange.domain.enums import CancelReason, Role, Scope
+from exchange.domain.events import (
+    AdmissionConfirmed,
+    Event,
+    FeeSchedulePublished,
+    KeyRegistered,
+    KeyRevoked,
+    OrderCancelled,
+    ParticipantAdmitted,
+    RiskParametersPublished,
+    SessionClosed,
+    SessionOpened,
+    VenueCreated,
+)
+from exchange.domain.reasons import Reason, Refused, require
+
+from .state import VENUE_ACCOUNT_ID, State, new_core
+
+_TWO_PERSON_ROLES = {Role.OPERATOR, Role.AUDITOR}
+
+
+# -- decide ---------------------------------------------------------------------------------------
+
+
+def decide_create_venue(command: CreateVenue, state: State, account_id: int) -> list[Event]:
+    """Genesis: the venue, its two operators with a key each, fees and risk parameters."""
+    require(state.venue is None, Reason.ALREADY_EXISTS)
+    require(account_id == VENUE_ACCOUNT_ID, Reason.WRONG_ROLE, account_id)
+    require(len(command.operators) == 2, Reason.SAME_PERSON, len(command.operators), 2)
+    first, second = command.operators
+    require(first.name != second.name, Reason.SAME_PERSON)
+    require(first.token_sha256 != second.token_sha256, Reason.SAME_PERSON)
+    events: list[Event] = [
+        VenueCreated(
+            venue_id=command.venue_id,
+            base_day=command.base_day,
+            market_ns=command.market_ns,
+            is_always_open=command.is_always_open,
+            head_public_key=command.head_public_key,
+            command_id_retention_ns=command.command_id_retention_ns,
+        ),
+        FeeSchedulePublished(maker_bps=command.maker_bps, taker_bps=command.taker_bps),
+        RiskParametersPublished(version=1, risk_parameters=command.risk_parameters),
+    ]
+    for number, operator in enumerate(command.operators, start=1):
+        events.append(
+            ParticipantAdmitted(
+                account_id=number,
+                name=operator.name,
+                roles=[Role.OPERATOR],
+                affiliate_ids=[],
+                proposer_account_id=VENUE_ACCOUNT_ID,
+                is_confirmed=True,
+            )
+        )
+        events.append(
+            KeyRegistered(
+                key_id=number,
+                account_id=number,
+                token_sha256=operator.token_sha256,
+                scopes=[Scope.READ, Scope.TRADE],
+                expires_ns=0,
+            )
+        )
+    return events
+
+
+def decide_admit(command: AdmitParticipant, state: State, account_id: int) -> list[Event]:
+    """A new account; an operator's or auditor's is not in force before its confirmation."""
+    roles = sorted(set(command.roles))
+    require(len(roles) > 0, Reason.EMPTY)
+    require(all(p.name != command.name for p in state.participants.values()), Reason.ALREADY_EXISTS)
+    for affiliate_id in command.affiliate_ids:
+        state.participant(affiliate_id)
+    return [
+        ParticipantAdmitted(
+            account_id=len(state.participants) + 1,
+            name=command.name,
+            roles=roles,
+            affiliate_ids=sorted(set(command.affiliate_ids)),
+            proposer_account_id=account_id,
+            is_confirmed=_TWO_PERSON_ROLES.isdisjoint(roles),
+            supplier_grade=command.supplier_grade,
+        )
+    ]
+
+
+def decide_confirm(command: ConfirmAdmission, state: State, account_id: int) -> list[Event]:
+    """The second operator's confirmation."""
+    participant = state.participants.get(command.account_id)
+    if participant is None:
+        raise Refused(Reason.UNKNOWN_ACCOUNT, command.account_id)
+    require(not participant.is_confirmed, Reason.ALREADY_DONE, command.account_id)
+    require(participant.proposer_account_id != account_id, Reason.SAME_PERSON, account_id)
+    return [AdmissionConfirmed(account_id=command.account_id, confirmer_account_id=account_id)]
+
+
+def decide_register_key(command: RegisterKey, state: State, account_id: int) -> list[Event]:
+    """A key for a confirmed account; a secret's hash is good for one key, once."""
+    state.participant(command.account_id)
+    require(len(command.scopes) > 0, Reason.EMPTY)
+    require(command.token_sha256 not in state.token_hashes, Reason.ALREADY_EXISTS)
+    require(
+        command.expires_ns == 0 or command.expires_ns > state.market_ns,
+        Reason.TOO_LATE,
+        command.expires_ns,
+        state.market_ns,
+    )
+    return [
+        KeyRegistered(
+            key_id=state.key_count + 1,
+            account_id=command.account_id,
+            token_sha256=command.token_sha256,
+            scopes=sorted(set(command.scopes)),
+            expires_ns=command.expires_ns,
+        )
+    ]
+
+
+def decide_revoke_key(command: RevokeKey, state: State, account_id: int) -> list[Event]:
+    """Ends a key, an operator's or one's own, and cancels the orders placed with it."""
+    key = state.keys.get(command.revoked_key_id)
+    if key is None:
+        raise Refused(Reason.UNKNOWN_KEY, command.revoked_key_id)
+    is_operator = Role.OPERATOR in state.participants[account_id].roles
+    require(is_operator or key.account_id == account_id, Reason.UNKNOWN_KEY, key.key_id)
+    operators_left = {
+        other.account_id
+        for other in state.keys.values()
+        if other.key_id != key.key_id
+        and Scope.TRADE in other.scopes
+        and Role.OPERATOR in state.participants[other.account_id].roles
+    }
+    require(len(operators_left) > 0, Reason.LAST_OPERATOR, key.key_id)
+    core = state.core
+    orders = [o for o in core.orders_of_account(key.account_id) if core.key_of(o) == key.key_id]
+    revoked = KeyRevoked(key_id=key.key_id, account_id=key.account_id)
+    return [revoked, *cancellations(orders, CancelReason.KEY_REVOKED, state)]
+
+
+def decide_open_session(command: OpenSession, state: State, account_id: int) -> list[Event]:
+    """Records that a key's holder is connected; the session's id is its record's number."""
+    require(account_id != VENUE_ACCOUNT_ID, Reason.WRONG_ROLE, account_id)
+    previous = state.sessions.get(command.previous_session_id)
+    continues = previous is None or previous.account_id == account_id
+    return [
+        SessionOpened(
+            session_id=state.seq + 1,
+            account_id=account_id,
+            key_id=command.key_id,
+            is_cancel_on_disconnect=command.is_cancel_on_disconnect,
+            previous_session_id=command.previous_session_id if continues else 0,
+        )
+    ]
+
+
+def decide_close_session(command: CloseSession, state: State, account_id: int) -> list[Event]:
+    """Records the end of a connection and, where asked for, cancels its orders."""
+    session = state.sessions.get(command.closed_session_id)
+    if session is None or account_id not in (VENUE_ACCOUNT_ID, session.account_id):
+        raise Refused(Reason.UNKNOWN_SESSION, command.closed_session_id)
+    closed = SessionClosed(session_id=session.session_id, account_id=session.account_id)
+    if command.is_logout or not session.is_cancel_on_disconnect:
+        return [closed]
+    core = state.core
+    orders = [
+        order_id
+        for order_id in core.orders_of_account(session.account_id)
+        if core.session_of(order_id) == session.session_id
+    ]
+    return [closed, *cancellations(orders, CancelReason.SESSION_CLOSED, state)]
+
+
+def cancellations(order_ids: list[int], reason: CancelReason, state: State) -> list[Event]:
+    """The events that cancel open orders, with what each releases."""
+    return [
+        OrderCancelled(*state.core.cancellation(order_id, int(reason))) for order_id in order_ids
+    ]
+
+
+# -- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve_venue(event: VenueCreated, state: State) -> None:
+    """The venue exists and its clock stands at the market's first moment."""
+    state.venue = event
+    state.market_ns = event.market_ns
+    state.core = new_core(event.base_day)
+
+
+def evolve_fee_schedule(event: FeeSchedulePublished, state: State) -> None:
+    """The default rates of products defined from now on."""
+    state.fee_schedule = event
+
+
+def evolve_participant(event: ParticipantAdmitted, state: State) -> None:
+    """The account exists, in the core too, and belongs to its affiliates' houses."""
+    state.participants[event.account_id] = event
+    state.core.add_account(event.account_id)
+    for product in state.products.values():
+        if product.supplier_account_id in event.affiliate_ids:
+            state.core.add_to_house(product.product_id, event.account_id)
+
+
+def evolve_confirmation(event: AdmissionConfirmed, state: State) -> None:
+    """The operator or auditor is in force."""
+    state.participants[event.account_id] = replace(
+        state.participants[event.account_id], is_confirmed=True
+    )
+
+
+def evolve_key(event: KeyRegistered, state: State) -> None:
+    """The key is in force."""
+    state.keys[event.key_id] = event
+    state.key_count = event.key_id
+    state.token_hashes.add(event.token_sha256)
+
+
+def evolve_revocation(event: KeyRevoked, state: State) -> None:
+    """The key is gone, and so are the sessions that it opened."""
+    del state.keys[event.key_id]
+    for session in [s for s in state.sessions.values() if s.key_id == event.key_id]:
+        del state.sessions[session.session_id]
+
+
+def evolve_session(event: SessionOpened, state: State) -> None:
+    """The session is open; orders of the one it continues are now its own."""
+    state.sessions[event.session_id] = event
+    if event.previous_session_id:
+        state.core.rehome_session(event.previous_session_id, event.session_id, event.account_id)
+        state.sessions.pop(event.previous_session_id, None)
+
+
+def evolve_session_closed(event: SessionClosed, state: State) -> None:
+    """The session is over."""
+    del state.sessions[event.session_id]

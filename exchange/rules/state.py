@@ -1,0 +1,160 @@
+"""
+The market's state: what rules read, and what only `evolve` functions write.
+
+Orders, holdings and cash live in the core (`state.core`); everything that lawyers read is here,
+mostly as the events that created it. Everything except the core is plain data, so the canonical
+bytes of the whole are one deterministic encoding plus the core's own snapshot.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from exchange.domain.commands import Command, OpenSession
+from exchange.domain.enums import PledgeStatus, Role, Scope
+from exchange.domain.events import (
+    CalendarPublished,
+    CommandRefused,
+    Event,
+    FeeSchedulePublished,
+    InstrumentListed,
+    KeyRegistered,
+    ParticipantAdmitted,
+    PledgeRequested,
+    ProductDefined,
+    SessionOpened,
+    VenueCreated,
+)
+from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.record import EVENT_TYPES, array_header
+from matching_core.venue import Venue
+
+from .market_data import MarketData
+
+VENUE_ACCOUNT_ID = 0
+"""Takes the fees, and acts for the exchange itself."""
+
+_CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class Seen(Struct, frozen=True):
+    """A command id in use: the command that took it, where, and its refusal, if it was one."""
+
+    seq: int
+    command: Command
+    refusal: CommandRefused | None
+
+
+class Pledge(Struct, frozen=True):
+    """A pledge with its status; the request states what was offered."""
+
+    request: PledgeRequested
+    status: PledgeStatus
+
+
+def new_core(base_day: int) -> Venue:
+    """An empty core whose holdings begin at `base_day`."""
+    return Venue(base_day, _PREFIXES)
+
+
+def _prefix(kind: type[Event]) -> bytes:
+    """What an event's bytes begin with: the array header and the tag."""
+    fields_count = len(kind.__struct_fields__)
+    tag = str(kind.__struct_config__.tag)
+    return array_header(fields_count + 1) + _CANONICAL.encode(tag)
+
+
+_PREFIXES = {tag: _prefix(kind) for tag, kind in EVENT_TYPES.items()}
+
+
+@dataclass(slots=True)
+class State:
+    """Everything the rules know as of `seq`."""
+
+    core: Venue = field(default_factory=lambda: new_core(0))
+    venue: VenueCreated | None = None
+    seq: int = 0
+    market_ns: int = 0
+    fee_schedule: FeeSchedulePublished | None = None
+    participants: dict[int, ParticipantAdmitted] = field(default_factory=dict)
+    keys: dict[int, KeyRegistered] = field(default_factory=dict)
+    """Keys in force; a revoked one is gone."""
+    key_count: int = 0
+    token_hashes: set[bytes] = field(default_factory=set)
+    """Of every key ever, so that a revoked secret cannot return."""
+    sessions: dict[int, SessionOpened] = field(default_factory=dict)
+    """Open sessions by id."""
+    products: dict[int, ProductDefined] = field(default_factory=dict)
+    instruments: dict[int, InstrumentListed] = field(default_factory=dict)
+    instrument_ids: dict[str, int] = field(default_factory=dict)
+    """By symbol."""
+    gates: list[tuple[int, int]] = field(default_factory=list)
+    """(gate_closure_ns, instrument_id) of open instruments, in order."""
+    calendars: dict[int, CalendarPublished] = field(default_factory=dict)
+    """By year, the highest version."""
+    references: set[str] = field(default_factory=set)
+    """External references used, as `deposit:…` and `withdrawal:…`."""
+    grant_count: int = 0
+    pledges: dict[int, Pledge] = field(default_factory=dict)
+    market_data: MarketData = field(default_factory=MarketData)
+    seen: dict[int, dict[str, Seen]] = field(default_factory=dict)
+    """Command ids by account, in the order of their records."""
+    day_rolls: list[tuple[int, int]] = field(default_factory=list)
+    """(market_ns, seq) of the day rolls within the retention of command ids."""
+
+    def canonical(self) -> bytes:
+        """The whole state as bytes: equal states give equal bytes, whatever their history."""
+        facts = {f.name: _rows(getattr(self, f.name)) for f in fields(self) if f.name != "core"}
+        return _CANONICAL.encode([facts, self.core.snapshot()])
+
+    def hash(self) -> bytes:
+        """SHA-256 of the canonical bytes."""
+        return hashlib.sha256(self.canonical()).digest()
+
+    def product(self, product_id: int) -> ProductDefined:
+        """The product; refuses where there is none."""
+        product = self.products.get(product_id)
+        if product is None:
+            raise Refused(Reason.UNKNOWN_PRODUCT, product_id)
+        return product
+
+    def participant(self, account_id: int) -> ParticipantAdmitted:
+        """The confirmed participant; refuses where there is none."""
+        participant = self.participants.get(account_id)
+        if participant is None or not participant.is_confirmed:
+            raise Refused(Reason.UNKNOWN_ACCOUNT, account_id)
+        return participant
+
+    def participant_with(self, account_id: int, role: Role) -> ParticipantAdmitted:
+        """The confirmed participant; refuses where it has not the role."""
+        participant = self.participant(account_id)
+        require(role in participant.roles, Reason.WRONG_ROLE, account_id)
+        return participant
+
+
+def _rows(value: Any) -> Any:
+    """A table as rows in the order of its keys, a set in order; anything else as it is."""
+    if isinstance(value, dict):
+        return [(key, _rows(entry)) for key, entry in sorted(value.items())]
+    return sorted(value) if isinstance(value, set) else value
+
+
+def authorise(command: Command, state: State) -> int:
+    """
+    The account that a command acts for, by its key at this very sequence number.
+
+    Refuses where the key is unknown, revoked or expired, or is not meant for trading.
+    """
+    if command.key_id == 0:
+        return VENUE_ACCOUNT_ID
+    key = state.keys.get(command.key_id)
+    if key is None:
+        raise Refused(Reason.AUTH_REQUIRED, command.key_id)
+    if key.expires_ns and state.market_ns >= key.expires_ns:
+        raise Refused(Reason.KEY_EXPIRED, state.market_ns, key.expires_ns)
+    if Scope.TRADE not in key.scopes and not isinstance(command, OpenSession):
+        raise Refused(Reason.SCOPE, command.key_id)
+    return key.account_id

@@ -1,0 +1,1 @@
+"""Properties of the whole market under random commands."""

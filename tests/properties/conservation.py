@@ -1,0 +1,91 @@
+"""
+The market's conservation laws, checked from the outside: by queries and the records alone.
+
+Title of a product-day sums to what was granted; money in accounts and escrow sums to what came in
+less what went out; escrow is what primary sales paid less what buy-backs took.
+"""
+
+from collections import Counter
+
+from exchange.domain.commands import Command
+from exchange.domain.events import (
+    CapacityGranted,
+    CashDeposited,
+    CashWithdrawn,
+    EscrowFunded,
+    EscrowReturned,
+    Event,
+)
+
+FUNCTIONS = ("title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet")
+
+
+class Ledger:
+    """Adds up what events say came into the market, and compares it with what the core holds."""
+
+    def __init__(self) -> None:
+        self.money = 0
+        self.granted: Counter[tuple[int, int]] = Counter()
+        """GPUs by (product, day)."""
+        self.escrow: Counter[tuple[int, int]] = Counter()
+        """Fen by (product, day)."""
+
+    def take(self, command: Command, events: list[Event]) -> None:
+        """Notes a record."""
+        for event in events:
+            match event:
+                case CashDeposited():
+                    self.money += event.deposit_amount
+                case CashWithdrawn():
+                    self.money -= event.withdrawal_amount
+                case CapacityGranted():
+                    for day in range(event.start_day, event.end_day):
+                        self.granted[event.product_id, day] += event.granted_qty
+                case EscrowFunded():
+                    for day in range(event.start_day, event.end_day):
+                        self.escrow[event.product_id, day] += event.day_amount
+                case EscrowReturned():
+                    for day in range(event.start_day, event.end_day):
+                        self.escrow[event.product_id, day] -= event.day_amount
+
+    def compare(self, state) -> None:
+        """Asserts every law on the state."""
+        core = state.core
+        accounts = [0, *state.participants]
+        balances = [core.balances(account_id) for account_id in accounts]
+        assert all(amount >= 0 for pair in balances for amount in pair)
+        escrow_total = 0
+        for product_id in state.products:
+            totals: dict[str, Counter[int]] = {name: Counter() for name in FUNCTIONS}
+            for account_id in state.participants:
+                held = {
+                    name: spread(core.day_function(account_id, product_id, name))
+                    for name in FUNCTIONS
+                }
+                for day in set().union(*held.values()):
+                    own = {name: held[name][day] for name in FUNCTIONS}
+                    assert all(qty >= 0 for qty in own.values())
+                    assert own["lien"] + own["reserved_sale"] <= own["title"]
+                    used = own["sublet_out"] + own["reserved_sublet"] + own["reserved_sale"]
+                    assert used <= own["title"]
+                    for name, qty in own.items():
+                        totals[name][day] += qty
+            granted = {d: q for (p, d), q in self.granted.items() if p == product_id and q}
+            assert +totals["title"] == Counter(granted)
+            assert totals["sublet_out"] == totals["sublet_in"]
+            escrow = {}
+            for start_day, end_day, _, amount in core.escrow(product_id):
+                escrow |= dict.fromkeys(range(start_day, end_day), amount)
+            expected = {d: a for (p, d), a in self.escrow.items() if p == product_id and a}
+            assert {d: a for d, a in escrow.items() if a} == expected
+            escrow_total += sum(escrow.values())
+        assert sum(map(sum, balances)) + escrow_total == self.money
+
+
+def spread(runs: list[tuple[int, int, int]]) -> Counter[int]:
+    """A day function as a table by day."""
+    table: Counter[int] = Counter()
+    for start_day, end_day, qty in runs:
+        for day in range(start_day, end_day):
+            table[day] = qty
+    return table
