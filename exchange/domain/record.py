@@ -38,7 +38,7 @@ class Record(Struct, frozen=True):
 
 
 _BODY: msgspec.msgpack.Decoder[tuple[Command, list[Event]]] = msgspec.msgpack.Decoder(
-    tuple[AnyCommand, list[_AnyEvent]]  # type: ignore[arg-type]
+    tuple[AnyCommand, list[_AnyEvent]]
 )
 _EVENTS: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[_AnyEvent])
 _ENCODER = msgspec.msgpack.Encoder()

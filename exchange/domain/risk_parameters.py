@@ -177,6 +177,7 @@ class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuses a set that the formulas cannot carry."""
         for holds, problem in (
+            (self.adv_days_count > 0, "adv_days_count is 0"),
             (self.participation_ppm > 0, "participation_ppm is 0"),
             (self.holding_days_count > 0, "holding_days_count is 0"),
             (self.sigma_floor_e12 > 0, "sigma_floor_e12 is 0"),

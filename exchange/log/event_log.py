@@ -25,6 +25,7 @@ from exchange.log.errors import AlreadyServing, LogExists, LogMissing, WitnessUn
 from exchange.log.frame import EpochBarrier, Frame
 from exchange.log.head import Head, LogName
 from exchange.log.lock import FileLock
+from exchange.log.lookup import find_records
 from exchange.log.reader import read_frames_async
 from exchange.log.server import EmbeddedServer
 from exchange.log.verifier import ChainVerifier
@@ -98,6 +99,10 @@ class EventLog:
         async for frame in read_frames_async(self._client, verifier):
             yield frame
         self._verifier = verifier
+
+    async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
+        """Up to `count` records from `from_seq` on, as (seq, bytes); while serving."""
+        return await find_records(self._client, self.name, from_seq, count)
 
     async def take_over(self, barrier: EpochBarrier, *, is_genesis: bool = False) -> Appender:
         """

@@ -134,7 +134,7 @@ def _is_named_exactly(window: Window) -> bool:
 
 
 def evolve_product(event: ProductDefined, state: State) -> None:
-    """The product exists, with the supplier and its affiliates as its house."""
+    """The product exists; its house is the supplier and affiliates, whichever named the other."""
     state.products[event.product_id] = event
     state.core.add_product(
         event.product_id,
@@ -143,9 +143,10 @@ def evolve_product(event: ProductDefined, state: State) -> None:
         event.maker_bps,
         event.taker_bps,
     )
+    supplier = state.participants[event.supplier_account_id]
+    house = {supplier.account_id, *supplier.affiliate_ids}
     for participant in state.participants.values():
-        is_supplier = participant.account_id == event.supplier_account_id
-        if is_supplier or event.supplier_account_id in participant.affiliate_ids:
+        if participant.account_id in house or supplier.account_id in participant.affiliate_ids:
             state.core.add_to_house(event.product_id, participant.account_id)
 
 

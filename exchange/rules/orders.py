@@ -13,8 +13,8 @@ from exchange.domain.reasons import Reason, Refused, require
 
 from .state import State
 
-_INSTRUMENT_ID = 4
-"""Its place in what the core tells of an order."""
+_ACCOUNT_ID, _INSTRUMENT_ID = 1, 4
+"""Their places in what the core tells of an order."""
 MASS_CANCEL_LIMIT = 1_000
 """Equal to the cap of open orders per account, so that one record always suffices."""
 
@@ -44,7 +44,7 @@ def amend(command: AmendOrder, state: State, account_id: int) -> None:
         command.order_qty is not None or command.limit_price is not None, Reason.EMPTY, order_id
     )
     order = state.core.order(order_id)
-    if order is not None:
+    if order is not None and order[_ACCOUNT_ID] == account_id:
         _require_tradable(order[_INSTRUMENT_ID], state, account_id)
     refusal = state.core.amend(
         order_id,

@@ -2,7 +2,8 @@
 Who takes part: the venue's genesis, accounts, keys and sessions.
 
 Admitting an operator or an auditor takes two operators, and two means two persons: a second key of
-the same account does not count. The last operator's last key cannot be revoked.
+the same account does not count. The last operator's last key cannot be revoked; one that expires
+by itself does not count as left.
 """
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from exchange.domain.commands import (
     RegisterKey,
     RevokeKey,
 )
-from exchange.domain.enums import CancelReason, Role, Scope
+from exchange.domain.enums import CancelReason, Role, Scope, Side
 from exchange.domain.events import (
     AdmissionConfirmed,
     Event,
@@ -31,6 +32,7 @@ from exchange.domain.events import (
     VenueCreated,
 )
 from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.windows import day_at
 
 from .state import VENUE_ACCOUNT_ID, State, new_core
 
@@ -45,6 +47,8 @@ def decide_create_venue(command: CreateVenue, state: State, account_id: int) -> 
     require(state.venue is None, Reason.ALREADY_EXISTS)
     require(account_id == VENUE_ACCOUNT_ID, Reason.WRONG_ROLE, account_id)
     require(len(command.operators) == 2, Reason.SAME_PERSON, len(command.operators), 2)
+    today = day_at(command.market_ns)
+    require(command.base_day <= today, Reason.BAD_WINDOW, command.base_day, today, command.base_day)
     first, second = command.operators
     require(first.name != second.name, Reason.SAME_PERSON)
     require(first.token_sha256 != second.token_sha256, Reason.SAME_PERSON)
@@ -146,6 +150,7 @@ def decide_revoke_key(command: RevokeKey, state: State, account_id: int) -> list
         other.account_id
         for other in state.keys.values()
         if other.key_id != key.key_id
+        and other.expires_ns == 0
         and Scope.TRADE in other.scopes
         and Role.OPERATOR in state.participants[other.account_id].roles
     }
@@ -191,9 +196,23 @@ def decide_close_session(command: CloseSession, state: State, account_id: int) -
 
 def cancellations(order_ids: list[int], reason: CancelReason, state: State) -> list[Event]:
     """The events that cancel open orders, with what each releases."""
-    return [
-        OrderCancelled(*state.core.cancellation(order_id, int(reason))) for order_id in order_ids
-    ]
+    events: list[Event] = []
+    for order_id in order_ids:
+        _, account_id, instrument_id, side, cancelled_qty, released_amount, _ = (
+            state.core.cancellation(order_id, reason)
+        )
+        events.append(
+            OrderCancelled(
+                order_id,
+                account_id,
+                instrument_id,
+                Side(side),
+                cancelled_qty,
+                released_amount,
+                reason,
+            )
+        )
+    return events
 
 
 # -- evolve ---------------------------------------------------------------------------------------

@@ -21,12 +21,11 @@ MAX_GRANT_DAYS = 3_660
 
 
 def decide_deposit(command: DepositCash, state: State, account_id: int) -> list[Event]:
-    """Credits an account; a reference that was used is refused."""
+    """Credits an account; all cash of the venue together stays an exact integer."""
     state.participant(command.account_id)
     reference = f"deposit:{command.external_reference}"
     require(reference not in state.references, Reason.ALREADY_EXISTS)
-    available_amount, held_amount = state.core.balances(command.account_id)
-    total_amount = available_amount + held_amount + command.deposit_amount
+    total_amount = state.core.deposits_amount + command.deposit_amount
     require(total_amount <= MAX_INTEGER, Reason.CASH, total_amount, MAX_INTEGER)
     return [
         CashDeposited(
@@ -72,7 +71,8 @@ def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[
     for start_day, end_day, granted_qty in state.core.granted(product.product_id):
         if start_day < command.end_day and command.start_day < end_day:
             total_qty = granted_qty + command.granted_qty
-            require(total_qty <= MAX_QTY, Reason.TITLE, total_qty, MAX_QTY, start_day)
+            binding_day = max(start_day, command.start_day)
+            require(total_qty <= MAX_QTY, Reason.TITLE, total_qty, MAX_QTY, binding_day)
     return [
         CapacityGranted(
             grant_id=state.grant_count + 1,
