@@ -1,0 +1,95 @@
+"""
+Who may come in over HTTP: the name they call us by, the page they come from, the key they bring.
+
+There are no cookies and no cross-origin headers, so a page elsewhere can neither read nor act; the
+allow-list of Host stops a foreign name that was pointed at this machine.
+"""
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from exchange.domain.enums import Role, Scope
+from exchange.domain.reasons import Reason, Refused
+
+from .answers import Handler, problem
+from .auth import Identity, Unauthorized, authenticate
+from .hub import Hub
+
+HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+MAX_COMMAND_ID_CHARS = 36
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
+@web.middleware
+async def known_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Serves the names on the allow-list, to pages from there."""
+    allowed = request.app[HUB].settings.allowed_hosts
+    for header, name in (("Host", request.host), ("Origin", request.headers.get("Origin", ""))):
+        host = _host_of(name)
+        if name and host not in allowed:
+            raise problem(Reason.SCOPE, f"{header} {name[:128]!r} is not served here", header)
+    return await handler(request)
+
+
+async def secure(_request: web.Request, response: web.StreamResponse) -> None:
+    """Adds the headers that keep a browser careful."""
+    for name, value in _SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def identity_of(request: web.Request, *roles: Role) -> Identity:
+    """
+    Who asks, by its bearer token; with `roles`, only who acts in one of them.
+
+    Raises `Unauthorized` where there is no valid token and `Problem` where the role is missing.
+    """
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise Unauthorized(Reason.AUTH_REQUIRED)
+    hub = request.app[HUB]
+    identity = authenticate(token.strip(), hub.projections.participants, hub.sequencer.market_ns)
+    if not identity.participant.is_confirmed:
+        raise problem(Reason.SCOPE, f"account {identity.account_id} waits for its confirmation")
+    if roles and not identity.has_role(*roles):
+        wanted = " or ".join(role.value for role in roles)
+        raise problem(Reason.SCOPE, f"account {identity.account_id} is no {wanted}")
+    return identity
+
+
+def acting_identity_of(request: web.Request, *roles: Role) -> Identity:
+    """As `identity_of`, for requests that change something: key and rate must allow that."""
+    identity = identity_of(request, *roles)
+    if Scope.TRADE not in identity.scopes:
+        raise problem(Reason.SCOPE, f"key {identity.key_id} may only read")
+    hub = request.app[HUB]
+    if not hub.limits_of(identity.account_id).orders.take(1):
+        raise Refused(Reason.RATE, 0, hub.settings.orders_per_second_count)
+    return identity
+
+
+def command_id_of(request: web.Request) -> str:
+    """The Idempotency-Key, without which nothing is done."""
+    command_id = request.headers.get("Idempotency-Key", "")
+    if not 1 <= len(command_id) <= MAX_COMMAND_ID_CHARS:
+        raise problem(
+            Reason.SCHEMA,
+            f"Idempotency-Key has {len(command_id)} characters and needs 1 to "
+            f"{MAX_COMMAND_ID_CHARS}",
+            "Idempotency-Key",
+            len(command_id),
+            MAX_COMMAND_ID_CHARS,
+        )
+    return command_id
+
+
+def _host_of(name: str) -> str:
+    """The host of a Host or Origin header, without port and brackets; empty where it is bad."""
+    try:
+        return urlsplit(name if "://" in name else f"//{name}").hostname or ""
+    except ValueError:
+        return ""

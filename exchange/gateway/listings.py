@@ -1,0 +1,115 @@
+"""`/v1/products`, `/v1/instruments`, `/v1/windows`: what can be traded. Public."""
+
+from aiohttp import web
+
+from exchange.domain.events import ProductDefined
+from exchange.domain.units import HOURS_PER_DAY
+from exchange.domain.wire import InstrumentView, ProductView, WindowView
+from exchange.projections import Projections
+from exchange.projections.listings import Instrument
+
+from .answers import json_answer, not_found
+from .border import HUB
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/v1/products")
+async def products(request: web.Request) -> web.Response:
+    """All products."""
+    projections = request.app[HUB].projections
+    views = [product_view(product) for product in projections.listings.products.values()]
+    return json_answer(views, as_of_seq=projections.at_seq)
+
+
+@routes.get("/v1/instruments")
+async def instruments(request: web.Request) -> web.Response:
+    """Instruments, open and expired, of one product (`?product=CODE`) or of all."""
+    projections = request.app[HUB].projections
+    code = request.query.get("product")
+    wanted = (
+        projections.listings.products.values() if code is None else [_product(projections, code)]
+    )
+    views = [
+        instrument_view(instrument, product)
+        for product in wanted
+        for instrument in projections.listings.of_product(product.product_id)
+    ]
+    return json_answer(views, as_of_seq=projections.at_seq)
+
+
+@routes.get("/v1/windows")
+async def windows(request: web.Request) -> web.Response:
+    """A product's open windows in the order of delivery, each with the top of its book."""
+    projections = request.app[HUB].projections
+    product = _product(projections, request.query.get("product", ""))
+    views = [
+        window_view(instrument, product, projections)
+        for instrument in projections.listings.of_product(product.product_id)
+        if instrument.is_open
+    ]
+    return json_answer(views, as_of_seq=projections.at_seq)
+
+
+def product_view(product: ProductDefined) -> ProductView:
+    """A product as the wire shows it."""
+    return ProductView(
+        product_id=product.product_id,
+        code=product.code,
+        gpu_class=product.gpu_class,
+        region=product.region,
+        supplier_account_id=product.supplier_account_id,
+        lot_qty=product.lot_qty,
+        maker_bps=product.maker_bps,
+        taker_bps=product.taker_bps,
+    )
+
+
+def instrument_view(instrument: Instrument, product: ProductDefined) -> InstrumentView:
+    """An instrument as the wire shows it."""
+    listed = instrument.listed
+    return InstrumentView(
+        instrument_id=listed.instrument_id,
+        instrument=listed.symbol,
+        product=product.code,
+        kind=listed.kind.value,
+        start_day=listed.start_day,
+        end_day=listed.end_day,
+        hours=(listed.end_day - listed.start_day) * HOURS_PER_DAY,
+        gate_closure_ns=listed.gate_closure_ns,
+        is_open=instrument.is_open,
+    )
+
+
+def window_view(
+    instrument: Instrument, product: ProductDefined, projections: Projections
+) -> WindowView:
+    """An open window with its best prices and last trade, 0 where there is none."""
+    listed = instrument.listed
+    bids = projections.depth.bids(listed.instrument_id, 1)
+    asks = projections.depth.asks(listed.instrument_id, 1)
+    latest = projections.trades.latest(listed.instrument_id, 1)
+    return WindowView(
+        instrument_id=listed.instrument_id,
+        instrument=listed.symbol,
+        product=product.code,
+        kind=listed.kind.value,
+        start_day=listed.start_day,
+        end_day=listed.end_day,
+        hours=(listed.end_day - listed.start_day) * HOURS_PER_DAY,
+        gate_closure_ns=listed.gate_closure_ns,
+        is_open=instrument.is_open,
+        bid_price=bids[0][0] if bids else 0,
+        bid_qty=bids[0][1] if bids else 0,
+        ask_price=asks[0][0] if asks else 0,
+        ask_qty=asks[0][1] if asks else 0,
+        last_price=latest[0].last_price if latest else 0,
+        last_qty=latest[0].last_qty if latest else 0,
+    )
+
+
+def _product(projections: Projections, code: str) -> ProductDefined:
+    product = projections.listings.product_named(code)
+    if product is None:
+        raise not_found("product", repr(code[:64]))
+    return product

@@ -1,0 +1,91 @@
+"""
+What a refusal says to a human: the thing, the value and the limit.
+
+Codes are for programs and never change; these sentences may. `{value}`, `{limit}` and `{day}` are
+the numbers that the rule gave.
+"""
+
+from exchange.domain.outcome import Outcome
+from exchange.domain.reasons import Reason, Refused
+from exchange.domain.windows import date_of
+from exchange.domain.wire import Error, error_of
+
+_SENTENCES: dict[Reason, str] = {
+    Reason.AUTH_REQUIRED: "key {value} is not in force",
+    Reason.BAD_SIGNATURE: "the token does not fit any key in force",
+    Reason.KEY_EXPIRED: "the key expired at {limit}, it is {value}",
+    Reason.SCOPE: "the key is not meant for this",
+    Reason.RATE: "requests are above the account's rate of {limit} a second",
+    Reason.OPEN_ORDERS: "{value} open orders are at the account's limit of {limit}",
+    Reason.OVERLOAD: "the exchange is busy, try again",
+    Reason.COMMAND_IDS: "{value} command ids are at the account's limit of {limit}",
+    Reason.SUBSCRIPTIONS: "{value} subscriptions are above the limit of {limit}",
+    Reason.UNKNOWN_INSTRUMENT: "there is no such instrument",
+    Reason.LOT: "quantity {value} is no multiple of the lot of {limit}",
+    Reason.WOULD_TAKE: "a post-only order at {value} would take from the level at {limit}",
+    Reason.CANNOT_FILL: "{limit} of {value} GPUs could be filled",
+    Reason.WINDOW_CLOSED: "the window closed for trading at {limit}, it is {value}",
+    Reason.NEVER_RESTS: "a user-defined window takes immediate orders only",
+    Reason.UNKNOWN_ACCOUNT: "there is no account {value} in force",
+    Reason.UNKNOWN_PRODUCT: "there is no product {value}",
+    Reason.UNKNOWN_PLEDGE: "there is no pledge {value}",
+    Reason.UNKNOWN_KEY: "there is no key {value} in force",
+    Reason.UNKNOWN_SESSION: "there is no session {value}",
+    Reason.BAD_WINDOW: "the window is not one that can be listed: {value} against {limit}",
+    Reason.CLOCK_BACK: "the clock would go back from {limit} to {value}",
+    Reason.SAME_PERSON: "two persons are needed",
+    Reason.LAST_OPERATOR: "key {value} is the last operator's last one",
+    Reason.WRONG_ROLE: "the account's roles do not include this",
+    Reason.STALE_INDEX: "an index price of day {value} is older than that of day {limit}",
+    Reason.EMPTY: "there is nothing to do",
+    Reason.UNKNOWN_ORDER: "there is no such open order",
+    Reason.ALREADY_DONE: "that is already done",
+    Reason.ID_CONFLICT: "the id was used for another command, in record {limit}",
+    Reason.TOO_LATE: "the command was valid until {limit}, it is {value}",
+    Reason.CASH: "{value} fen are needed and {limit} fen are available",
+    Reason.TITLE: "{value} GPUs are wanted and {limit} are free on {date}",
+    Reason.SELF_MATCH: "the order would trade with the account's own order {limit}",
+    Reason.LIEN: "{value} GPUs are wanted and {limit} are free of liens on {date}",
+    Reason.LOG_UNAVAILABLE: "the log cannot be written",
+    Reason.DRAINING: "the exchange is going down",
+    Reason.OUTCOME_UNKNOWN: "the outcome is unknown; send the same command again",
+    Reason.INTERNAL_ERROR: "a rule failed; the operators know",
+}
+
+
+def describe(reason: Reason, value: int = 0, limit: int = 0, day: int = 0) -> str:
+    """The sentence for a reason and its numbers."""
+    sentence = _SENTENCES.get(reason)
+    if sentence is None:
+        return f"{reason.name.lower().replace('_', ' ')}: {value} against {limit}"
+    return sentence.format(value=value, limit=limit, day=day, date=date_of(day) if day else "")
+
+
+def error_of_outcome(outcome: Outcome, request_id: int = 0, thing: str = "") -> Error:
+    """A refused outcome as a message; `thing` is what the client named, as an instrument."""
+    reason = outcome.reason
+    assert reason is not None, "an accepted outcome is no error"
+    sentence = describe(reason, outcome.value, outcome.limit, outcome.day)
+    return error_of(
+        reason,
+        f"{thing}: {sentence}" if thing else sentence,
+        request_id=request_id,
+        value=outcome.value,
+        limit=outcome.limit,
+        day=outcome.day,
+        log_seq=outcome.seq,
+        duplicate=outcome.is_duplicate,
+    )
+
+
+def error_of_refusal(refused: Refused, request_id: int = 0, field: str = "") -> Error:
+    """A refusal that was never recorded."""
+    return error_of(
+        refused.reason,
+        describe(refused.reason, refused.value, refused.limit, refused.day),
+        request_id=request_id,
+        field=field,
+        value=refused.value,
+        limit=refused.limit,
+        day=refused.day,
+    )

@@ -1,0 +1,98 @@
+"""
+The HTTP application: routes, middleware, and how it starts and drains.
+
+    metrics port ── /metrics
+    http port ──┬── /v1/ws        websocket
+                ├── /v1/…         one file per noun
+                └── /health/…
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from exchange.engine.sequencer import Sequencer
+from exchange.projections import Projections
+
+from . import accounts, admin, books, collateral, health, listings, log, pledges
+from .answers import problems
+from .border import HUB, known_names, secure
+from .hub import Hub
+from .receipts import READ_RECORDS, ReadRecords
+from .settings import GatewaySettings
+from .websocket import serve_websocket
+
+MAX_BODY_BYTES = 1 << 20
+SHUTDOWN_TIMEOUT_S = 5.0
+
+
+def build_app(
+    sequencer: Sequencer,
+    projections: Projections,
+    read_records: ReadRecords,
+    settings: GatewaySettings | None = None,
+) -> web.Application:
+    """
+    The gateway of one shard.
+
+    `projections` stand where the sequencer stands; from the application's start on the gateway
+    folds every commit into them, as one of the sequencer's followers. `read_records(from_seq,
+    count)` gives durable records.
+    """
+    app = web.Application(middlewares=[problems, known_names], client_max_size=MAX_BODY_BYTES)
+    hub = Hub(sequencer, projections, settings or GatewaySettings())
+    app[HUB] = hub
+    app[READ_RECORDS] = read_records
+    app.cleanup_ctx.append(_following)
+    app.cleanup_ctx.append(collateral.valuation_pool)
+    app.on_response_prepare.append(secure)
+    app.on_shutdown.append(_drain)
+    app.router.add_get("/v1/ws", _websocket)
+    for noun in (listings, books, accounts, pledges, collateral, log, admin, health):
+        app.router.add_routes(noun.routes)
+    return app
+
+
+def build_metrics_app(app: web.Application) -> web.Application:
+    """`/metrics` for a port of its own, which clients do not reach."""
+    hub = app[HUB]
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=hub.metrics.exposition(), content_type="text/plain")
+
+    metrics_app = web.Application()
+    metrics_app.router.add_get("/metrics", metrics)
+    return metrics_app
+
+
+async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+    """Serves on the address, port 0 on any free one; `runner.cleanup()` drains and stops."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, backlog=1_024).start()
+    return runner, int(runner.addresses[0][1])
+
+
+async def _websocket(request: web.Request) -> web.StreamResponse:
+    return await serve_websocket(request, request.app[HUB])
+
+
+async def _following(app: web.Application) -> AsyncIterator[None]:
+    """The hub hears of commits while the application runs."""
+    hub = app[HUB]
+    hub.sequencer.followers.append(hub)
+    heart = asyncio.create_task(_beat(hub))
+    yield
+    heart.cancel()
+    hub.sequencer.followers.remove(hub)
+
+
+async def _beat(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(hub.settings.heartbeat_s)
+        hub.beat()
+
+
+async def _drain(app: web.Application) -> None:
+    app[HUB].drain()

@@ -1,0 +1,507 @@
+"""
+One websocket session, apart from its socket: bytes in, frames out.
+
+    hello ──auth──▶ opening ──durable──▶ open ──▶ closed
+
+An order takes no task and no future: its request becomes a command, and a small reply object turns
+the outcome into a message. Messages gather and leave once per commit, in one write.
+"""
+
+import asyncio
+import secrets
+import time
+from enum import Enum
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from exchange.domain import commands as c
+from exchange.domain.enums import ExecInst, Scope, Side, TimeInForce
+from exchange.domain.outcome import Outcome
+from exchange.domain.reasons import Reason, Refused
+from exchange.domain.wire import (
+    Ack,
+    AmendOrder,
+    Auth,
+    AuthOk,
+    Bye,
+    CancelOrder,
+    Done,
+    Error,
+    Hello,
+    Logout,
+    MassCancel,
+    Message,
+    Ping,
+    PlaceOrder,
+    Pong,
+    Request,
+    Subscribe,
+    Unsubscribe,
+)
+
+from .auth import Identity, authenticate
+from .codec import Codec
+from .hub import Hub
+from .limits import MASS_CANCEL_COST, ORDER_COST, AccountLimits
+from .refusals import error_of_outcome, error_of_refusal
+from .stream import Channel
+
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
+_CONDITIONS = {False: ExecInst.NONE, True: ExecInst.POST_ONLY}
+
+
+class Connection(Protocol):
+    """The socket, at the border."""
+
+    def write(self, frames: bytes) -> None:
+        """Queues bytes on the socket; never waits."""
+
+    def behind_bytes(self) -> int:
+        """How many bytes the socket has not taken yet."""
+
+    def close(self, code: int, text: str) -> None:
+        """Says goodbye and, after a grace, cuts."""
+
+
+class SessionState(Enum):
+    """Where a session stands."""
+
+    HELLO = "hello"
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class CommandReply:
+    """Turns the outcome of one request into its answer."""
+
+    __slots__ = ("client_order_id", "is_idle_charged", "order_id", "request", "session", "thing")
+
+    def __init__(
+        self,
+        session: "Session",
+        request: Request,
+        thing: str,
+        client_order_id: str,
+        order_id: int | None,
+        is_idle_charged: bool,
+    ) -> None:
+        self.session = session
+        self.request = request
+        self.thing = thing
+        self.client_order_id = client_order_id
+        self.order_id = order_id
+        """None where the record itself is the order."""
+        self.is_idle_charged = is_idle_charged
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Acknowledges or refuses."""
+        session = self.session
+        session.answered()
+        if outcome.reason is not None:
+            session.send(error_of_outcome(outcome, self.request.request_id, self.thing))
+            return
+        if self.is_idle_charged:
+            session.limits.idle_cancels.give_back(1)
+        session.send(
+            Ack(
+                request_id=self.request.request_id,
+                log_seq=outcome.seq,
+                order_id=outcome.seq if self.order_id is None else self.order_id,
+                client_order_id=self.client_order_id,
+                duplicate=outcome.is_duplicate,
+            )
+        )
+
+
+class Session:
+    """
+    The state machine of one connection.
+
+    Holds what the client subscribed to and what it has yet to be told. `feed` never raises for what
+    a client sent.
+    """
+
+    def __init__(self, hub: Hub, codec: Codec, connection: Connection) -> None:
+        self.codec = codec
+        self.state = SessionState.HELLO
+        self.session_id = 0
+        self.channels: dict[str, Channel] = {}
+        self.open_request_count = 0
+        self.limits: AccountLimits
+        self._hub = hub
+        self._connection = connection
+        self.identity: Identity
+        """Whose session it is; this and the next three from authentication on."""
+        self.account_id = 0
+        self.key_id = 0
+        self._may_trade = False
+        self._has_room = asyncio.Event()
+        self._messages: list[Message] = []
+        self._is_dirty = False
+        self._is_logout = False
+        self._is_unauthenticated = False
+        """Counted among the hub's unauthenticated connections."""
+        self._handlers = {
+            Auth: self._authenticate_again,
+            PlaceOrder: self._place,
+            AmendOrder: self._amend,
+            CancelOrder: self._cancel,
+            MassCancel: self._mass_cancel,
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            Ping: self._ping,
+            Logout: self._logout,
+        }
+
+    # -- facts
+
+    @property
+    def expires_ns(self) -> int:
+        """Market time at which its key ends; 0 is never."""
+        return self._hub.projections.participants.keys[self.key_id].expires_ns
+
+    def behind_bytes(self) -> int:
+        """Bytes the socket has not taken yet."""
+        return self._connection.behind_bytes()
+
+    # -- in
+
+    def greet(self) -> None:
+        """The first message: who we are, and what to keep to."""
+        hub = self._hub
+        hub.unauthenticated_count += 1
+        self._is_unauthenticated = True
+        self.send(
+            Hello(
+                session_nonce=secrets.token_hex(32),
+                heartbeat_s=hub.settings.heartbeat_s,
+                max_message_bytes=hub.settings.max_message_bytes,
+                venue_id=hub.projections.venue.venue_id,
+                at_ns=time.time_ns(),
+            )
+        )
+        self.flush()
+
+    def feed(self, payload: bytes) -> None:
+        """Takes one frame."""
+        for request in self.codec.decode(payload):
+            if self.state is SessionState.CLOSED:
+                return
+            if isinstance(request, Error):
+                self.send(request)
+            elif self.state is SessionState.OPEN:
+                self._handlers[type(request)](request)  # type: ignore[operator]
+            elif self.state is SessionState.HELLO and isinstance(request, Auth):
+                self._authenticate(request)
+            else:
+                refused = Refused(Reason.AUTH_REQUIRED)
+                self.send(
+                    replace(
+                        error_of_refusal(refused, request.request_id),
+                        message="the session is not authenticated",
+                    )
+                )
+
+    async def room(self) -> None:
+        """Returns once the client may ask for more: at once, unless too much is unanswered."""
+        if self.open_request_count >= self._hub.settings.max_open_requests_count:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    def answered(self) -> None:
+        """A request has its outcome."""
+        self.open_request_count -= 1
+        if not self._has_room.is_set():
+            self._has_room.set()
+
+    def time_out(self) -> None:
+        """Ends a connection that never authenticated."""
+        if self.state in (SessionState.HELLO, SessionState.OPENING):
+            self.bye(Reason.AUTH_REQUIRED, 4001)
+
+    def lost(self) -> None:
+        """The connection is gone; its session is closed in the log, its orders as it chose."""
+        self._leave()
+        if self._hub.sessions.pop(self.session_id, None) is not None:
+            self._hub.close_session(self.session_id, self._is_logout)
+
+    # -- out
+
+    def send(self, message: Message) -> None:
+        """Queues a message; it leaves at the end of the commit or of this turn of the loop."""
+        if self.state is SessionState.CLOSED:
+            return
+        self._messages.append(message)
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._hub.mark_dirty(self)
+
+    def send_all(self, messages: list[Message]) -> None:
+        """Queues several."""
+        for message in messages:
+            self.send(message)
+
+    def flush(self) -> None:
+        """Writes what is queued in one go; a client that does not read is closed."""
+        self._is_dirty = False
+        if not self._messages or self.state is SessionState.CLOSED:
+            return
+        messages, self._messages = self._messages, []
+        self._connection.write(self.codec.frames(messages))
+        if self._connection.behind_bytes() > self._hub.settings.private_behind_bytes:
+            self.bye(Reason.SLOW_CONSUMER, 4003)
+
+    def write(self, frames: bytes) -> None:
+        """Writes frames made elsewhere, behind what is queued."""
+        self.flush()
+        if self.state is not SessionState.CLOSED:
+            self._connection.write(frames)
+
+    def bye(self, reason: Reason, close_code: int) -> None:
+        """Says why, closes, and takes nothing more."""
+        if self.state is SessionState.CLOSED:
+            return
+        self._messages.append(Bye(reason=reason.name.lower()))
+        messages, self._messages = self._messages, []
+        self._connection.write(self.codec.frames(messages))
+        self._connection.close(close_code, reason.name.lower())
+        self._leave()
+
+    def _count_authenticated(self) -> None:
+        if self._is_unauthenticated:
+            self._is_unauthenticated = False
+            self._hub.unauthenticated_count -= 1
+
+    def _leave(self) -> None:
+        """Takes and tells nothing any more."""
+        self._count_authenticated()
+        self.state = SessionState.CLOSED
+        self._messages.clear()
+        for channel in self.channels.values():
+            self._hub.streams.unsubscribe(self, channel)
+        self.channels.clear()
+        self._hub.streams.forget(self)
+
+    # -- authentication
+
+    def _authenticate(self, request: Auth) -> None:
+        hub = self._hub
+        try:
+            identity = authenticate(
+                request.token, hub.projections.participants, hub.sequencer.market_ns
+            )
+            hub.sequencer.submit(
+                c.OpenSession(
+                    key_id=identity.key_id,
+                    is_cancel_on_disconnect=request.cancel_on_disconnect,
+                    previous_session_id=request.previous_session_id,
+                ),
+                lambda outcome: self._opened(request, outcome),
+            )
+        except Refused as refused:
+            self.send(error_of_refusal(refused, request.request_id, "token"))
+            self.bye(refused.reason, 1008)
+            return
+        self.identity = identity
+        self.account_id = identity.account_id
+        self.key_id = identity.key_id
+        self._may_trade = Scope.TRADE in identity.scopes
+        self.limits = hub.limits_of(identity.account_id)
+        self.state = SessionState.OPENING
+
+    def _opened(self, request: Auth, outcome: Outcome) -> None:
+        if outcome.reason is not None:
+            self.send(error_of_outcome(outcome, request.request_id))
+            self.bye(outcome.reason, 1008)
+            return
+        hub = self._hub
+        if self.state is SessionState.CLOSED:
+            hub.close_session(outcome.seq, False)
+            return
+        self.session_id = outcome.seq
+        self.state = SessionState.OPEN
+        self._count_authenticated()
+        hub.sessions[outcome.seq] = self
+        orders = hub.projections.orders
+        missed = None
+        if request.resume_from is not None:
+            missed = orders.since(self.account_id, request.resume_from)
+        self.send(
+            AuthOk(
+                request_id=request.request_id,
+                session_id=outcome.seq,
+                account_id=self.account_id,
+                roles=[role.value for role in self.identity.participant.roles],
+                position=orders.position(self.account_id),
+                market_ns=hub.sequencer.market_ns,
+                resumed=missed is not None,
+            )
+        )
+        if missed is not None:
+            self.channels["orders"] = Channel("orders", "orders")
+            hub.streams.follow_orders(self)
+            self.send_all([replace(execution, replay=True) for execution in missed])
+
+    def _authenticate_again(self, request: Auth) -> None:
+        refused = Refused(Reason.ALREADY_DONE)
+        self.send(error_of_refusal(refused, request.request_id))
+
+    # -- orders
+
+    def _place(self, request: PlaceOrder) -> None:
+        hub = self._hub
+        open_count = hub.projections.orders.open_count(self.account_id)
+        limit = hub.settings.max_open_orders_count
+        if open_count >= limit:
+            self._refuse(request, Refused(Reason.OPEN_ORDERS, open_count, limit))
+        elif self._is_allowed(request, ORDER_COST):
+            self._submit(
+                c.PlaceOrder(
+                    key_id=self.key_id,
+                    session_id=self.session_id,
+                    valid_until_ns=hub.valid_until_ns(request.valid_until_ns),
+                    command_id=request.client_order_id,
+                    instrument_id=self._instrument_id(request.instrument),
+                    side=_SIDES[request.side],
+                    order_qty=request.order_qty,
+                    limit_price=request.limit_price,
+                    time_in_force=_TIMES_IN_FORCE[request.time_in_force],
+                    exec_inst=_CONDITIONS[request.post_only],
+                ),
+                CommandReply(
+                    self, request, request.instrument, request.client_order_id, None, False
+                ),
+            )
+
+    def _amend(self, request: AmendOrder) -> None:
+        if self._is_allowed(request, ORDER_COST):
+            self._submit(
+                c.AmendOrder(
+                    key_id=self.key_id,
+                    session_id=self.session_id,
+                    valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
+                    command_id=request.command_id,
+                    order_id=request.order_id,
+                    orig_client_order_id=request.client_order_id,
+                    order_qty=request.order_qty,
+                    limit_price=request.limit_price,
+                ),
+                CommandReply(self, request, "", request.client_order_id, request.order_id, False),
+            )
+
+    def _cancel(self, request: CancelOrder) -> None:
+        is_idle = (
+            self._hub.projections.orders.open_order(
+                self.account_id, request.order_id, request.client_order_id
+            )
+            is None
+        )
+        if not self._is_allowed(request, 0):
+            return
+        if is_idle and not self.limits.idle_cancels.take(1):
+            self._refuse_rate(request, self._hub.settings.idle_cancels_per_second_count)
+            return
+        self._submit(
+            c.CancelOrder(
+                key_id=self.key_id,
+                session_id=self.session_id,
+                valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
+                command_id=request.command_id,
+                order_id=request.order_id,
+                orig_client_order_id=request.client_order_id,
+            ),
+            CommandReply(self, request, "", request.client_order_id, request.order_id, is_idle),
+        )
+
+    def _mass_cancel(self, request: MassCancel) -> None:
+        instrument_id = self._instrument_id(request.instrument)
+        if request.instrument and instrument_id == 0:
+            # Id 0 would stand for every instrument, which is not what was asked.
+            self._refuse(request, Refused(Reason.UNKNOWN_INSTRUMENT), "instrument")
+        elif self._is_allowed(request, MASS_CANCEL_COST):
+            self._submit(
+                c.MassCancel(
+                    key_id=self.key_id,
+                    session_id=self.session_id,
+                    valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
+                    command_id=request.command_id,
+                    instrument_id=instrument_id,
+                    side=None if request.side is None else _SIDES[request.side],
+                ),
+                CommandReply(self, request, request.instrument, "", 0, False),
+            )
+
+    def _submit(self, command: c.Command, reply: CommandReply) -> None:
+        try:
+            self._hub.sequencer.submit(command, reply)
+        except Refused as refused:
+            self._refuse(reply.request, refused)
+        else:
+            self.open_request_count += 1
+
+    def _is_allowed(self, request: Request, cost: int) -> bool:
+        """Whether key and rate allow it; tells the client where they do not."""
+        if not self._may_trade:
+            self._refuse(request, Refused(Reason.SCOPE))
+            return False
+        if cost and not self.limits.orders.take(cost):
+            self._refuse_rate(request, self._hub.settings.orders_per_second_count)
+            return False
+        return True
+
+    def _instrument_id(self, symbol: str) -> int:
+        """0 for an unknown one: the rules refuse that, on the record."""
+        return self._hub.projections.listings.instrument_ids.get(symbol, 0)
+
+    def _refuse(self, request: Request, refused: Refused, field: str = "") -> None:
+        self.send(error_of_refusal(refused, request.request_id, field))
+
+    def _refuse_rate(self, request: Request, per_second_count: int) -> None:
+        refused = Refused(Reason.RATE, 0, per_second_count)
+        self.send(replace(error_of_refusal(refused, request.request_id), after_ms=1_000))
+
+    # -- the rest
+
+    def _subscribe(self, request: Subscribe) -> None:
+        streams, limit = self._hub.streams, self._hub.settings.max_subscriptions_count
+        parsed = [streams.parse(name) for name in request.channels]
+        for name, channel in zip(request.channels, parsed, strict=True):
+            if channel is None:
+                error = error_of_refusal(Refused(Reason.NOT_FOUND), request.request_id, "channels")
+                self.send(replace(error, message=f"there is no channel {name!r}"))
+                return
+        wanted = {channel.name: channel for channel in parsed if channel is not None}
+        count = len(self.channels.keys() | wanted.keys())
+        if count > limit:
+            self._refuse(request, Refused(Reason.SUBSCRIPTIONS, count, limit), "channels")
+            return
+        self.send(Done(request_id=request.request_id))
+        for channel in wanted.values():
+            self.channels[channel.name] = channel
+            streams.subscribe(self, channel)
+
+    def _unsubscribe(self, request: Unsubscribe) -> None:
+        for name in request.channels:
+            channel = self.channels.pop(name, None)
+            if channel is not None:
+                self._hub.streams.unsubscribe(self, channel)
+        self.send(Done(request_id=request.request_id))
+
+    def _ping(self, request: Ping) -> None:
+        self.send(
+            Pong(
+                request_id=request.request_id,
+                market_ns=self._hub.projections.venue.market_ns,
+                log_seq=self._hub.projections.at_seq,
+            )
+        )
+
+    def _logout(self, request: Logout) -> None:
+        self._is_logout = True
+        self.send(Done(request_id=request.request_id))
+        self.flush()
+        self._connection.close(1000, "logout")
+        self._leave()

@@ -1,0 +1,159 @@
+"""
+Cash: what each account may use, what its orders hold, and what lies in escrow.
+
+Events carry every amount, so folding only adds. The sum of all available and held cash and of all
+escrow is what was deposited less what was withdrawn, after every record.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from exchange.domain.enums import Side
+from exchange.domain.events import (
+    CashDeposited,
+    CashWithdrawn,
+    EscrowFunded,
+    EscrowReturned,
+    Event,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    TradeExecuted,
+)
+from exchange.domain.record import Record
+
+from .projection import Handler, Projection
+
+VENUE_ACCOUNT_ID = 0
+"""Takes the fees."""
+
+
+class Balance(Struct):
+    """One account's cash in fen."""
+
+    account_id: int
+    available_amount: int = 0
+    held_amount: int = 0
+
+
+class BalancesState(Struct):
+    """The checkpoint."""
+
+    balances: list[Balance]
+    escrow: list[tuple[int, int]]
+    deposited_amount: int
+
+
+class Balances(Projection[BalancesState]):
+    """
+    Cash of every account, and the escrow of every product over all its days.
+
+    `changed` collects the accounts whose cash moved since whoever publishes last cleared it.
+    """
+
+    state_type = BalancesState
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: set[int] = set()
+        self.escrow_amounts: dict[int, int] = {}
+        """By product."""
+        self.deposited_amount = 0
+        """Deposits less withdrawals, of all accounts."""
+        self._balances: dict[int, Balance] = {}
+
+    def handle(self) -> Mapping[type[Event], Handler]:
+        """Whatever moves cash."""
+        return {
+            CashDeposited: self._deposit,
+            CashWithdrawn: self._withdraw,
+            OrderAccepted: self._hold,
+            OrderAmended: self._amend,
+            OrderCancelled: self._release,
+            TradeExecuted: self._trade,
+            EscrowFunded: self._fund_escrow,
+            EscrowReturned: self._return_escrow,
+        }
+
+    def of(self, account_id: int) -> Balance:
+        """The account's cash; nothing where none ever came."""
+        return self._balances.get(account_id, Balance(account_id))
+
+    def total_amount(self) -> int:
+        """All cash there is, wherever it lies; equals `deposited_amount`."""
+        cash = sum(b.available_amount + b.held_amount for b in self._balances.values())
+        return cash + sum(self.escrow_amounts.values())
+
+    def state(self) -> BalancesState:
+        """Both tables in the order of their ids."""
+        return BalancesState(
+            [balance for _, balance in sorted(self._balances.items())],
+            sorted(self.escrow_amounts.items()),
+            self.deposited_amount,
+        )
+
+    def load(self, state: BalancesState) -> None:
+        """Takes the tables."""
+        self._balances = {b.account_id: b for b in state.balances}
+        self.escrow_amounts = dict(state.escrow)
+        self.deposited_amount = state.deposited_amount
+
+    def _move(self, account_id: int, available_amount: int, held_amount: int = 0) -> None:
+        balance = self._balances.get(account_id)
+        if balance is None:
+            balance = self._balances[account_id] = Balance(account_id)
+        balance.available_amount += available_amount
+        balance.held_amount += held_amount
+        self.changed.add(account_id)
+
+    def _deposit(self, event: CashDeposited, _record: Record, _index: int) -> None:
+        self.deposited_amount += event.deposit_amount
+        self._move(event.account_id, event.deposit_amount)
+
+    def _withdraw(self, event: CashWithdrawn, _record: Record, _index: int) -> None:
+        self.deposited_amount -= event.withdrawal_amount
+        self._move(event.account_id, -event.withdrawal_amount)
+
+    def _hold(self, event: OrderAccepted, _record: Record, _index: int) -> None:
+        if event.held_amount:
+            self._move(event.account_id, -event.held_amount, event.held_amount)
+
+    def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
+        if event.held_delta_amount:
+            self._move(event.account_id, -event.held_delta_amount, event.held_delta_amount)
+
+    def _release(self, event: OrderCancelled, _record: Record, _index: int) -> None:
+        if event.released_amount:
+            self._move(event.account_id, event.released_amount, -event.released_amount)
+
+    def _trade(self, event: TradeExecuted, _record: Record, _index: int) -> None:
+        is_taker_buying = event.taker_side is Side.BUY
+        maker_amount = event.cash_amount if is_taker_buying else -event.notional_amount
+        taker_amount = -event.notional_amount if is_taker_buying else event.cash_amount
+        self._move(
+            event.maker_account_id,
+            maker_amount + event.maker_released_amount - event.maker_fee_amount,
+            -event.maker_released_amount,
+        )
+        self._move(
+            event.taker_account_id,
+            taker_amount + event.taker_released_amount - event.taker_fee_amount,
+            -event.taker_released_amount,
+        )
+        self._move(VENUE_ACCOUNT_ID, event.maker_fee_amount + event.taker_fee_amount)
+
+    def _fund_escrow(self, event: EscrowFunded, _record: Record, _index: int) -> None:
+        self._move_escrow(event.product_id, _span_amount(event))
+
+    def _return_escrow(self, event: EscrowReturned, _record: Record, _index: int) -> None:
+        self._move_escrow(event.product_id, -_span_amount(event))
+        self._move(event.account_id, _span_amount(event))
+
+    def _move_escrow(self, product_id: int, amount: int) -> None:
+        self.escrow_amounts[product_id] = self.escrow_amounts.get(product_id, 0) + amount
+
+
+def _span_amount(event: EscrowFunded | EscrowReturned) -> int:
+    """The amount of all days of the span."""
+    return event.day_amount * (event.end_day - event.start_day)

@@ -1,0 +1,135 @@
+"""
+The order book as price levels, without identities.
+
+Each resting order is kept beside the levels, because a trade names the order and not its level.
+"""
+
+from collections.abc import Mapping
+from itertools import islice
+
+from msgspec import Struct
+from sortedcontainers import SortedDict
+
+from exchange.domain.enums import Side
+from exchange.domain.events import (
+    Event,
+    OrderAmended,
+    OrderCancelled,
+    OrderRested,
+    TradeExecuted,
+)
+from exchange.domain.record import Record
+
+from .projection import Handler, Projection
+
+Level = tuple[int, int, int]
+"""Price, quantity, how many orders."""
+
+
+class Resting(Struct, gc=False):
+    """An order in the queue of its price."""
+
+    order_id: int
+    instrument_id: int
+    side: Side
+    limit_price: int
+    leaves_qty: int
+
+
+class DepthState(Struct):
+    """The checkpoint: the levels follow from the orders."""
+
+    resting: list[Resting]
+
+
+class Depth(Projection[DepthState]):
+    """
+    Price levels of every instrument.
+
+    `changed` collects the instruments whose book moved since whoever publishes last cleared it.
+    """
+
+    state_type = DepthState
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: set[int] = set()
+        self._resting: dict[int, Resting] = {}
+        self._levels: dict[tuple[int, int], SortedDict] = {}
+
+    def handle(self) -> Mapping[type[Event], Handler]:
+        """Whatever moves a quantity in a queue."""
+        return {
+            OrderRested: self._rest,
+            OrderAmended: self._amend,
+            OrderCancelled: self._cancel,
+            TradeExecuted: self._trade,
+        }
+
+    def bids(self, instrument_id: int, depth: int) -> list[Level]:
+        """The best buy levels, highest price first."""
+        levels = self._levels.get((instrument_id, Side.BUY), {})
+        return [(p, levels[p][0], levels[p][1]) for p in islice(reversed(levels), depth)]
+
+    def asks(self, instrument_id: int, depth: int) -> list[Level]:
+        """The best sell levels, lowest price first."""
+        levels = self._levels.get((instrument_id, Side.SELL), {})
+        return [(p, levels[p][0], levels[p][1]) for p in islice(levels, depth)]
+
+    def state(self) -> DepthState:
+        """Resting orders by id."""
+        return DepthState([order for _, order in sorted(self._resting.items())])
+
+    def load(self, state: DepthState) -> None:
+        """Takes the orders and builds the levels."""
+        for order in state.resting:
+            self._resting[order.order_id] = order
+            self._change(order, order.leaves_qty, 1)
+
+    def _rest(self, event: OrderRested, _record: Record, _index: int) -> None:
+        order = Resting(
+            event.order_id, event.instrument_id, event.side, event.limit_price, event.leaves_qty
+        )
+        self._resting[event.order_id] = order
+        self._change(order, order.leaves_qty, 1)
+
+    def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
+        if event.is_requeued:
+            self._remove(event.order_id)
+        else:
+            self._reduce(event.order_id, event.leaves_qty)
+
+    def _cancel(self, event: OrderCancelled, _record: Record, _index: int) -> None:
+        self._remove(event.order_id)
+
+    def _trade(self, event: TradeExecuted, _record: Record, _index: int) -> None:
+        if event.maker_leaves_qty == 0:
+            self._remove(event.maker_order_id)
+        else:
+            self._reduce(event.maker_order_id, event.maker_leaves_qty)
+
+    def _remove(self, order_id: int) -> None:
+        """Takes an order out; one that never rested has no level."""
+        order = self._resting.pop(order_id, None)
+        if order is not None:
+            self._change(order, -order.leaves_qty, -1)
+
+    def _reduce(self, order_id: int, leaves_qty: int) -> None:
+        order = self._resting[order_id]
+        self._change(order, leaves_qty - order.leaves_qty, 0)
+        order.leaves_qty = leaves_qty
+
+    def _change(self, order: Resting, delta_qty: int, delta_count: int) -> None:
+        key = (order.instrument_id, order.side)
+        levels = self._levels.get(key)
+        if levels is None:
+            levels = self._levels[key] = SortedDict()
+        level = levels.get(order.limit_price)
+        if level is None:
+            level = levels[order.limit_price] = [0, 0]
+        level[0] += delta_qty
+        level[1] += delta_count
+        if level[1] == 0:
+            assert level[0] == 0, f"empty level {order.limit_price} holds {level[0]} GPUs"
+            del levels[order.limit_price]
+        self.changed.add(order.instrument_id)

@@ -1,0 +1,99 @@
+"""Pledges and where they stand, now and as of any sequence number."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from exchange.domain.enums import PledgeStatus
+from exchange.domain.events import (
+    Event,
+    PledgeAccepted,
+    PledgeDeclined,
+    PledgeReleased,
+    PledgeRequested,
+)
+from exchange.domain.record import Record
+
+from .projection import Handler, Projection
+
+
+class Pledge(Struct):
+    """A request with what became of it: (seq, status) in the order of the log."""
+
+    request: PledgeRequested
+    history: list[tuple[int, PledgeStatus]]
+
+    @property
+    def status(self) -> PledgeStatus:
+        """Where it stands now."""
+        return self.history[-1][1]
+
+    def status_as_of(self, seq: int) -> PledgeStatus | None:
+        """Where it stood after that record; None before it was requested."""
+        at = bisect_right(self.history, seq, key=lambda step: step[0])
+        return self.history[at - 1][1] if at else None
+
+
+class PledgesState(Struct):
+    """The checkpoint."""
+
+    pledges: list[Pledge]
+
+
+class Pledges(Projection[PledgesState]):
+    """Every pledge ever requested."""
+
+    state_type = PledgesState
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pledges: dict[int, Pledge] = {}
+
+    def handle(self) -> Mapping[type[Event], Handler]:
+        """A pledge's life."""
+        return {
+            PledgeRequested: self._request,
+            PledgeAccepted: self._accept,
+            PledgeDeclined: self._decline,
+            PledgeReleased: self._release,
+        }
+
+    def concerning(self, account_id: int) -> list[Pledge]:
+        """Pledges of the account, and pledges to it."""
+        return [
+            pledge
+            for pledge in self.pledges.values()
+            if account_id in (pledge.request.account_id, pledge.request.bank_account_id)
+        ]
+
+    def active_as_of(self, seq: int) -> list[PledgeRequested]:
+        """What was under lien after that record."""
+        return [
+            pledge.request
+            for pledge in self.pledges.values()
+            if pledge.status_as_of(seq) is PledgeStatus.ACTIVE
+        ]
+
+    def state(self) -> PledgesState:
+        """Pledges by id."""
+        return PledgesState([pledge for _, pledge in sorted(self.pledges.items())])
+
+    def load(self, state: PledgesState) -> None:
+        """Takes the pledges."""
+        self.pledges = {p.request.pledge_id: p for p in state.pledges}
+
+    def _request(self, event: PledgeRequested, record: Record, _index: int) -> None:
+        self.pledges[event.pledge_id] = Pledge(event, [(record.seq, PledgeStatus.REQUESTED)])
+
+    def _accept(self, event: PledgeAccepted, record: Record, _index: int) -> None:
+        self._turn(event.pledge_id, record, PledgeStatus.ACTIVE)
+
+    def _decline(self, event: PledgeDeclined, record: Record, _index: int) -> None:
+        self._turn(event.pledge_id, record, PledgeStatus.DECLINED)
+
+    def _release(self, event: PledgeReleased, record: Record, _index: int) -> None:
+        self._turn(event.pledge_id, record, PledgeStatus.RELEASED)
+
+    def _turn(self, pledge_id: int, record: Record, status: PledgeStatus) -> None:
+        self.pledges[pledge_id].history.append((record.seq, status))

@@ -1,0 +1,262 @@
+"""
+Unit-days held: title, lien and reserved sale as step functions over delivery days.
+
+A step function is kept as the quantity by span: every trade, grant and pledge adds to the span it
+concerns, which costs the same for a day and for a year. The days are worked out when somebody asks.
+So buying twelve months one by one and buying their year once give the same answer, and windows that
+overlap add up.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from exchange.domain.enums import Side
+from exchange.domain.events import (
+    CapacityGranted,
+    Event,
+    InstrumentListed,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    PledgeAccepted,
+    PledgeReleased,
+    PledgeRequested,
+    ProductDefined,
+    TradeExecuted,
+)
+from exchange.domain.record import Record
+from exchange.domain.wire import ProductPosition, Run
+
+from .projection import Handler, Projection
+
+Span = tuple[int, int]
+"""Days `[start, end)`."""
+
+
+class Holding(Struct):
+    """An account's three step functions in one product, as quantities by span."""
+
+    title: dict[Span, int] = field(default_factory=dict)
+    lien: dict[Span, int] = field(default_factory=dict)
+    reserved_sale: dict[Span, int] = field(default_factory=dict)
+
+
+class OpenSale(Struct, gc=False):
+    """A sell order's account, instrument and what it still reserves."""
+
+    account_id: int
+    instrument_id: int
+    leaves_qty: int
+
+
+Rows = list[tuple[Span, int]]
+
+
+class PositionsState(Struct):
+    """The checkpoint."""
+
+    codes: list[tuple[int, str]]
+    windows: list[tuple[int, tuple[int, int, int]]]
+    holdings: list[tuple[tuple[int, int], tuple[Rows, Rows, Rows]]]
+    sales: list[tuple[int, OpenSale]]
+    pledges: list[PledgeRequested]
+
+
+class Positions(Projection[PositionsState]):
+    """
+    Every account's unit-days.
+
+    `changed` collects the accounts whose functions moved since whoever publishes last cleared it.
+    """
+
+    state_type = PositionsState
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: set[int] = set()
+        self._codes: dict[int, str] = {}
+        self._windows: dict[int, tuple[int, int, int]] = {}
+        """(product, start, end) by instrument."""
+        self._holdings: dict[tuple[int, int], Holding] = {}
+        """By (account, product)."""
+        self._sales: dict[int, OpenSale] = {}
+        self._pledges: dict[int, PledgeRequested] = {}
+
+    def handle(self) -> Mapping[type[Event], Handler]:
+        """Whatever moves title, lien or reserved sale, and the windows it speaks of."""
+        return {
+            ProductDefined: self._define,
+            InstrumentListed: self._list,
+            CapacityGranted: self._grant,
+            OrderAccepted: self._accept,
+            OrderAmended: self._amend,
+            OrderCancelled: self._cancel,
+            TradeExecuted: self._trade,
+            PledgeRequested: self._request_pledge,
+            PledgeAccepted: self._accept_pledge,
+            PledgeReleased: self._release_pledge,
+        }
+
+    # -- queries
+
+    def of(self, account_id: int) -> list[ProductPosition]:
+        """The account's step functions, by product code; products without any are left out."""
+        found = [
+            ProductPosition(
+                product=self._codes[product_id],
+                title=runs(holding.title),
+                lien=runs(holding.lien),
+                reserved_sale=runs(holding.reserved_sale),
+            )
+            for (owner_id, product_id), holding in self._holdings.items()
+            if owner_id == account_id
+        ]
+        held = [p for p in found if p.title or p.lien or p.reserved_sale]
+        return sorted(held, key=lambda position: position.product)
+
+    def held_qty(self, account_id: int, product_id: int, start_day: int, end_day: int) -> int:
+        """Title that the account has on every day of the window."""
+        holding = self._holdings.get((account_id, product_id))
+        at_day, least_qty = start_day, 0
+        for run in runs(holding.title) if holding is not None else []:
+            if run.start_day <= at_day < run.end_day:
+                least_qty = run.qty if at_day == start_day else min(least_qty, run.qty)
+                at_day = run.end_day
+        return least_qty if at_day >= end_day else 0
+
+    def total_title(self, product_id: int) -> list[Run]:
+        """Title of all accounts together: what was granted."""
+        spans: dict[Span, int] = {}
+        for (_, held_id), holding in self._holdings.items():
+            if held_id == product_id:
+                for span, qty in holding.title.items():
+                    _add(spans, span, qty)
+        return runs(spans)
+
+    # -- checkpoint
+
+    def state(self) -> PositionsState:
+        """All tables in the order of their keys."""
+        return PositionsState(
+            sorted(self._codes.items()),
+            sorted(self._windows.items()),
+            [
+                (key, (_rows(h.title), _rows(h.lien), _rows(h.reserved_sale)))
+                for key, h in sorted(self._holdings.items())
+            ],
+            [(order_id, sale) for order_id, sale in sorted(self._sales.items())],
+            [pledge for _, pledge in sorted(self._pledges.items())],
+        )
+
+    def load(self, state: PositionsState) -> None:
+        """Takes the tables."""
+        self._codes = dict(state.codes)
+        self._windows = dict(state.windows)
+        self._holdings = {
+            key: Holding(dict(title), dict(lien), dict(reserved))
+            for key, (title, lien, reserved) in state.holdings
+        }
+        self._sales = dict(state.sales)
+        self._pledges = {p.pledge_id: p for p in state.pledges}
+
+    # -- fold
+
+    def _define(self, event: ProductDefined, _record: Record, _index: int) -> None:
+        self._codes[event.product_id] = event.code
+
+    def _list(self, event: InstrumentListed, _record: Record, _index: int) -> None:
+        self._windows[event.instrument_id] = (event.product_id, event.start_day, event.end_day)
+
+    def _grant(self, event: CapacityGranted, _record: Record, _index: int) -> None:
+        holding = self._holding(event.account_id, event.product_id)
+        _add(holding.title, (event.start_day, event.end_day), event.granted_qty)
+
+    def _accept(self, event: OrderAccepted, _record: Record, _index: int) -> None:
+        if event.side is Side.SELL:
+            sale = OpenSale(event.account_id, event.instrument_id, 0)
+            self._sales[event.order_id] = sale
+            self._reserve(event.order_id, sale, event.order_qty)
+
+    def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
+        sale = self._sales.get(event.order_id)
+        if sale is not None:
+            self._reserve(event.order_id, sale, event.leaves_qty)
+
+    def _cancel(self, event: OrderCancelled, _record: Record, _index: int) -> None:
+        sale = self._sales.get(event.order_id)
+        if sale is not None:
+            self._reserve(event.order_id, sale, 0)
+
+    def _trade(self, event: TradeExecuted, _record: Record, _index: int) -> None:
+        if event.taker_side is Side.BUY:
+            buyer_id, order_id = event.taker_account_id, event.maker_order_id
+            leaves_qty = event.maker_leaves_qty
+        else:
+            buyer_id, order_id = event.maker_account_id, event.taker_order_id
+            leaves_qty = event.taker_leaves_qty
+        sale = self._sales[order_id]
+        product_id, start_day, end_day = self._windows[event.instrument_id]
+        span = (start_day, end_day)
+        self._reserve(order_id, sale, leaves_qty)
+        _add(self._holding(sale.account_id, product_id).title, span, -event.last_qty)
+        _add(self._holding(buyer_id, product_id).title, span, event.last_qty)
+
+    def _request_pledge(self, event: PledgeRequested, _record: Record, _index: int) -> None:
+        self._pledges[event.pledge_id] = event
+
+    def _accept_pledge(self, event: PledgeAccepted, _record: Record, _index: int) -> None:
+        self._encumber(self._pledges[event.pledge_id], 1)
+
+    def _release_pledge(self, event: PledgeReleased, _record: Record, _index: int) -> None:
+        self._encumber(self._pledges[event.pledge_id], -1)
+
+    def _encumber(self, pledge: PledgeRequested, sign: int) -> None:
+        holding = self._holding(pledge.account_id, pledge.product_id)
+        _add(holding.lien, (pledge.start_day, pledge.end_day), sign * pledge.pledged_qty)
+
+    def _reserve(self, order_id: int, sale: OpenSale, leaves_qty: int) -> None:
+        """Sets what a sell order still reserves; an order that reserves nothing is forgotten."""
+        product_id, start_day, end_day = self._windows[sale.instrument_id]
+        holding = self._holding(sale.account_id, product_id)
+        _add(holding.reserved_sale, (start_day, end_day), leaves_qty - sale.leaves_qty)
+        sale.leaves_qty = leaves_qty
+        if leaves_qty == 0:
+            del self._sales[order_id]
+
+    def _holding(self, account_id: int, product_id: int) -> Holding:
+        self.changed.add(account_id)
+        holding = self._holdings.get((account_id, product_id))
+        if holding is None:
+            holding = self._holdings[account_id, product_id] = Holding()
+        return holding
+
+
+def runs(spans: Mapping[Span, int]) -> list[Run]:
+    """The steps of a day function given by spans: disjoint, in order, none of quantity 0."""
+    changes: dict[int, int] = {}
+    for (start_day, end_day), qty in spans.items():
+        changes[start_day] = changes.get(start_day, 0) + qty
+        changes[end_day] = changes.get(end_day, 0) - qty
+    steps: list[Run] = []
+    qty, from_day = 0, 0
+    for day, change in sorted(changes.items()):
+        if change == 0:
+            continue
+        if qty:
+            steps.append(Run(from_day, day, qty))
+        qty, from_day = qty + change, day
+    return steps
+
+
+def _add(spans: dict[Span, int], span: Span, qty: int) -> None:
+    """Adds to a span and forgets one that comes to 0, so that equal holdings stay equal."""
+    total_qty = spans.get(span, 0) + qty
+    if total_qty:
+        spans[span] = total_qty
+    else:
+        spans.pop(span, None)
+
+
+def _rows(spans: dict[Span, int]) -> Rows:
+    return sorted(spans.items())

@@ -1,0 +1,81 @@
+"""
+What the latest records created, so that the answer to a command can name it.
+
+Bounded and a convenience: for an older record the log itself is asked.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from exchange.domain.events import (
+    CapacityGranted,
+    Event,
+    InstrumentListed,
+    KeyRegistered,
+    ParticipantAdmitted,
+    PledgeRequested,
+    ProductDefined,
+)
+from exchange.domain.record import Record
+
+from .projection import Handler, Projection
+
+RECENT_COUNT = 4_096
+
+_ID_FIELDS: Mapping[type[Event], str] = {
+    CapacityGranted: "grant_id",
+    InstrumentListed: "instrument_id",
+    KeyRegistered: "key_id",
+    ParticipantAdmitted: "account_id",
+    PledgeRequested: "pledge_id",
+    ProductDefined: "product_id",
+}
+
+
+class RecentState(Struct):
+    """The checkpoint."""
+
+    created_ids: list[tuple[int, int]]
+
+
+class Recent(Projection[RecentState]):
+    """The id created by each of the latest records that created something."""
+
+    state_type = RecentState
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._created_ids: dict[int, int] = {}
+        """By seq, in the order of the log."""
+
+    def handle(self) -> Mapping[type[Event], Handler]:
+        """Every event that gives an id away."""
+        return dict.fromkeys(_ID_FIELDS, self._create)
+
+    def created_id(self, seq: int) -> int | None:
+        """What that record created; None where it created nothing or is too long ago."""
+        return self._created_ids.get(seq)
+
+    def state(self) -> RecentState:
+        """In the order of the log."""
+        return RecentState(list(self._created_ids.items()))
+
+    def load(self, state: RecentState) -> None:
+        """Takes the ids."""
+        self._created_ids = dict(state.created_ids)
+
+    def _create(self, event: Event, record: Record, _index: int) -> None:
+        self._created_ids[record.seq] = getattr(event, _ID_FIELDS[type(event)])
+        if len(self._created_ids) > RECENT_COUNT:
+            del self._created_ids[next(iter(self._created_ids))]
+
+
+def created_id_of(events: Iterable[Event]) -> int:
+    """The id that a record's events gave away, the last if several; 0 if none."""
+    created_id = 0
+    for event in events:
+        id_field = _ID_FIELDS.get(type(event))
+        if id_field is not None:
+            created_id = getattr(event, id_field)
+    return created_id

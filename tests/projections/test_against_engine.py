@@ -1,0 +1,79 @@
+"""The read models against the engine's own books: two ways of adding up the same events."""
+
+import random
+
+import pytest
+
+from exchange.domain.commands import AmendOrder, CancelOrder, MassCancel, PlaceOrder
+from exchange.domain.enums import ExecInst, Side, TimeInForce
+from exchange.domain.record import Record, decode_body
+from exchange.projections import Projections
+from tests.scenario import OTHER, SUPPLIER, TRADER, Market
+
+ACCOUNTS = (SUPPLIER, TRADER, OTHER)
+
+
+def folded(market: Market) -> Projections:
+    """Every record of the market, folded."""
+    projections = Projections()
+    for seq, body in enumerate(market.records, start=1):
+        projections.apply(Record(seq, market.state.market_ns, *decode_body(body)))
+    return projections
+
+
+def random_command(dice: random.Random, instruments: list[int], seq: int):
+    """Mostly orders that meet; some that change or leave."""
+    roll = dice.random()
+    if roll < 0.7:
+        return PlaceOrder(
+            instrument_id=dice.choice(instruments),
+            side=dice.choice(list(Side)),
+            order_qty=dice.randint(1, 9),
+            limit_price=dice.randint(98, 102),
+            time_in_force=dice.choice(list(TimeInForce)),
+            exec_inst=dice.choice([ExecInst.NONE, ExecInst.NONE, ExecInst.POST_ONLY]),
+        )
+    order_id = dice.randint(max(1, seq - 40), seq)
+    if roll < 0.85:
+        return AmendOrder(
+            order_id=order_id,
+            order_qty=dice.randint(1, 12),
+            limit_price=dice.choice([None, dice.randint(98, 102)]),
+        )
+    return CancelOrder(order_id=order_id) if roll < 0.97 else MassCancel()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_projections_agree_with_the_engine(seed):
+    dice = random.Random(seed)
+    market = Market()
+    instruments = [market.list_window(code) for code in ("M2704", "M2705", "Q272")]
+    market.grant("Q272", 40)
+    for _ in range(400):
+        command = random_command(dice, instruments, len(market.records))
+        market.execute(dice.choice(ACCOUNTS), command)
+    projections = folded(market)
+    assert len(projections.trades.latest(instruments[0], 1_000)) > 0
+    for instrument_id in instruments:
+        for side, levels in (
+            (Side.BUY, projections.depth.bids(instrument_id, 99)),
+            (Side.SELL, projections.depth.asks(instrument_id, 99)),
+        ):
+            assert levels == market.core.levels(instrument_id, side, 99)
+    for account_id in (0, *ACCOUNTS):
+        balance = projections.balances.of(account_id)
+        found = (balance.available_amount, balance.held_amount)
+        assert found == market.core.balances(account_id), account_id
+    for account_id in ACCOUNTS:
+        opened = {o.order_id for o in projections.orders.of(account_id) if o.leaves_qty}
+        assert opened == set(market.core.orders_of_account(account_id))
+        for position in projections.positions.of(account_id):
+            for name in ("title", "lien", "reserved_sale"):
+                steps = [(r.start_day, r.end_day, r.qty) for r in getattr(position, name)]
+                assert steps == market.core.day_function(account_id, 1, name), (account_id, name)
+    assert projections.balances.total_amount() == projections.balances.deposited_amount
+    ((product_id),) = market.state.products
+    window = market.state.instruments[instruments[2]]
+    assert [
+        (r.start_day, r.end_day, r.qty) for r in projections.positions.total_title(product_id)
+    ] == [(window.start_day, window.end_day, 40)]
