@@ -1,0 +1,377 @@
+"""
+The shell's half for those who trade, lend and look: order, cancel, book, positions, marks, pledge.
+
+Every command takes `--data DIR`, the venue's directory, where it finds the address and the tokens;
+or `--url` and `--token-file` for an exchange elsewhere. `--json` prints one JSON value instead of
+tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailable, 5 protocol.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from clients.directory import add_credentials, read_credentials, read_serving
+from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
+from clients.sdk import SyncExchangeClient
+from exchange.domain.windows import date_of, parse_window
+from exchange.domain.wire import Run, SideWord, TimeInForceWord
+
+commands = typer.Typer()
+pledge_commands = typer.Typer(no_args_is_help=True)
+key_commands = typer.Typer(no_args_is_help=True)
+commands.add_typer(pledge_commands, name="pledge", help="Offer, accept, release security.")
+commands.add_typer(key_commands, name="key", help="Make and revoke keys.")
+
+DataDir = Annotated[Path, typer.Option("--data", help="The venue's directory.")]
+Url = Annotated[str, typer.Option("--url", help="Address of an exchange elsewhere.")]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="File that holds the token alone.")
+]
+As = Annotated[str, typer.Option("--as", help="Whose token of the directory to use.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+DEFAULT_DATA = Path("data")
+
+
+def exit_code_of(error: ExchangeError) -> int:
+    """What the shell returns for an error of the SDK."""
+    for kind, code in ((Unauthorized, 3), (Unavailable, 4), (ProtocolError, 5)):
+        if isinstance(error, kind):
+            return code
+    return 1
+
+
+@commands.command()
+def order(
+    instrument: str,
+    side: str,
+    order_qty: int,
+    limit_price: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    time_in_force: Annotated[str, typer.Option(help="gtc, ioc or fok.")] = "gtc",
+    post_only: bool = False,
+    client_order_id: str = "",
+    as_json: AsJson = False,
+) -> None:
+    """Place a limit order: GPUs at fen per GPU-hour."""
+    with _connect(data, url, token_file, who) as exchange:
+        ack = exchange.place(
+            instrument,
+            cast(SideWord, side),
+            order_qty=order_qty,
+            limit_price=limit_price,
+            time_in_force=cast(TimeInForceWord, time_in_force),
+            post_only=post_only,
+            client_order_id=client_order_id or None,
+        )
+        exchange.logout()
+    _print(ack, as_json, f"order {ack.order_id} is durable at seq {ack.log_seq}")
+
+
+@commands.command()
+def cancel(
+    order_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Cancel an open order."""
+    with _connect(data, url, token_file, who) as exchange:
+        ack = exchange.cancel(order_id=order_id)
+        exchange.logout()
+    _print(ack, as_json, f"order {order_id} is cancelled at seq {ack.log_seq}")
+
+
+@commands.command()
+def book(
+    instrument: str,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    depth: int = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Print an instrument's price levels."""
+    with _connect(data, url, token_file, who) as exchange:
+        levels = exchange.book(instrument, depth)
+    table = _table(f"{instrument} at seq {levels.seq}", "bid qty", "bid", "ask", "ask qty")
+    for row in range(max(len(levels.bids), len(levels.asks))):
+        bid = levels.bids[row] if row < len(levels.bids) else None
+        ask = levels.asks[row] if row < len(levels.asks) else None
+        table.add_row(
+            str(bid[1]) if bid else "",
+            money(bid[0]) if bid else "",
+            money(ask[0]) if ask else "",
+            str(ask[1]) if ask else "",
+        )
+    _print(levels, as_json, table)
+
+
+@commands.command()
+def instruments(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    product: str = "",
+    as_json: AsJson = False,
+) -> None:
+    """List what trades."""
+    with _connect(data, url, token_file, who) as exchange:
+        listed = [i for i in exchange.instruments(product or None) if i.is_open]
+    table = _table("open instruments", "instrument", "from", "to", "hours")
+    for one in listed:
+        table.add_row(
+            one.instrument, f"{date_of(one.start_day)}", f"{date_of(one.end_day)}", str(one.hours)
+        )
+    _print(listed, as_json, table)
+
+
+@commands.command()
+def positions(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Print the unit-days held."""
+    with _connect(data, url, token_file, who) as exchange:
+        held = exchange.positions()
+    table = _table(
+        f"account {held.account_id} at seq {held.as_of_seq}",
+        "product",
+        "function",
+        "from",
+        "to",
+        "GPUs",
+    )
+    for position in held.positions:
+        for name in ("title", "lien", "reserved_sale"):
+            for run in cast(Iterable[Run], getattr(position, name)):
+                span = (f"{date_of(run.start_day)}", f"{date_of(run.end_day)}")
+                table.add_row(position.product, name, *span, str(run.qty))
+    _print(held, as_json, table)
+
+
+@commands.command()
+def marks(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_of_seq: Annotated[int | None, typer.Option(help="As the log stood there.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print collateral marks with every line of the haircut."""
+    with _connect(data, url, token_file, who) as exchange:
+        pulled = exchange.collateral_marks(as_of_seq=as_of_seq)
+    if as_json:
+        typer.echo(msgspec.json.encode(pulled))
+        return
+    console = Console()
+    for mark in pulled:
+        span = f"{date_of(mark.start_day)} to {date_of(mark.end_day)}"
+        table = _table(
+            f"pledge {mark.pledge_id}: {mark.collateral_qty} GPUs of {mark.product}, {span}",
+            "as of seq " + str(mark.as_of_seq),
+            "",
+        )
+        table.add_row("value, CNY", money(mark.value_amount))
+        table.add_row("present value, CNY", money(mark.pv_amount))
+        table.add_row("mark level", str(mark.level))
+        for name, line_ppm in mark.haircut_lines.items():
+            if line_ppm:
+                table.add_row(f"haircut: {name}", f"{line_ppm / 10_000:.4f} %")
+        table.add_row("haircut", f"{mark.haircut_ppm / 10_000:.4f} %")
+        table.add_row("loan to value", f"{mark.ltv_ppm / 10_000:.4f} % ({mark.regime})")
+        table.add_row("lendable, CNY", money(mark.lendable_amount))
+        console.print(table)
+    if not pulled:
+        console.print("nothing is pledged")
+
+
+# -- pledges --------------------------------------------------------------------------------------
+
+
+@pledge_commands.command("request")
+def pledge_request(
+    product: str,
+    window: Annotated[str, typer.Argument(help="A window's code: M2703, X270301-270308, …")],
+    pledged_qty: int,
+    bank_account_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Offer unit-days to a bank."""
+    span = parse_window(window)
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.request_pledge(
+            product=product,
+            start_day=span.start_day,
+            end_day=span.end_day,
+            pledged_qty=pledged_qty,
+            bank_account_id=bank_account_id,
+        )
+    _print(receipt, as_json, f"pledge {receipt.created_id} is requested at seq {receipt.log_seq}")
+
+
+@pledge_commands.command("accept")
+def pledge_accept(
+    pledge_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_json: AsJson = False,
+) -> None:
+    """Take the lien."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.accept_pledge(pledge_id)
+    _print(receipt, as_json, f"pledge {pledge_id} is active at seq {receipt.log_seq}")
+
+
+@pledge_commands.command("decline")
+def pledge_decline(
+    pledge_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_json: AsJson = False,
+) -> None:
+    """End a request, as its bank or as its owner."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.decline_pledge(pledge_id)
+    _print(receipt, as_json, f"pledge {pledge_id} is declined at seq {receipt.log_seq}")
+
+
+@pledge_commands.command("release")
+def pledge_release(
+    pledge_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_json: AsJson = False,
+) -> None:
+    """Lift the lien."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.release_pledge(pledge_id)
+    _print(receipt, as_json, f"pledge {pledge_id} is released at seq {receipt.log_seq}")
+
+
+@pledge_commands.command("list")
+def pledge_list(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Print own pledges; a bank's are those made to it."""
+    with _connect(data, url, token_file, who) as exchange:
+        pledges = exchange.pledges()
+    table = _table("pledges", "id", "product", "from", "to", "GPUs", "bank", "status")
+    for one in pledges:
+        span = (f"{date_of(one.start_day)}", f"{date_of(one.end_day)}")
+        bank = str(one.bank_account_id)
+        row = (str(one.pledge_id), one.product, *span, str(one.pledged_qty), bank)
+        table.add_row(*row, one.pledge_status)
+    _print(pledges, as_json, table)
+
+
+# -- keys -----------------------------------------------------------------------------------------
+
+
+@key_commands.command("register")
+def key_register(
+    account_id: int,
+    name: Annotated[str, typer.Argument(help="Under which the directory keeps the token.")],
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "operator",
+    is_read_only: Annotated[bool, typer.Option("--read-only")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key here and register its hash; the secret never leaves the directory."""
+    secret = secrets.token_hex(32)
+    digest = msgspec.to_builtins(hashlib.sha256(secret.encode()).digest())
+    scopes = ["read"] if is_read_only else ["read", "trade"]
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.admin(
+            "register_key", account_id=account_id, token_sha256=digest, scopes=scopes
+        )
+    add_credentials(data, {name: f"{receipt.created_id}.{secret}"})
+    _print(receipt, as_json, f"key {receipt.created_id} is stored as {name}")
+
+
+@key_commands.command("revoke")
+def key_revoke(
+    key_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "operator",
+    as_json: AsJson = False,
+) -> None:
+    """End a key and cancel its orders."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.admin("revoke_key", revoked_key_id=key_id)
+    _print(receipt, as_json, f"key {key_id} is revoked at seq {receipt.log_seq}")
+
+
+# -- helpers --------------------------------------------------------------------------------------
+
+
+def money(amount: int) -> str:
+    """Fen as yuan."""
+    return f"{amount // 100:,}.{amount % 100:02d}"
+
+
+def _connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExchangeClient:
+    """A client by the directory's address and tokens, or by those given."""
+    if token_file is not None:
+        token = token_file.read_text().strip()
+    else:
+        tokens = read_credentials(data)
+        if who not in tokens:
+            known = ", ".join(sorted(tokens)) or "none"
+            raise Unauthorized(f"{data} has no token for {who!r}; it has: {known}")
+        token = tokens[who]
+    if not url:
+        try:
+            url = read_serving(data).url
+        except FileNotFoundError:
+            raise Unavailable(f"no exchange has served {data}; start one") from None
+    return SyncExchangeClient(url, token)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _print(value: Any, as_json: bool, shown: str | Table) -> None:
+    if as_json:
+        typer.echo(msgspec.json.encode(value))
+    else:
+        Console().print(shown, highlight=False)

@@ -1,0 +1,313 @@
+"""
+The exchange over HTTP: what is read by asking, and commands of the slower business.
+
+Every command carries an `Idempotency-Key`, made here unless the caller gives one, so a request
+whose answer was lost is sent again as it was. Requests are repeated only on a server that has
+answered before: one that was never there fails at once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+
+from exchange.domain.wire import (
+    AccountView,
+    Balances,
+    Book,
+    CollateralMarkView,
+    Error,
+    Health,
+    InstrumentView,
+    LogHead,
+    Marks,
+    Orders,
+    PledgeRequest,
+    PledgeView,
+    Positions,
+    ProductView,
+    Receipt,
+    Trade,
+    WindowView,
+)
+
+from .backoff import Backoff
+from .errors import ProtocolError, Unauthorized, Unavailable, error_from
+
+Answer = TypeVar("Answer")
+Params = Mapping[str, str | int]
+REQUEST_TIMEOUT_S = 30.0
+_NO_END = aiohttp.ClientTimeout(total=None, sock_read=REQUEST_TIMEOUT_S)
+"""A log may take as long as it likes, as long as it keeps coming."""
+
+
+def new_id() -> str:
+    """A fresh id for a command or an order."""
+    return uuid4().hex
+
+
+class HttpClient:
+    """The HTTP part of the client; used as an async context manager."""
+
+    def __init__(
+        self, url: str, token: str | None = None, *, backoff: Backoff | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._backoff = backoff or Backoff()
+        self._open_http: aiohttp.ClientSession | None = None
+        self._has_answered = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._open_http is not None:
+            await self._open_http.close()
+            self._open_http = None
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        if self._open_http is None:
+            headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+            self._open_http = aiohttp.ClientSession(
+                headers=headers, timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+            )
+        return self._open_http
+
+    # -- reference data and the market ------------------------------------------------------------
+
+    async def products(self) -> list[ProductView]:
+        """Every product."""
+        return await self._get("/products", list[ProductView])
+
+    async def instruments(self, product: str | None = None) -> list[InstrumentView]:
+        """Listed and expired instruments, of one product or all."""
+        return await self._get("/instruments", list[InstrumentView], _given(product=product))
+
+    async def windows(self, product: str) -> list[WindowView]:
+        """The windows of a product that are open for trading, with the top of their books."""
+        return await self._get("/windows", list[WindowView], {"product": product})
+
+    async def book(self, instrument: str, depth: int | None = None) -> Book:
+        """The book as it stands."""
+        return await self._get(f"/book/{instrument}", Book, _given(depth=depth))
+
+    async def trades(self, instrument: str, limit: int | None = None) -> list[Trade]:
+        """The latest public trades."""
+        return await self._get(f"/trades/{instrument}", list[Trade], _given(limit=limit))
+
+    async def marks(self, *, as_of_seq: int | None = None) -> Marks:
+        """The official price of every node, as the log stood at `as_of_seq`."""
+        return await self._get("/marks", Marks, _given(as_of_seq=as_of_seq))
+
+    # -- the own account --------------------------------------------------------------------------
+
+    async def me(self) -> AccountView:
+        """Who the token speaks for."""
+        return await self._get("/accounts/me", AccountView)
+
+    async def orders(self) -> Orders:
+        """Open orders and the latest that ended."""
+        return await self._get("/accounts/me/orders", Orders)
+
+    async def positions(self) -> Positions:
+        """Unit-days held, as step functions over delivery days."""
+        return await self._get("/accounts/me/positions", Positions)
+
+    async def balances(self) -> Balances:
+        """Cash in fen, free and held."""
+        return await self._get("/accounts/me/balances", Balances)
+
+    # -- pledges and collateral -------------------------------------------------------------------
+
+    async def pledges(self) -> list[PledgeView]:
+        """Own pledges; for a bank, those made to it."""
+        return await self._get("/pledges", list[PledgeView])
+
+    async def request_pledge(
+        self,
+        *,
+        product: str,
+        start_day: int,
+        end_day: int,
+        pledged_qty: int,
+        bank_account_id: int,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Offers GPUs on every day of `[start_day, end_day)` to a bank; it has yet to accept."""
+        body = PledgeRequest(
+            product=product,
+            start_day=start_day,
+            end_day=end_day,
+            pledged_qty=pledged_qty,
+            bank_account_id=bank_account_id,
+        )
+        return await self._post("/pledges", body, command_id)
+
+    async def accept_pledge(self, pledge_id: int, command_id: str | None = None) -> Receipt:
+        """The bank takes the lien."""
+        return await self._post(f"/pledges/{pledge_id}/accept", {}, command_id)
+
+    async def decline_pledge(self, pledge_id: int, command_id: str | None = None) -> Receipt:
+        """The bank declines, or the owner withdraws, what is not yet active."""
+        return await self._post(f"/pledges/{pledge_id}/decline", {}, command_id)
+
+    async def release_pledge(self, pledge_id: int, command_id: str | None = None) -> Receipt:
+        """The bank lifts its lien."""
+        return await self._post(f"/pledges/{pledge_id}/release", {}, command_id)
+
+    async def collateral_marks(
+        self, *, as_of_seq: int | None = None, instrument: str | None = None
+    ) -> list[CollateralMarkView]:
+        """Collateral marks with every line of the haircut, as the log stood at `as_of_seq`."""
+        params = _given(as_of_seq=as_of_seq, instrument=instrument)
+        return await self._get("/collateral/marks", list[CollateralMarkView], params)
+
+    # -- the operator's side ----------------------------------------------------------------------
+
+    async def admin(
+        self, command_tag: str, *, command_id: str | None = None, **fields: object
+    ) -> Receipt:
+        """One of the operator's commands by its tag in the log; bytes travel as base64."""
+        return await self._post(f"/admin/{command_tag}", fields, command_id)
+
+    async def log_records(
+        self, from_seq: int = 1, limit: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Records of the log from `from_seq` on, as the exchange prints them."""
+        params = {"from_seq": from_seq, **_given(limit=limit)}
+        try:
+            async with self._http.get(
+                f"{self.url}/v1/log", params=params, timeout=_NO_END
+            ) as response:
+                if response.status != 200:
+                    raise await _refusal(response)
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield _decoded(line, dict[str, Any])
+                if rest:
+                    yield _decoded(rest, dict[str, Any])
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(f"{self.url} stopped sending its log: {error}") from error
+
+    async def log_head(self) -> LogHead:
+        """The log's last durable record."""
+        return await self._get("/log/head", LogHead)
+
+    async def health(self) -> Health:
+        """Whether the exchange serves; an unready one is an answer here, not an error."""
+        health: Health = await self._call(
+            "GET", "/health/ready", Health, root="", accepted=(200, 503)
+        )
+        return health
+
+    async def is_live(self) -> bool:
+        """Whether the process answers at all."""
+        try:
+            await self._call("GET", "/health/live", Any, root="", accepted=(200,))
+        except Unavailable:
+            return False
+        return True
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    async def _get(
+        self,
+        path: str,
+        kind: type[Answer],
+        params: Params | None = None,
+        accepted: tuple[int, ...] = (200,),
+    ) -> Answer:
+        answer: Answer = await self._call("GET", path, kind, params=params, accepted=accepted)
+        return answer
+
+    async def _post(self, path: str, body: object, command_id: str | None) -> Receipt:
+        headers = {
+            "Idempotency-Key": command_id or new_id(),
+            "Content-Type": "application/json",
+        }
+        encoded = msgspec.json.encode(body)
+        accepted = (200, 201)
+        receipt: Receipt = await self._call(
+            "POST", path, Receipt, headers=headers, data=encoded, accepted=accepted
+        )
+        return receipt
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        kind: Any,
+        *,
+        root: str = "/v1",
+        accepted: tuple[int, ...],
+        **options: Any,
+    ) -> Any:
+        """One request, repeated while the server that once answered does not."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._backoff.give_up_s
+        attempt = 0
+        while True:
+            try:
+                return await self._call_once(method, root + path, kind, accepted, options)
+            except Unavailable:
+                attempt += 1
+                wait_s = self._backoff.wait_s(attempt)
+                if not self._has_answered or loop.time() + wait_s > give_up_at:
+                    raise
+            await asyncio.sleep(wait_s)
+
+    async def _call_once(
+        self, method: str, path: str, kind: Any, accepted: tuple[int, ...], options: dict[str, Any]
+    ) -> Any:
+        try:
+            async with self._http.request(method, f"{self.url}{path}", **options) as response:
+                if response.status not in accepted:
+                    raise await _refusal(response)
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"{self.url} cannot be reached: {error or 'time-out'}") from error
+        self._has_answered = True
+        return _decoded(body, kind)
+
+
+def _given(**params: str | int | None) -> dict[str, str | int]:
+    """The parameters that have a value."""
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _decoded(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"unreadable answer of {len(body)} bytes: {error}") from error
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Exception:
+    """The exception for an answer that is not a success."""
+    body = await response.read()
+    try:
+        return error_from(msgspec.json.decode(body, type=Error))
+    except msgspec.MsgspecError:
+        words = f"status {response.status} from {response.url.path}"
+    if response.status in (401, 403):
+        return Unauthorized(words)
+    if response.status >= 500:
+        return Unavailable(words)
+    return ProtocolError(words)

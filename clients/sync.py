@@ -1,0 +1,153 @@
+"""The client for programs without an event loop: the asynchronous one on a thread of its own."""
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from exchange.domain.wire import Receipt
+
+from .backoff import Backoff
+from .exchange_client import ExchangeClient
+from .frames import Encoding
+from .subscriptions import Subscription, Update
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+def _waiting(
+    method: Callable[Concatenate[ExchangeClient, P], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate["SyncExchangeClient", P], Result]:
+    """The same call, returning when it is done."""
+
+    @functools.wraps(method)
+    def call(client: "SyncExchangeClient", /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        return client.run(method(client.exchange, *args, **kwargs))
+
+    return call
+
+
+class SyncExchangeClient:
+    """
+    `ExchangeClient` with blocking calls; used as a context manager.
+
+    Safe to call from several threads; callbacks run on the client's own thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        encoding: Encoding = "json",
+        cancel_on_disconnect: bool = False,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="exchange-client", daemon=True
+        )
+        self._thread.start()
+        self.exchange = ExchangeClient(
+            url,
+            token,
+            encoding=encoding,
+            cancel_on_disconnect=cancel_on_disconnect,
+            backoff=backoff,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Runs any call of `exchange` on the client's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        """Closes the connections and ends the thread."""
+        if not self._loop.is_closed():
+            self.run(self.exchange.close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def updates(self, subscription: Subscription) -> Iterator[Update]:
+        """A subscription's updates, each waited for."""
+        while True:
+            try:
+                yield self.run(subscription.next())
+            except StopAsyncIteration:
+                return
+
+    def log_records(self, from_seq: int = 1, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """Records of the log from `from_seq` on."""
+        records = self.exchange.log_records(from_seq, limit)
+        try:
+            while True:
+                record = self.run(_next_of(records))
+                if record is None:
+                    return
+                yield record
+        finally:
+            self.run(_closed(records))
+
+    def admin(
+        self, command_tag: str, *, command_id: str | None = None, **fields: object
+    ) -> Receipt:
+        """One of the operator's commands by its tag in the log."""
+        return self.run(self.exchange.admin(command_tag, command_id=command_id, **fields))
+
+    connect = _waiting(ExchangeClient.connect)
+    logout = _waiting(ExchangeClient.logout)
+    place = _waiting(ExchangeClient.place)
+    place_many = _waiting(ExchangeClient.place_many)
+    amend = _waiting(ExchangeClient.amend)
+    cancel = _waiting(ExchangeClient.cancel)
+    mass_cancel = _waiting(ExchangeClient.mass_cancel)
+    ping = _waiting(ExchangeClient.ping)
+    follow = _waiting(ExchangeClient.follow)
+    follow_book = _waiting(ExchangeClient.follow_book)
+    follow_trades = _waiting(ExchangeClient.follow_trades)
+    follow_orders = _waiting(ExchangeClient.follow_orders)
+    follow_positions = _waiting(ExchangeClient.follow_positions)
+    follow_balances = _waiting(ExchangeClient.follow_balances)
+    follow_marks = _waiting(ExchangeClient.follow_marks)
+    products = _waiting(ExchangeClient.products)
+    instruments = _waiting(ExchangeClient.instruments)
+    windows = _waiting(ExchangeClient.windows)
+    book = _waiting(ExchangeClient.book)
+    trades = _waiting(ExchangeClient.trades)
+    marks = _waiting(ExchangeClient.marks)
+    me = _waiting(ExchangeClient.me)
+    orders = _waiting(ExchangeClient.orders)
+    positions = _waiting(ExchangeClient.positions)
+    balances = _waiting(ExchangeClient.balances)
+    pledges = _waiting(ExchangeClient.pledges)
+    request_pledge = _waiting(ExchangeClient.request_pledge)
+    accept_pledge = _waiting(ExchangeClient.accept_pledge)
+    decline_pledge = _waiting(ExchangeClient.decline_pledge)
+    release_pledge = _waiting(ExchangeClient.release_pledge)
+    collateral_marks = _waiting(ExchangeClient.collateral_marks)
+    log_head = _waiting(ExchangeClient.log_head)
+    health = _waiting(ExchangeClient.health)
+    is_live = _waiting(ExchangeClient.is_live)
+
+
+async def _next_of(records: Any) -> dict[str, Any] | None:
+    record: dict[str, Any] | None = await anext(records, None)
+    return record
+
+
+async def _closed(records: Any) -> None:
+    await records.aclose()

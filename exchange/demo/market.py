@@ -1,0 +1,210 @@
+"""
+The living market: sets a venue up, lets its participants loose, and counts.
+
+Everybody here is a client like any other: the operators use the admin commands over HTTP, the
+others the websocket, each with a key of its own.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from clients.sdk import Backoff, ExchangeClient, Refused, Unavailable
+from exchange.domain.units import NS_PER_DAY
+
+from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier
+from .demand import DemandPlan, read_jobs
+from .import_report import ImportReport
+from .key_ring import KeyRing
+from .market_time import MarketTime
+from .model import model_jobs, model_prices
+from .participant import Participant
+from .prices import PriceTable, day_prices, read_offers
+from .reference_price import ReferencePrice
+from .summary import Summary, Tally
+from .venue_setup import (
+    BANK,
+    DESK_COUNT,
+    DESKS,
+    FAMILY,
+    MAKERS,
+    OPERATOR,
+    SECOND_OPERATOR,
+    SUPPLIER,
+    Venue,
+    VenueSetup,
+    list_windows,
+    publish_index,
+)
+
+PATIENCE = Backoff(first_s=0.1, longest_s=5.0, give_up_s=600.0)
+"""Agents outlive a restart of the exchange."""
+HALF_SPREADS_PPM = (10_000, 18_000)
+READY_POLL_S = 0.1
+READY_WAIT_S = 60.0
+
+
+class OperatorAgent:
+    """Lists windows as days pass and publishes each day's index."""
+
+    def __init__(
+        self,
+        client: ExchangeClient,
+        time: MarketTime,
+        venue: Venue,
+        table: PriceTable,
+        usd_cny_ppm: int,
+        tally: Tally,
+    ) -> None:
+        self._client = client
+        self._time = time
+        self._venue = venue
+        self._table = table
+        self._usd_cny_ppm = usd_cny_ppm
+        self._tally = tally
+        self._published_day = 0
+
+    async def run(self) -> None:
+        """Looks after the day every market hour until cancelled."""
+        while True:
+            await self._time.next_tick(HOUR_NS)
+            await self.open_day()
+
+    async def open_day(self) -> None:
+        """Lists and publishes what the day still lacks; the marks follow the new index."""
+        day = self._time.day
+        if self._published_day == day:
+            return
+        self._published_day = day
+        await list_windows(self._client, self._venue, day)
+        price = self._table.at(day)
+        if price is None or price.observed_day != day:
+            return  # an older price is in force already, and the rules know its age
+        try:
+            receipt = await publish_index(self._client, price, self._usd_cny_ppm)
+            self._tally.index_count += not receipt.duplicate
+            await self._client.admin("publish_marks")
+        except Refused as refusal:
+            if refusal.name != "empty":  # no mark moved, which is no refusal of anything
+                self._tally.count_refusal(refusal)
+
+
+async def run_demo(
+    url: str,
+    operator_tokens: tuple[str, str],
+    tokens_path: Path,
+    demand: Path | None,
+    prices: Path | None,
+    usd_cny_ppm: int,
+    days: int | None,
+    seed: int,
+    stop: asyncio.Event | None = None,
+) -> Summary:
+    """
+    Runs the market against a serving exchange, for `days` market days or until `stop` is set.
+
+    May be started again on the same venue and `tokens_path`: it finds what it made and goes on.
+    Without files it trades on a model of its own, seeded by `seed`. Cancelling leaves the resting
+    orders in the book; the next run clears them.
+    """
+    ring = KeyRing(tokens_path)
+    for name, token in zip((OPERATOR, SECOND_OPERATOR), operator_tokens, strict=True):
+        ring.keep_token(name, token)
+    async with AsyncExitStack() as stack:
+
+        async def client(name: str) -> ExchangeClient:
+            token = ring.token(name)
+            assert token is not None, f"{name} has no key"
+            opened = ExchangeClient(url, token, backoff=PATIENCE)
+            return await stack.enter_async_context(opened)
+
+        operator = await client(OPERATOR)
+        market_ns = await _ready(operator)
+        setup = VenueSetup(operator, await client(SECOND_OPERATOR), ring)
+        today = MarketTime(operator, market_ns).day
+        venue = await setup.make(today)
+        plan, table, imports = await asyncio.to_thread(
+            _inputs, demand, prices, venue.first_day, usd_cny_ppm, seed
+        )
+        tally = Tally()
+        makers = [await client(name) for name in MAKERS]
+        time = MarketTime(makers[0], (await makers[0].ping()).market_ns)
+        reference = ReferencePrice(table, venue.first_day)
+        agent = OperatorAgent(operator, time, venue, table, usd_cny_ppm, tally)
+        await agent.open_day()
+        bank = await client(BANK)
+        supplier = Participant(await client(SUPPLIER), tally)
+        agents: list[Supplier | MarketMaker | Desk | Bank | OperatorAgent | MarketTime] = [
+            time,
+            agent,
+            Bank(bank, time, tally),
+            Supplier(supplier, time, reference),
+        ]
+        for name, maker, half_spread_ppm in zip(MAKERS, makers, HALF_SPREADS_PPM, strict=True):
+            rng = random.Random(f"{seed} {name}")
+            trader = Participant(maker, tally)
+            agents.append(MarketMaker(trader, time, reference, half_spread_ppm, rng))
+        for number, name in enumerate(DESKS):
+            trader = Participant(await client(name), tally)
+            agents.append(Desk(trader, time, reference, plan, number, venue))
+        began_ns = time.now_ns
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each.run(), name=type(each).__name__) for each in agents]
+            await _end_of_run(time, None if days is None else began_ns + days * NS_PER_DAY, stop)
+            for task in tasks:
+                task.cancel()
+        marks = await operator.marks()
+        return tally.summary(
+            market_days=(time.now_ns - began_ns) // NS_PER_DAY,
+            mark_levels=Counter(mark.level for mark in marks.marks),
+            pledges=Counter(pledge.pledge_status for pledge in await bank.pledges()),
+            imports=[report.describe() for report in imports],
+        )
+
+
+async def _ready(client: ExchangeClient) -> int:
+    """Waits until the exchange serves; returns its market time."""
+    try:
+        async with asyncio.timeout(READY_WAIT_S):
+            while True:
+                health = await client.health()
+                if health.is_ready:
+                    return health.market_ns
+                await asyncio.sleep(READY_POLL_S)
+    except TimeoutError:
+        raise Unavailable(f"{client.url} is not ready after {READY_WAIT_S:g} s") from None
+
+
+async def _end_of_run(time: MarketTime, end_ns: int | None, stop: asyncio.Event | None) -> None:
+    """Waits for the last market day's end or for `stop`, whichever is first; else for ever."""
+    waits: list[asyncio.Future[Any]] = [asyncio.ensure_future((stop or asyncio.Event()).wait())]
+    if end_ns is not None:
+        waits.append(asyncio.ensure_future(time.until(end_ns)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _inputs(
+    demand: Path | None, prices: Path | None, first_day: int, usd_cny_ppm: int, seed: int
+) -> tuple[DemandPlan, PriceTable, list[ImportReport]]:
+    """What drives the market: from the files where they are given, else from the model."""
+    reports = []
+    if demand is None:
+        jobs = model_jobs(seed)
+    else:
+        jobs, report = read_jobs(demand)
+        reports.append(report)
+    if prices is None:
+        days, report = model_prices(seed)
+    else:
+        offers, report = read_offers(prices)
+        days = day_prices(offers, FAMILY)
+        reports.append(report)
+    table = PriceTable(days, report, first_day, usd_cny_ppm)
+    return DemandPlan(jobs, DESK_COUNT, first_day), table, reports
