@@ -1,0 +1,240 @@
+"""
+One process of the exchange, wired in one visible place.
+
+    open log ─▶ replay into engine and projections ─▶ take over (barrier) ─▶ sequencer ─▶ gateway
+                                                                                 ▲
+                                                    market clock ─────── ticks ──┘
+
+`serve` runs until it is cancelled or the log fails. An orderly stop drains the queue, closes the
+sessions' connections, writes the witness and stops the embedded server, in that order.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from clients.directory import Serving, add_credentials, write_serving
+from exchange import genesis
+from exchange.domain.commands import AnyCommand, CloseSession, CreateVenue, Operator
+from exchange.domain.record import EVENT_TYPES, Record, decode_body
+from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
+from exchange.domain.windows import day_at
+from exchange.engine.engine import Engine
+from exchange.engine.market_clock import MarketClock
+from exchange.engine.sequencer import Sequencer
+from exchange.gateway.receipts import ReadRecords
+from exchange.gateway.server import build_app, build_metrics_app, start
+from exchange.gateway.settings import GatewaySettings
+from exchange.log import EpochBarrier, EventLog, open_log
+from exchange.projections import Projections
+from exchange.settings import VENUE_FILE, Settings, VenueFile, read_venue
+
+BUILD = "0.1.0"
+BEHAVIOUR_VERSION = 1
+"""Version of the rules; a log that a newer one wrote is refused."""
+COMMAND_ID_RETENTION_DAYS = 2
+WITNESS_INTERVAL_S = 1.0
+CONFIGURATION_INTERVAL_S = 60.0
+ORPHAN_GRACE_S = 10.0
+"""After a restart, how long a session that was open may be continued before it is closed."""
+
+log = structlog.get_logger()
+
+
+class StartRefused(Exception):
+    """The exchange does not start; says what differs and what to do."""
+
+    exit_code = 6
+
+
+async def init(
+    settings: Settings, venue_id: str, *, is_always_open: bool, market_ns: int
+) -> dict[str, str]:
+    """
+    Creates a venue: its directory, its log and the genesis record; returns the operators' tokens.
+
+    The tokens are stored nowhere but in the directory's private file; the log holds their hashes.
+    """
+    data_dir = settings.data_dir
+    if (data_dir / VENUE_FILE).exists():
+        raise StartRefused(f"{data_dir} already holds a venue; `init` creates a new one only")
+    names = ("operator", "second_operator")
+    token_secrets = [secrets.token_hex(32) for _ in names]
+    fees = genesis.fee_schedule()
+    command = CreateVenue(
+        venue_id=venue_id,
+        base_day=day_at(market_ns),
+        market_ns=market_ns,
+        is_always_open=is_always_open,
+        operators=[
+            Operator(name=name, token_sha256=hashlib.sha256(secret.encode()).digest())
+            for name, secret in zip(names, token_secrets, strict=True)
+        ],
+        head_public_key=b"",
+        maker_bps=fees.maker_bps,
+        taker_bps=fees.taker_bps,
+        risk_parameters=genesis.risk_parameters(),
+        command_id_retention_ns=COMMAND_ID_RETENTION_DAYS * NS_PER_DAY,
+    )
+    outcome, record = Engine().execute(command)
+    assert record is not None, f"genesis was refused: {outcome}"
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with open_log(settings.log_settings(VenueFile(venue_id))) as event_log:
+        async for _ in event_log.frames():
+            pass
+        appender = await event_log.take_over(barrier(), is_genesis=True)
+        await appender.append([record])
+    tokens = {
+        name: f"{number}.{secret}"
+        for number, (name, secret) in enumerate(zip(names, token_secrets, strict=True), start=1)
+    }
+    add_credentials(data_dir, tokens)
+    (data_dir / VENUE_FILE).write_bytes(msgspec.json.encode(VenueFile(venue_id)))
+    return tokens
+
+
+async def serve(
+    settings: Settings, on_serving: Callable[[Serving], None], stop: asyncio.Event
+) -> None:
+    """Serves a venue until `stop` is set; raises what made it stop otherwise."""
+    _require_loopback(settings)
+    async with open_log(settings.log_settings(read_venue(settings.data_dir))) as event_log:
+        if event_log.torn_tail is not None:
+            log.warning("torn_tail_repaired", detail=str(event_log.torn_tail))
+        engine, projections = await load(event_log)
+        start_ns = _market_start_ns(engine, settings)
+        sequencer = Sequencer(engine, await event_log.take_over(barrier()))
+        clock = MarketClock(
+            sequencer, time.monotonic_ns, start_ns, settings.speed, settings.marking_interval_ns
+        )
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(sequencer.run())
+            gateway = build_app(
+                sequencer, projections, _record_reader(event_log), _gateway_settings(settings)
+            )
+            runner, port = await start(gateway, settings.host, settings.http_port)
+            metrics, admin_port = await start(
+                build_metrics_app(gateway), "127.0.0.1", settings.admin_port
+            )
+            serving = Serving(
+                pid=os.getpid(),
+                url=f"http://{settings.host}:{port}",
+                admin_url=f"http://127.0.0.1:{admin_port}",
+            )
+            keepers = [
+                group.create_task(clock.run()),
+                group.create_task(_close_orphans(sequencer, list(engine.state.sessions))),
+                group.create_task(_every(WITNESS_INTERVAL_S, event_log.write_witness)),
+                group.create_task(_every(CONFIGURATION_INTERVAL_S, event_log.check_configuration)),
+            ]
+            write_serving(settings.data_dir, serving)
+            on_serving(serving)
+            try:
+                await stop.wait()
+            finally:
+                for keeper in keepers:
+                    keeper.cancel()
+                await runner.cleanup()
+                await metrics.cleanup()
+                sequencer.stop()
+            await writer
+
+
+async def load(event_log: EventLog) -> tuple[Engine, Projections]:
+    """State and read models as of the verified tip."""
+    engine, projections = Engine(), Projections()
+    async for frame in event_log.frames():
+        made_by = frame.barrier
+        if made_by is not None and made_by.behaviour_version > BEHAVIOUR_VERSION:
+            raise StartRefused(
+                f"the log was written by build {made_by.build} with rules "
+                f"{made_by.behaviour_version}; this one knows {BEHAVIOUR_VERSION}: use a newer one"
+            )
+        for encoded in frame.records:
+            command, events = engine.apply(encoded)
+            state = engine.state
+            projections.apply(Record(state.seq, state.market_ns, command, events))
+    return engine, projections
+
+
+def barrier() -> EpochBarrier:
+    """Who this process is, for the frame that opens its epoch."""
+    layouts = [
+        (str(kind.__struct_config__.tag), kind.__struct_fields__)
+        for kind in (*AnyCommand.__args__, *EVENT_TYPES.values())
+    ]
+    return EpochBarrier(
+        node_id=socket.gethostname()[:64],
+        boot_id=secrets.token_bytes(16),
+        build=BUILD,
+        schema_hash=hashlib.sha256(msgspec.msgpack.encode(layouts)).digest(),
+        behaviour_version=BEHAVIOUR_VERSION,
+    )
+
+
+def _market_start_ns(engine: Engine, settings: Settings) -> int:
+    """
+    Where market time goes on.
+
+    At speed 1 it is the wall's time; a gap of more than a day, or a wall clock behind the log,
+    needs the operator's word. At other speeds it goes on from the log.
+    """
+    recorded_ns, wall_ns = engine.state.market_ns, time.time_ns()
+    if settings.speed != 1:
+        return recorded_ns
+    gap_ns = wall_ns - recorded_ns
+    if (gap_ns < 0 or gap_ns > NS_PER_DAY) and not settings.is_clock_jump_allowed:
+        raise StartRefused(
+            f"the wall clock is {gap_ns / NS_PER_SECOND:.0f} s ahead of the log's market time "
+            f"{recorded_ns}; 0 to 86400 s are allowed: set the clock, or allow the jump with "
+            "--allow-clock-jump"
+        )
+    return wall_ns
+
+
+def _record_reader(event_log: EventLog) -> ReadRecords:
+    """The gateway's way to durable records, decoded."""
+
+    async def read_records(from_seq: int, count: int) -> list[Record]:
+        found = await event_log.records(from_seq, count)
+        return [Record(seq, 0, *decode_body(encoded)) for seq, encoded in found]
+
+    return read_records
+
+
+def _gateway_settings(settings: Settings) -> GatewaySettings:
+    defaults = GatewaySettings()
+    return GatewaySettings(
+        validity_ns=defaults.validity_ns * settings.speed,
+        allowed_hosts=defaults.allowed_hosts | {settings.host},
+    )
+
+
+def _require_loopback(settings: Settings) -> None:
+    is_loopback = settings.host in ("localhost", "::1") or settings.host.startswith("127.")
+    if not is_loopback and not settings.is_behind_tls_proxy:
+        raise StartRefused(
+            f"{settings.host} is not a loopback address: tokens would travel in the clear; put a "
+            "proxy that ends TLS in front and say so with --behind-tls-proxy"
+        )
+
+
+async def _close_orphans(sequencer: Sequencer, session_ids: list[int]) -> None:
+    """Closes sessions that a crash left open, after time for their clients to continue them."""
+    await asyncio.sleep(ORPHAN_GRACE_S)
+    for session_id in session_ids:
+        if session_id in sequencer.engine.state.sessions:
+            await sequencer.execute(CloseSession(closed_session_id=session_id))
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await work()

@@ -1,0 +1,197 @@
+"""
+The shell: `exchange init | serve | demo | log | replay | verify`, and all of `clients.cli`.
+
+Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venue; 3 unauthorized;
+4 unavailable; 5 protocol; 6 start refused; from 20 on the log's own (`exchange.log.errors`).
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+import typer
+import uvloop
+
+from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
+from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
+from clients.errors import ExchangeError
+from exchange import app as process
+from exchange import log_cli
+from exchange.domain.units import NS_PER_SECOND
+from exchange.engine.engine import Difference
+from exchange.living_market import Inputs, serve_living_market
+from exchange.log import (
+    LogError,
+)
+from exchange.log_cli import PasswordFile, RedisUrl
+from exchange.settings import Settings, VenueMissing
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(commands)
+app.add_typer(log_cli.commands)
+
+HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
+
+
+def main() -> None:
+    """The console script."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        app()
+    except ExchangeError as error:
+        _fail(str(error), exit_code_of(error))
+    except Difference as difference:
+        _fail(f"verify failed: {difference}", 1)
+    except (LogError, VenueMissing, process.StartRefused) as error:
+        _fail(str(error), error.exit_code)
+
+
+# -- a venue's process ----------------------------------------------------------------------------
+
+
+@app.command()
+def init(
+    data: DataDir = DEFAULT_DATA,
+    venue_id: str = "venue",
+    always_open: Annotated[
+        bool, typer.Option(help="Trade every day, without phases and holidays.")
+    ] = False,
+    redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a venue: its directory, its log, two operators."""
+    settings = Settings(data_dir=data, redis_url=redis_url, redis_password_file=redis_password_file)
+    asyncio.run(
+        process.init(
+            settings, venue_id, is_always_open=always_open, market_ns=_wall_clock_second_ns()
+        )
+    )
+    row = {"venue_id": venue_id, "data": f"{data}", "credentials": f"{data / CREDENTIALS_FILE}"}
+    text = f"venue {venue_id} is in {data}; its operators' tokens are in {row['credentials']}"
+    typer.echo(msgspec.json.encode(row) if as_json else text)
+
+
+@app.command()
+def serve(
+    data: DataDir = DEFAULT_DATA,
+    http_port: HttpPort = 8080,
+    host: str = "127.0.0.1",
+    redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = None,
+    speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 1,
+    allow_clock_jump: Annotated[
+        bool, typer.Option(help="Let market time jump over a day, or wait for a clock set back.")
+    ] = False,
+    behind_tls_proxy: Annotated[
+        bool, typer.Option(help="Other addresses than loopback are for a proxy that ends TLS.")
+    ] = False,
+) -> None:
+    """Serve a venue until Ctrl-C."""
+    settings = Settings(
+        data_dir=data,
+        host=host,
+        http_port=http_port,
+        redis_url=redis_url,
+        redis_password_file=redis_password_file,
+        speed=speed,
+        is_clock_jump_allowed=allow_clock_jump,
+        is_behind_tls_proxy=behind_tls_proxy,
+    )
+
+    def on_serving(serving: Serving) -> None:
+        typer.echo(f"serving {data} at {serving.url}, websocket {_ws(serving.url)}/v1/ws")
+        sys.stdout.flush()
+
+    uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+
+
+@app.command()
+def demo(
+    data: DataDir = DEFAULT_DATA,
+    http_port: HttpPort = 8080,
+    demand: Annotated[Path | None, typer.Option(help="GPU jobs, CSV or CSV.GZ.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="GPU rental offers, CSV.")] = None,
+    usd_cny: Annotated[str, typer.Option(help="Yuan a dollar, recorded with the index.")] = "7.10",
+    days: Annotated[int | None, typer.Option(help="Stop after so many market days.")] = None,
+    speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 720,
+    seed: int = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a living market: suppliers, buyers, market makers and a bank on real demand."""
+    inputs = Inputs(demand=demand, prices=prices, usd_cny=Decimal(usd_cny), days=days, seed=seed)
+    settings = Settings(data_dir=data, http_port=http_port, speed=speed)
+
+    def on_living(serving: Serving, instrument: str) -> None:
+        typer.echo(_welcome(data, serving, instrument), err=as_json)
+        sys.stdout.flush()
+
+    summary = uvloop.run(
+        _until_signalled(lambda stop: serve_living_market(settings, inputs, on_living, stop))
+    )
+    typer.echo(msgspec.json.encode(summary) if as_json else summary.text())
+
+
+def _welcome(data: Path, serving: Serving, instrument: str) -> str:
+    """Where to go, with which keys, and three commands to paste."""
+    tokens = read_credentials(data)
+    shell = f"{Path(sys.argv[0])}"
+    shown = [name for name in ("trader", "bank", "operator") if name in tokens]
+    return "\n".join(
+        (
+            f"http       {serving.url}/v1",
+            f"websocket  {_ws(serving.url)}/v1/ws",
+            f"metrics    {serving.admin_url}/metrics",
+            f"keys       (in {data / CREDENTIALS_FILE})",
+            *(f"  {name:9} {tokens[name]}" for name in shown),
+            "try",
+            f"  {shell} order {instrument} buy 8 2000 --data {data}",
+            f"  {shell} marks --data {data}",
+            f"  {shell} replay --data {data}",
+            "Ctrl-C stops; the same command goes on from the same log.",
+        )
+    )
+
+
+async def _until_signalled(work: Any) -> Any:
+    """Runs `work(stop)`; the first SIGINT or SIGTERM sets `stop`, and it ends in its own time."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        return await work(stop)
+    except* (LogError, process.StartRefused, ExchangeError) as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _ws(url: str) -> str:
+    return url.replace("http", "ws", 1)
+
+
+def _wall_clock_second_ns() -> int:
+    return time.time_ns() // NS_PER_SECOND * NS_PER_SECOND
+
+
+def _fail(message: str, exit_code: int) -> None:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The settings of a process: one frozen struct, read once, handed down."""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from exchange.domain.units import NS_PER_SECOND
+from exchange.log import LogName, LogSettings, ServerAddress
+
+VENUE_FILE = "venue.json"
+
+
+class VenueFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """`venue.json`: which log the directory holds, written by `exchange init`."""
+
+    venue_id: str
+    shard: str = "main"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How to serve one venue."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    http_port: int = 8080
+    """0 takes any free port."""
+    admin_port: int = 0
+    """Metrics; 0 takes any free port."""
+    redis_url: str = ""
+    """An external server; empty is the embedded one."""
+    redis_password_file: Path | None = None
+    """Where the external server's password stands, so that it is never in argv."""
+    speed: int = 1
+    """How many times as fast as the wall market time runs."""
+    marking_interval_ns: int = 3_600 * NS_PER_SECOND
+    """Market time between two marking cycles."""
+    is_clock_jump_allowed: bool = False
+    """Lets market time jump more than a day after a long stop, or wait for a clock set back."""
+
+    is_behind_tls_proxy: bool = False
+    """Whether another address than loopback is meant, for a proxy that ends TLS."""
+
+    def log_settings(self, venue: VenueFile) -> LogSettings:
+        """Which log, where."""
+        external = external_server(self.redis_url, self.redis_password_file)
+        return LogSettings(
+            data_dir=self.data_dir,
+            name=LogName(venue.venue_id, venue.shard),
+            external=external,
+        )
+
+
+def external_server(url: str, password_file: Path | None) -> ServerAddress | None:
+    """The server that a URL names, with its password from a file; None for the embedded one."""
+    if not url:
+        return None
+    address = ServerAddress.from_url(url)
+    if password_file is None:
+        return address
+    return msgspec.structs.replace(address, password=password_file.read_text().strip())
+
+
+class VenueMissing(Exception):
+    """The directory holds no venue."""
+
+    exit_code = 2
+
+
+def read_venue(data_dir: Path) -> VenueFile:
+    """What `exchange init` wrote; raises `VenueMissing` where it never ran."""
+    path = data_dir / VENUE_FILE
+    if not path.exists():
+        raise VenueMissing(f"no venue in {data_dir}: create one with `exchange init`")
+    return msgspec.json.decode(path.read_bytes(), type=VenueFile)
