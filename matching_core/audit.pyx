@@ -72,7 +72,7 @@ cdef int check_state(State state) except -1:
 cdef int64_t _check_side(
     State state, Book book, int side, list held, dict reserved
 ) except -1:
-    """One side of a book: its levels in order, each what its queue says; the count of its orders."""
+    """One side of a book, level by level and order by order; how many orders it has."""
     cdef PriceLevels levels = book.levels_of(side)
     cdef Level* level
     cdef Order* order
@@ -151,8 +151,10 @@ cdef int _check_account(State state, int64_t account_id) except -1:
     cdef int32_t prev_slot = NO_SLOT
     cdef int64_t count = 0
     while slot != NO_SLOT:
-        if state.pool.orders[slot].account_id != account_id or state.pool.orders[slot].order_id == 0:
-            fail("an account's list holds its open orders; not so for account", account_id)
+        if state.pool.orders[slot].order_id == 0:
+            fail("an account's list holds open orders; not so for account", account_id)
+        if state.pool.orders[slot].account_id != account_id:
+            fail("an account's list holds its own orders; not so for account", account_id)
         if state.pool.details[slot].account_prev_slot != prev_slot:
             fail("an account's list is linked both ways; not so for account", account_id)
         count += 1
@@ -174,6 +176,7 @@ cdef int64_t _check_product(Product product, dict reserved) except -1:
             length = max(length, holding.length)
     cdef list title = [0] * length
     cdef list strangers = [0] * length
+    cdef list sublet = [0] * length
     for account_id in range(len(product.holdings)):
         holding = product.holdings[account_id]
         if holding is None:
@@ -181,12 +184,15 @@ cdef int64_t _check_product(Product product, dict reserved) except -1:
         _check_holding(holding, reserved.get((product.product_id, account_id), {}))
         for index in range(holding.length):
             title[index] += holding.days[TITLE][index]
+            sublet[index] += holding.days[SUBLET_OUT][index] - holding.days[SUBLET_IN][index]
             if not holding.is_house:
                 strangers[index] += holding.days[TITLE][index]
     for index in range(length):
         day = product.base_day + index
         if title[index] != (product.granted[index] if index < product.length else 0):
             fail("titles sum to what was granted; not so on day", day)
+        if sublet[index] != 0:
+            fail("what is sublet out is sublet in; not so on day", day)
         if strangers[index] != (product.sold[index] if index < product.length else 0):
             fail("what strangers own is what the escrow counts as sold; not so on day", day)
     for index in range(product.length):

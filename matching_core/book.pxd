@@ -12,12 +12,12 @@ cdef struct Fill:
     int32_t qty                    # GPUs
 
 cdef class Plan:
-    """What would happen if an order came in; it changes nothing and is valid until something does."""
+    """What would happen if an order came in; stale once anything changes."""
     cdef Fill* fills
     cdef int32_t count
     cdef int32_t capacity
     cdef int64_t filled_qty        # GPUs that the fills give
-    cdef int64_t crossing_qty      # GPUs within the limit, own orders included, up to what is wanted
+    cdef int64_t crossing_qty      # GPUs within the limit, with own orders, at most those wanted
     cdef int64_t own_order_id      # the first own order that it would reach, 0 if none
 
     cdef int walk(

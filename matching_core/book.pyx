@@ -2,8 +2,9 @@
 """
 One instrument's resting orders, in price-time priority.
 
-A book is changed by `append`, `reduce` and `unlink` only, and matching calls none of them: it plans.
-So an order that is refused, or killed for want of quantity, needs no undo; its plan is dropped.
+A book is changed by `append`, `reduce` and `unlink` only, and matching calls none of them: it
+plans. So an order that is refused, or killed for want of quantity, needs no undo; its plan is
+dropped.
 
 Invariants, part of `Venue.check()`: no level is empty, and its quantity is the sum of its orders'
 leaves; the best bid is below the best ask; each resting order is linked exactly once.
@@ -22,7 +23,7 @@ from .types cimport BUY, HOURS_PER_DAY, NO_SLOT
 
 @final
 cdef class Plan:
-    """What would happen if an order came in; it changes nothing and is valid until something does."""
+    """What would happen if an order came in; stale once anything changes."""
 
     def __dealloc__(self):
         free(self.fills)

@@ -166,7 +166,7 @@ cdef class Product:
 
     cdef Holding holding(self, int64_t account_id):
         """An account's holding, None if it never had one."""
-        if account_id < len(self.holdings):
+        if 0 <= account_id < len(self.holdings):
             return <Holding>self.holdings[account_id]
         return None
 

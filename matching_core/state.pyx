@@ -1,41 +1,28 @@
 # cython: language_level=3
 """
-The state of the order path and its writers.
+What the order path knows, and the facts that reach it from other rules.
 
-A writer takes one event and adds the amounts that it states; it works out none of them again, so a
-rule that changes does not rewrite what has happened. Live trading goes through the same functions.
-Each asserts what its event must agree with (the order's owner, side, quantity, cash that is there)
-and raises `CoreError` where it does not.
-
-An order is in the pool from `order_accepted` on and in a queue from `order_rested` on; the last
-fill, or `order_cancelled`, forgets it.
+Accounts, products, instruments, deposits, grants and liens come from rules that have checked them;
+a fact that cannot be is a `CoreError` and changes nothing. What orders and trades do to the state
+is in `ledger`.
 """
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
 from .cash cimport Cash
 from .errors cimport fail
-from .holdings cimport LIEN, RESERVED_SALE, TITLE, Holding, Product
-from .money cimport MAX_INTEGER, fee_due, slack_after
+from .holdings cimport LIEN, TITLE, Holding, Product
+from .money cimport MAX_INTEGER, fee_due
 from .pool cimport Order, OrderDetail, Pool
 from .types cimport (
     BUY,
     MAX_BPS,
     MAX_DAY,
-    MAX_PRICE,
     MAX_QTY,
     MAX_WINDOW_DAYS,
-    NO_SLOT,
     SELL,
     VENUE_ACCOUNT_ID,
-    Accepted,
-    Amended,
-    Cancelled,
-    Funded,
-    Rested,
-    Returned,
-    Traded,
 )
 
 
@@ -156,7 +143,7 @@ cdef class State:
         """Creates title, with a member of the product's house."""
         cdef Product product = self.product_of(product_id)
         self.known_days(start_day, end_day)
-        self._known_qty(qty)
+        self.known_qty(qty)
         if not product.is_house(account_id):
             fail("capacity is granted to the product's house, not to account", account_id)
         product.grant(start_day, end_day, qty)
@@ -173,7 +160,7 @@ cdef class State:
         """Pledges free title; what is pledged cannot be sold."""
         cdef Holding holding = self.product_of(product_id).holding(account_id)
         self.known_days(start_day, end_day)
-        self._known_qty(qty)
+        self.known_qty(qty)
         if holding is None or holding.sellable(start_day, end_day) < qty:
             fail("a lien lies on free title; it asks for", qty)
         holding.add(LIEN, start_day, end_day, qty)
@@ -189,173 +176,10 @@ cdef class State:
         """Frees pledged title."""
         cdef Holding holding = self.product_of(product_id).holding(account_id)
         self.known_days(start_day, end_day)
-        self._known_qty(qty)
+        self.known_qty(qty)
         if holding is None or holding.lowest(LIEN, start_day, end_day) < qty:
             fail("a lien that is lifted is there; it asks for", qty)
         holding.add(LIEN, start_day, end_day, -qty)
-
-    # -- events, as recovery brings them ----------------------------------------------------------
-
-    def order_accepted(
-        self,
-        int64_t order_id,
-        int64_t account_id,
-        int64_t key_id,
-        int64_t session_id,
-        int64_t instrument_id,
-        int64_t side,
-        int64_t order_qty,
-        int64_t limit_price,
-        int64_t time_in_force,
-        int64_t exec_inst,
-        int64_t held_amount,
-    ):
-        """Takes in one `OrderAccepted`."""
-        cdef Accepted event = Accepted(
-            order_id,
-            account_id,
-            key_id,
-            session_id,
-            instrument_id,
-            side,
-            order_qty,
-            limit_price,
-            time_in_force,
-            exec_inst,
-            held_amount,
-        )
-        self.apply_accepted(&event)
-
-    def order_rested(
-        self,
-        int64_t order_id,
-        int64_t instrument_id,
-        int64_t side,
-        int64_t limit_price,
-        int64_t leaves_qty,
-    ):
-        """Takes in one `OrderRested`."""
-        cdef Rested event = Rested(order_id, instrument_id, side, limit_price, leaves_qty)
-        self.apply_rested(&event)
-
-    def order_amended(
-        self,
-        int64_t order_id,
-        int64_t account_id,
-        int64_t instrument_id,
-        int64_t order_qty,
-        int64_t limit_price,
-        int64_t leaves_qty,
-        int64_t held_delta_amount,
-        int64_t is_requeued,
-    ):
-        """Takes in one `OrderAmended`."""
-        cdef Amended event = Amended(
-            order_id,
-            account_id,
-            instrument_id,
-            order_qty,
-            limit_price,
-            leaves_qty,
-            held_delta_amount,
-            is_requeued,
-        )
-        self.apply_amended(&event)
-
-    def order_cancelled(
-        self,
-        int64_t order_id,
-        int64_t account_id,
-        int64_t instrument_id,
-        int64_t side,
-        int64_t cancelled_qty,
-        int64_t released_amount,
-        int64_t cancel_reason,
-    ):
-        """Takes in one `OrderCancelled`, in recovery and for rules that cancel."""
-        cdef Cancelled event = Cancelled(
-            order_id,
-            account_id,
-            instrument_id,
-            side,
-            cancelled_qty,
-            released_amount,
-            cancel_reason,
-        )
-        self.apply_cancelled(&event)
-
-    def trade_executed(
-        self,
-        int64_t trade_id,
-        int64_t instrument_id,
-        int64_t last_price,
-        int64_t last_qty,
-        int64_t maker_order_id,
-        int64_t taker_order_id,
-        int64_t maker_account_id,
-        int64_t taker_account_id,
-        int64_t taker_side,
-        int64_t notional_amount,
-        int64_t cash_amount,
-        int64_t escrow_amount,
-        int64_t maker_fee_amount,
-        int64_t taker_fee_amount,
-        int64_t maker_released_amount,
-        int64_t taker_released_amount,
-        int64_t maker_leaves_qty,
-        int64_t taker_leaves_qty,
-    ):
-        """Takes in one `TradeExecuted`."""
-        cdef Traded event = Traded(
-            trade_id,
-            instrument_id,
-            last_price,
-            last_qty,
-            maker_order_id,
-            taker_order_id,
-            maker_account_id,
-            taker_account_id,
-            taker_side,
-            notional_amount,
-            cash_amount,
-            escrow_amount,
-            maker_fee_amount,
-            taker_fee_amount,
-            maker_released_amount,
-            taker_released_amount,
-            maker_leaves_qty,
-            taker_leaves_qty,
-        )
-        self.apply_traded(&event)
-
-    def escrow_funded(
-        self,
-        int64_t trade_id,
-        int64_t product_id,
-        int64_t start_day,
-        int64_t end_day,
-        int64_t sold_qty,
-        int64_t day_amount,
-    ):
-        """Takes in one `EscrowFunded`."""
-        cdef Funded event = Funded(trade_id, product_id, start_day, end_day, sold_qty, day_amount)
-        self.apply_funded(&event)
-
-    def escrow_returned(
-        self,
-        int64_t trade_id,
-        int64_t product_id,
-        int64_t account_id,
-        int64_t start_day,
-        int64_t end_day,
-        int64_t returned_qty,
-        int64_t day_amount,
-    ):
-        """Takes in one `EscrowReturned`."""
-        cdef Returned event = Returned(
-            trade_id, product_id, account_id, start_day, end_day, returned_qty, day_amount
-        )
-        self.apply_returned(&event)
 
     # -- queries ----------------------------------------------------------------------------------
 
@@ -403,252 +227,7 @@ cdef class State:
             slack,
         )
 
-    # -- apply ------------------------------------------------------------------------------------
-
-    cdef int apply_accepted(self, const Accepted* event) except -1:
-        cdef Book book = self.book_of(event.instrument_id)
-        self.known_account(event.account_id)
-        if event.account_id == VENUE_ACCOUNT_ID:
-            fail("the venue's own account does not trade; it sent order", event.order_id)
-        if event.side != BUY and event.side != SELL:
-            fail("a side is 1 or 2", event.side)
-        if not 0 < event.order_qty <= MAX_QTY:
-            fail("a quantity is 1 to 10_000_000 GPUs", event.order_qty)
-        if not 0 < event.limit_price <= MAX_PRICE:
-            fail("a price is 1 to 16_000_000 fen", event.limit_price)
-        if event.held_amount < 0:
-            fail("a new order holds 0 or more", event.held_amount)
-        if self.cash.available[event.account_id] < event.held_amount:
-            fail("a new order holds cash that is there", event.held_amount)
-        if event.side == SELL:
-            self._reserve(book, event.account_id, event.order_qty)
-        cdef int32_t slot = self.pool.add(event.order_id, <int32_t>event.account_id)
-        cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
-        order.limit_price = <int32_t>event.limit_price
-        order.leaves_qty = <int32_t>event.order_qty
-        order.book_index = book.index
-        detail.held_amount = event.held_amount
-        detail.session_id = event.session_id
-        detail.key_id = event.key_id
-        detail.order_qty = <int32_t>event.order_qty
-        detail.maker_bps = <int16_t>book.product.maker_bps
-        detail.taker_bps = <int16_t>book.product.taker_bps
-        detail.side = <int8_t>event.side
-        detail.time_in_force = <int8_t>event.time_in_force
-        detail.exec_inst = <int8_t>event.exec_inst
-        return self.cash.hold(event.account_id, event.held_amount)
-
-    cdef int apply_rested(self, const Rested* event) except -1:
-        cdef int32_t slot = self._slot_of(event.order_id)
-        cdef Book book = self.book_of_slot(slot)
-        cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
-        if detail.is_resting:
-            fail("an order that rests does so once", event.order_id)
-        if book.instrument_id != event.instrument_id or detail.side != event.side:
-            fail("an order rests on its own side of its book", event.order_id)
-        if order.limit_price != event.limit_price or order.leaves_qty != event.leaves_qty:
-            fail("what rests is the rest at its limit", event.order_id)
-        return book.append(slot)
-
-    cdef int apply_amended(self, const Amended* event) except -1:
-        cdef int32_t slot = self._slot_of(event.order_id)
-        cdef Book book = self.book_of_slot(slot)
-        cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
-        cdef int64_t filled_qty = detail.order_qty - order.leaves_qty
-        cdef int64_t added_qty = event.leaves_qty - order.leaves_qty
-        if book.instrument_id != event.instrument_id or order.account_id != event.account_id:
-            fail("an order is amended by its owner in its book", event.order_id)
-        if not detail.is_resting:
-            fail("an order that is amended rests", event.order_id)
-        if not 0 < event.limit_price <= MAX_PRICE:
-            fail("a price is 1 to 16_000_000 fen", event.limit_price)
-        if not 0 < event.order_qty <= MAX_QTY or event.order_qty - filled_qty != event.leaves_qty:
-            fail("leaves are the quantity less what is filled", event.leaves_qty)
-        if event.leaves_qty <= 0:
-            fail("an amended order has something left", event.leaves_qty)
-        if not event.is_requeued and (added_qty >= 0 or event.limit_price != order.limit_price):
-            fail("only less quantity at the same price keeps its place", event.order_id)
-        if detail.held_amount + event.held_delta_amount < 0:
-            fail("an order releases no more than it holds", event.held_delta_amount)
-        if detail.side == SELL and added_qty > 0:
-            self._reserve(book, event.account_id, added_qty)
-        elif detail.side == SELL and added_qty < 0:
-            self._unreserve(book, event.account_id, -added_qty)
-        self.cash.hold(event.account_id, event.held_delta_amount)
-        detail.held_amount += event.held_delta_amount
-        detail.order_qty = <int32_t>event.order_qty
-        if event.is_requeued:
-            book.unlink(slot)
-            order.limit_price = <int32_t>event.limit_price
-            order.leaves_qty = <int32_t>event.leaves_qty
-            return 0
-        return book.reduce(slot, <int32_t>-added_qty)
-
-    cdef int apply_cancelled(self, const Cancelled* event) except -1:
-        cdef int32_t slot = self._slot_of(event.order_id)
-        cdef Book book = self.book_of_slot(slot)
-        cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
-        if book.instrument_id != event.instrument_id or order.account_id != event.account_id:
-            fail("an order is cancelled for its owner in its book", event.order_id)
-        if detail.side != event.side or order.leaves_qty != event.cancelled_qty:
-            fail("what is cancelled is all that is left", event.order_id)
-        if detail.held_amount != event.released_amount:
-            fail("a cancelled order releases all that it holds", event.released_amount)
-        self.cash.hold(event.account_id, -event.released_amount)
-        if detail.side == SELL:
-            self._unreserve(book, event.account_id, event.cancelled_qty)
-        if detail.is_resting:
-            book.unlink(slot)
-        return self.pool.remove(slot)
-
-    cdef int apply_traded(self, const Traded* event) except -1:
-        cdef int32_t maker_slot = self._slot_of(event.maker_order_id)
-        cdef int32_t taker_slot = self._slot_of(event.taker_order_id)
-        cdef Order* maker = &self.pool.orders[maker_slot]
-        cdef Order* taker = &self.pool.orders[taker_slot]
-        cdef Book book = self.book_of_slot(maker_slot)
-        cdef int side = self.pool.details[taker_slot].side
-        cdef Holding seller, buyer
-        if event.trade_id < self.next_trade_id or event.trade_id > MAX_INTEGER:
-            fail("trade ids count up", event.trade_id)
-        if book.instrument_id != event.instrument_id or taker.book_index != maker.book_index:
-            fail("both orders are of the trade's instrument", event.trade_id)
-        if maker.account_id != event.maker_account_id or taker.account_id != event.taker_account_id:
-            fail("a trade names the orders' accounts", event.trade_id)
-        if maker.account_id == taker.account_id:
-            fail("nobody trades with himself", event.trade_id)
-        if side != event.taker_side or self.pool.details[maker_slot].side == side:
-            fail("a buy meets a sell", event.trade_id)
-        if not self.pool.details[maker_slot].is_resting or self.pool.details[taker_slot].is_resting:
-            fail("a resting order meets one that comes in", event.trade_id)
-        if maker.limit_price != event.last_price:
-            fail("a trade is at the maker's price", event.last_price)
-        if not book.levels_of(BUY + SELL - side).reaches(event.last_price, taker.limit_price):
-            fail("a trade is within the taker's limit", event.last_price)
-        if not 0 < event.last_qty <= min(maker.leaves_qty, taker.leaves_qty):
-            fail("a trade is of what both have left", event.last_qty)
-        if event.notional_amount != book.notional(event.last_price, event.last_qty):
-            fail("a notional is price x hours x quantity", event.notional_amount)
-        if event.cash_amount < 0 or event.escrow_amount < 0:
-            fail("a trade pays 0 or more", event.trade_id)
-        if event.cash_amount != event.notional_amount - event.escrow_amount:
-            fail("cash and escrow make up the notional", event.cash_amount)
-        self.next_trade_id = event.trade_id + 1
-        if side == BUY:
-            seller = book.product.holding_or_new(event.maker_account_id)
-            buyer = book.product.holding_or_new(event.taker_account_id)
-        else:
-            seller = book.product.holding_or_new(event.taker_account_id)
-            buyer = book.product.holding_or_new(event.maker_account_id)
-        seller.add(RESERVED_SALE, book.start_day, book.end_day, -event.last_qty)
-        seller.add(TITLE, book.start_day, book.end_day, -event.last_qty)
-        buyer.add(TITLE, book.start_day, book.end_day, event.last_qty)
-        self._fill(
-            maker_slot,
-            book,
-            event,
-            event.maker_fee_amount,
-            self.pool.details[maker_slot].maker_bps,
-            event.maker_released_amount,
-            event.maker_leaves_qty,
-        )
-        return self._fill(
-            taker_slot,
-            book,
-            event,
-            event.taker_fee_amount,
-            self.pool.details[taker_slot].taker_bps,
-            event.taker_released_amount,
-            event.taker_leaves_qty,
-        )
-
-    cdef int _fill(
-        self,
-        int32_t slot,
-        Book book,
-        const Traded* event,
-        int64_t fee_amount,
-        int64_t bps,
-        int64_t released_amount,
-        int64_t leaves_qty,
-    ) except -1:
-        """One order's part of a trade: its hold, its fee, its cash, what is left of it."""
-        cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
-        cdef int64_t received = event.cash_amount
-        cdef int64_t slack
-        if not 0 <= fee_amount <= event.notional_amount:
-            fail("a fee is 0 to the notional", fee_amount)
-        slack = slack_after(detail.fee_slack, fee_amount, event.notional_amount, bps)
-        if slack < 0:
-            fail("fees keep within a fen of their rate", fee_amount)
-        if order.leaves_qty - event.last_qty != leaves_qty:
-            fail("a trade states what is left of both orders", leaves_qty)
-        if not -MAX_INTEGER <= released_amount <= detail.held_amount:
-            fail("a fill dissolves no more than the order holds", released_amount)
-        if leaves_qty == 0 and released_amount != detail.held_amount:
-            fail("the last fill dissolves all that the order holds", released_amount)
-        if detail.side == BUY:
-            received = -event.notional_amount
-        self.cash.settle(order.account_id, released_amount, received - fee_amount)
-        self.cash.settle(VENUE_ACCOUNT_ID, 0, fee_amount)
-        detail.held_amount -= released_amount
-        detail.fee_slack = <int32_t>slack
-        if detail.is_resting and leaves_qty == 0:
-            book.unlink(slot)
-        elif detail.is_resting:
-            return book.reduce(slot, <int32_t>event.last_qty)
-        order.leaves_qty = <int32_t>leaves_qty
-        return self.pool.remove(slot) if leaves_qty == 0 else 0
-
-    cdef int apply_funded(self, const Funded* event) except -1:
-        cdef Product product = self.product_of(event.product_id)
-        self._known_escrow(event.start_day, event.end_day, event.sold_qty, event.day_amount)
-        return product.fund(event.start_day, event.end_day, event.sold_qty, event.day_amount)
-
-    cdef int apply_returned(self, const Returned* event) except -1:
-        cdef Product product = self.product_of(event.product_id)
-        self.known_account(event.account_id)
-        self._known_escrow(event.start_day, event.end_day, event.returned_qty, event.day_amount)
-        product.give_back(event.start_day, event.end_day, event.returned_qty, event.day_amount)
-        return self.cash.settle(
-            event.account_id, 0, event.day_amount * (event.end_day - event.start_day)
-        )
-
-    # -- what the writers share -------------------------------------------------------------------
-
-    cdef int32_t _slot_of(self, int64_t order_id) except -1:
-        cdef int32_t slot = self.pool.find(order_id)
-        if slot == NO_SLOT:
-            fail("there is no open order", order_id)
-        return slot
-
-    cdef int _known_qty(self, int64_t qty) except -1:
+    cdef int known_qty(self, int64_t qty) except -1:
         if not 0 < qty <= MAX_QTY:
             fail("a quantity is 1 to 10_000_000 GPUs", qty)
         return 0
-
-    cdef int _known_escrow(
-        self, int64_t start_day, int64_t end_day, int64_t qty, int64_t day_amount
-    ) except -1:
-        self.known_days(start_day, end_day)
-        self._known_qty(qty)
-        if end_day - start_day > MAX_WINDOW_DAYS:
-            fail("a trade's window is at most 366 days", end_day - start_day)
-        if not 0 <= day_amount <= MAX_INTEGER:
-            fail("an escrow amount of a day is 0 to 2**53 - 1", day_amount)
-        return 0
-
-    cdef int _reserve(self, Book book, int64_t account_id, int64_t qty) except -1:
-        cdef Holding holding = book.product.holding(account_id)
-        if holding is None or holding.sellable(book.start_day, book.end_day) < qty:
-            fail("a sell reserves free title; it asks for", qty)
-        return holding.add(RESERVED_SALE, book.start_day, book.end_day, qty)
-
-    cdef int _unreserve(self, Book book, int64_t account_id, int64_t qty) except -1:
-        cdef Holding holding = book.product.holding(account_id)
-        return holding.add(RESERVED_SALE, book.start_day, book.end_day, -qty)

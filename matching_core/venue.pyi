@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias, final
 
 from .errors import CoreError as CoreError
 
-DayFunction: TypeAlias = Literal[
+_DayFunction: TypeAlias = Literal[
     "title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet"
 ]
 
@@ -275,7 +275,7 @@ class Venue:
         """Whether an account counts as the product's supplier."""
 
     def day_function(
-        self, account_id: int, product_id: int, name: DayFunction
+        self, account_id: int, product_id: int, name: _DayFunction
     ) -> list[tuple[int, int, int]]:
         """A step function of a holding as (start_day, end_day, qty) where it is not 0."""
 

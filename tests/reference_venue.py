@@ -172,9 +172,7 @@ class ReferenceVenue:
         return self._answer(self._amend, order_id, account_id, order_qty, limit_price)
 
     def cancel(self, order_id, account_id):
-        return self._answer(
-            lambda: self._cancel(self._own_order(order_id, account_id), REQUESTED)
-        )
+        return self._answer(lambda: self._cancel(self._own_order(order_id, account_id), REQUESTED))
 
     def mass_cancel(self, account_id, instrument_id, side, max_count):
         orders = [
@@ -557,9 +555,7 @@ class ReferenceVenue:
 
     def orders_of_instrument(self, instrument_id, max_count):
         return sorted(
-            i
-            for i, order in self.orders.items()
-            if order.instrument.instrument_id == instrument_id
+            i for i, order in self.orders.items() if order.instrument.instrument_id == instrument_id
         )[:max_count]
 
     def open_order_count(self, account_id):
@@ -589,9 +585,7 @@ class ReferenceVenue:
         title = self.title[account_id, product_id]
         lien = self.lien[account_id, product_id]
         reserved = self._reserved_sale(account_id, product_id)
-        free = [
-            (title[day] - lien[day] - reserved[day], day) for day in range(start_day, end_day)
-        ]
+        free = [(title[day] - lien[day] - reserved[day], day) for day in range(start_day, end_day)]
         return min(free)
 
     def day_function(self, account_id, product_id, name):

@@ -1,0 +1,232 @@
+# cython: language_level=3
+"""
+Carrying out what was planned: each step is applied through `ledger` and written as its event.
+
+A trade works out its own amounts: the notional, both fees, and what each order's hold gives up,
+which is what it held less what its rest still needs (`money`). The price of a sale by the house to
+a stranger goes to escrow; a stranger's sale to the house returns the escrow of what it sells.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+from .book cimport Book, Plan
+from .encode cimport EventBuffer
+from .errors cimport fail
+from .holdings cimport Product
+from .money cimport fee_due, share, slack_after
+from .pool cimport Order, OrderDetail
+from .types cimport (
+    BUY,
+    HOURS_PER_DAY,
+    Amended,
+    Cancelled,
+    Funded,
+    Rested,
+    Returned,
+    Traded,
+)
+from .view cimport View
+
+
+cdef class Execution(View):
+    """Applies and writes down; decides nothing."""
+
+    def __cinit__(self, int64_t base_day, dict prefixes, *args, **kwargs):
+        self.events = EventBuffer()
+        self.plan = Plan()
+        self.trades = []
+        self.accepted_prefix = prefixes["order_accepted"]
+        self.rested_prefix = prefixes["order_rested"]
+        self.amended_prefix = prefixes["order_amended"]
+        self.cancelled_prefix = prefixes["order_cancelled"]
+        self.traded_prefix = prefixes["trade_executed"]
+        self.funded_prefix = prefixes["escrow_funded"]
+        self.returned_prefix = prefixes["escrow_returned"]
+
+    def take_events(self):
+        """How many events the commands since the last call wrote, and their bytes back to back."""
+        return self.events.take()
+
+    def take_trades(self):
+        """
+        The trades of the commands since the last call.
+
+        Each is (instrument_id, last_price, last_qty, maker_account_id, taker_account_id).
+        """
+        cdef list trades = self.trades
+        self.trades = []
+        return trades
+
+    # -- trades -----------------------------------------------------------------------------------
+
+    cdef int _trade(self, Book book, int64_t taker_order_id) except -1:
+        """Applies the plan's fills in their order."""
+        cdef int32_t taker_slot, index
+        if self.plan.count == 0:
+            return 0
+        taker_slot = self._slot_of(taker_order_id)
+        for index in range(self.plan.count):
+            self._trade_one(
+                book, self.plan.fills[index].maker_slot, taker_slot, self.plan.fills[index].qty
+            )
+        return 0
+
+    cdef int _trade_one(
+        self, Book book, int32_t maker_slot, int32_t taker_slot, int64_t qty
+    ) except -1:
+        cdef Order* maker = &self.pool.orders[maker_slot]
+        cdef Order* taker = &self.pool.orders[taker_slot]
+        cdef OrderDetail* maker_detail = &self.pool.details[maker_slot]
+        cdef OrderDetail* taker_detail = &self.pool.details[taker_slot]
+        cdef Traded trade
+        cdef bint is_primary
+        trade.trade_id = self.next_trade_id
+        trade.instrument_id = book.instrument_id
+        trade.last_price = maker.limit_price
+        trade.last_qty = qty
+        trade.maker_order_id = maker.order_id
+        trade.taker_order_id = taker.order_id
+        trade.maker_account_id = maker.account_id
+        trade.taker_account_id = taker.account_id
+        trade.taker_side = taker_detail.side
+        trade.notional_amount = book.notional(maker.limit_price, qty)
+        if taker_detail.side == BUY:
+            is_primary = self._is_primary(book, maker.account_id, taker.account_id)
+        else:
+            is_primary = self._is_primary(book, taker.account_id, maker.account_id)
+        trade.escrow_amount = trade.notional_amount if is_primary else 0
+        trade.cash_amount = trade.notional_amount - trade.escrow_amount
+        trade.maker_leaves_qty = maker.leaves_qty - qty
+        trade.taker_leaves_qty = taker.leaves_qty - qty
+        trade.maker_fee_amount = fee_due(
+            trade.notional_amount, maker_detail.maker_bps, maker_detail.fee_slack
+        )
+        trade.taker_fee_amount = fee_due(
+            trade.notional_amount, taker_detail.taker_bps, taker_detail.fee_slack
+        )
+        trade.maker_released_amount = self._released(
+            maker_slot, &trade, trade.maker_fee_amount, maker_detail.maker_bps
+        )
+        trade.taker_released_amount = self._released(
+            taker_slot, &trade, trade.taker_fee_amount, taker_detail.taker_bps
+        )
+        self.apply_traded(&trade)
+        self.events.write(self.traded_prefix, <const int64_t*>&trade, 18)
+        self.trades.append(
+            (
+                trade.instrument_id,
+                trade.last_price,
+                trade.last_qty,
+                trade.maker_account_id,
+                trade.taker_account_id,
+            )
+        )
+        return self._settle_escrow(book, &trade)
+
+    cdef int64_t _released(
+        self, int32_t slot, const Traded* trade, int64_t fee_amount, int64_t bps
+    ) except? -1:
+        """What an order's hold gives up in a fill: what it held, less what its rest still needs."""
+        cdef Order* order = &self.pool.orders[slot]
+        cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef int64_t slack = slack_after(detail.fee_slack, fee_amount, trade.notional_amount, bps)
+        return detail.held_amount - self.hold_needed(
+            slot, order.limit_price, order.leaves_qty - trade.last_qty, slack
+        )
+
+    cdef int _settle_escrow(self, Book book, const Traded* trade) except -1:
+        """Pays a primary sale into the escrow, or returns a buy-back's share of it."""
+        cdef Product product = book.product
+        cdef bint is_buy = trade.taker_side == BUY
+        cdef int64_t seller = trade.maker_account_id if is_buy else trade.taker_account_id
+        cdef int64_t buyer = trade.taker_account_id if is_buy else trade.maker_account_id
+        cdef Funded funded
+        cdef Returned returned
+        cdef int64_t start_day, end_day, day_amount
+        if trade.escrow_amount:
+            funded = Funded(
+                trade.trade_id,
+                product.product_id,
+                book.start_day,
+                book.end_day,
+                trade.last_qty,
+                trade.last_price * HOURS_PER_DAY * trade.last_qty,
+            )
+            self.apply_funded(&funded)
+            self.events.write(self.funded_prefix, <const int64_t*>&funded, 6)
+            return 0
+        if product.is_house(seller) or not product.is_house(buyer):
+            return 0
+        start_day = book.start_day
+        while start_day < book.end_day:
+            day_amount = self._returned_amount(product, start_day, trade.last_qty)
+            end_day = start_day + 1
+            while (
+                end_day < book.end_day
+                and self._returned_amount(product, end_day, trade.last_qty) == day_amount
+            ):
+                end_day += 1
+            returned = Returned(
+                trade.trade_id,
+                product.product_id,
+                buyer,
+                start_day,
+                end_day,
+                trade.last_qty,
+                day_amount,
+            )
+            self.apply_returned(&returned)
+            self.events.write(self.returned_prefix, <const int64_t*>&returned, 7)
+            start_day = end_day
+        return 0
+
+    cdef int64_t _returned_amount(self, Product product, int64_t day, int64_t qty) except -1:
+        """A buy-back's share of a day's escrow, rounded down; all of it with the last quantity."""
+        cdef int64_t index = day - self.base_day
+        if index >= product.length or product.sold[index] < qty:
+            fail("what is bought back was sold; the day is", day)
+        return share(product.escrow[index], qty, product.sold[index])
+
+    cdef bint _is_primary(self, Book book, int64_t seller_account_id, int64_t buyer_account_id):
+        """Whether the house sells to a stranger, so that the price goes to escrow."""
+        return book.product.is_house(seller_account_id) and not book.product.is_house(
+            buyer_account_id
+        )
+
+    # -- orders -----------------------------------------------------------------------------------
+
+    cdef int _amend_in_place(self, int32_t slot, int64_t order_qty) except -1:
+        cdef Order* order = &self.pool.orders[slot]
+        cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef int64_t leaves_qty = order_qty - detail.order_qty + order.leaves_qty
+        cdef Amended amended = Amended(
+            order.order_id,
+            order.account_id,
+            self.book_of_slot(slot).instrument_id,
+            order_qty,
+            order.limit_price,
+            leaves_qty,
+            self.hold_needed(slot, order.limit_price, leaves_qty, detail.fee_slack)
+            - detail.held_amount,
+            0,
+        )
+        self.apply_amended(&amended)
+        return self.events.write(self.amended_prefix, <const int64_t*>&amended, 8)
+
+    cdef int _rest(self, int64_t order_id) except -1:
+        cdef int32_t slot = self._slot_of(order_id)
+        cdef Order* order = &self.pool.orders[slot]
+        cdef Rested rested = Rested(
+            order_id,
+            self.book_of_slot(slot).instrument_id,
+            self.pool.details[slot].side,
+            order.limit_price,
+            order.leaves_qty,
+        )
+        self.apply_rested(&rested)
+        return self.events.write(self.rested_prefix, <const int64_t*>&rested, 5)
+
+    cdef int _cancel(self, int32_t slot, int64_t reason) except -1:
+        cdef Cancelled cancelled = self._cancellation(slot, reason)
+        self.apply_cancelled(&cancelled)
+        return self.events.write(self.cancelled_prefix, <const int64_t*>&cancelled, 7)

@@ -1,0 +1,236 @@
+# cython: language_level=3
+"""
+What can be asked of a venue: orders, queues, balances, holdings, escrow, the state as a whole.
+
+Queries change nothing but one thing: `rehome_session`, which moves orders between sessions and
+touches neither money, title nor priority.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+
+from .audit cimport check_state, snapshot_of
+from .book cimport Book
+from .errors cimport fail
+from .holdings cimport Holding
+from .ledger cimport Ledger
+from .pool cimport Order, OrderDetail
+from .price_levels cimport Level, PriceLevels
+from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
+
+from hashlib import sha256
+
+from .errors import CoreError
+
+_DAY_FUNCTIONS = (
+    "title",
+    "lien",
+    "sublet_out",
+    "sublet_in",
+    "reserved_sale",
+    "reserved_sublet",
+)
+
+
+cdef class View(Ledger):
+    """The queries of a venue."""
+
+    def cancellation(self, int64_t order_id, int64_t cancel_reason):
+        """The fields of the `OrderCancelled` that would end an open order; changes nothing."""
+        cdef Cancelled cancelled = self._cancellation(self._slot_of(order_id), cancel_reason)
+        return (
+            cancelled.order_id,
+            cancelled.account_id,
+            cancelled.instrument_id,
+            cancelled.side,
+            cancelled.cancelled_qty,
+            cancelled.released_amount,
+            cancelled.cancel_reason,
+        )
+
+    def order(self, int64_t order_id):
+        """
+        An open order, or None.
+
+        (order_id, account_id, key_id, session_id, instrument_id, side, order_qty, limit_price,
+        time_in_force, exec_inst, leaves_qty, held_amount)
+        """
+        cdef int32_t slot = self.pool.find(order_id)
+        if slot == NO_SLOT:
+            return None
+        cdef Order* order = &self.pool.orders[slot]
+        cdef OrderDetail* detail = &self.pool.details[slot]
+        return (
+            order.order_id,
+            order.account_id,
+            detail.key_id,
+            detail.session_id,
+            self.book_of_slot(slot).instrument_id,
+            detail.side,
+            detail.order_qty,
+            order.limit_price,
+            detail.time_in_force,
+            detail.exec_inst,
+            order.leaves_qty,
+            detail.held_amount,
+        )
+
+    def session_of(self, int64_t order_id):
+        """The session of an open order."""
+        return self.pool.details[self._slot_of(order_id)].session_id
+
+    def key_of(self, int64_t order_id):
+        """The key that placed an open order."""
+        return self.pool.details[self._slot_of(order_id)].key_id
+
+    def rehome_session(
+        self, int64_t old_session_id, int64_t new_session_id, int64_t account_id
+    ):
+        """Moves an account's open orders from one session to another."""
+        self.known_account(account_id)
+        if new_session_id < 0:
+            fail("ids are 0 or more", new_session_id)
+        cdef int32_t slot = self.pool.first_of_account(account_id)
+        while slot != NO_SLOT:
+            if self.pool.details[slot].session_id == old_session_id:
+                self.pool.details[slot].session_id = new_session_id
+            slot = self.pool.details[slot].account_next_slot
+
+    def orders_of_account(self, int64_t account_id):
+        """The ids of an account's open orders, ascending."""
+        self.known_account(account_id)
+        return self._orders_of_account(account_id, 0, 0)
+
+    def orders_of_instrument(self, int64_t instrument_id, int64_t max_count):
+        """The lowest ids of an instrument's open orders, ascending."""
+        cdef Book book = self.book_of(instrument_id)
+        cdef list order_ids = []
+        cdef PriceLevels levels
+        cdef int32_t index
+        if max_count < 0:
+            fail("a count is 0 or more", max_count)
+        for levels in (book.bids, book.asks):
+            for index in range(levels.length):
+                order_ids += book.queue(
+                    BUY if levels is book.bids else SELL, levels.levels[index].price
+                )
+        order_ids.sort()
+        return order_ids[:max_count]
+
+    def open_order_count(self, int64_t account_id):
+        """How many orders an account has open."""
+        self.known_account(account_id)
+        return self.pool.open_count(account_id)
+
+    def best(self, int64_t instrument_id, int64_t side):
+        """The best price of a side, 0 where it is empty."""
+        self._require_side(side)
+        return self.book_of(instrument_id).levels_of(<int>side).best_price()
+
+    def levels(self, int64_t instrument_id, int64_t side, int64_t depth):
+        """The best `depth` levels of a side as (price, qty, count), the best first."""
+        self._require_side(side)
+        cdef PriceLevels levels = self.book_of(instrument_id).levels_of(<int>side)
+        cdef list rows = []
+        cdef int64_t index = levels.length - 1
+        cdef Level* level
+        while index >= 0 and len(rows) < depth:
+            level = &levels.levels[index]
+            rows.append((level.price, level.total_qty, level.count))
+            index -= 1
+        return rows
+
+    def queue(self, int64_t instrument_id, int64_t side, int64_t price):
+        """The order ids at a price, in time priority."""
+        self._require_side(side)
+        if not 0 < price <= MAX_PRICE:
+            fail("a price is 1 to 16_000_000 fen", price)
+        return self.book_of(instrument_id).queue(<int>side, price)
+
+    def balances(self, int64_t account_id):
+        """An account's cash as (available, held), in fen."""
+        self.known_account(account_id)
+        return self.cash.available[account_id], self.cash.held[account_id]
+
+    @property
+    def deposits_amount(self):
+        """Deposits less withdrawals of all accounts, in fen."""
+        return self.cash.deposits_amount
+
+    def sellable(
+        self, int64_t account_id, int64_t product_id, int64_t start_day, int64_t end_day
+    ):
+        """What is free to sell or pledge over a window, and the first day that allows no more."""
+        cdef Holding holding = self.product_of(product_id).holding(self._account(account_id))
+        cdef int64_t free_qty
+        self.known_days(start_day, end_day)
+        if holding is None:
+            return 0, start_day
+        free_qty = holding.sellable(start_day, end_day)
+        return free_qty, holding.binding_day(start_day, end_day, free_qty)
+
+    def is_house(self, int64_t product_id, int64_t account_id):
+        """Whether an account counts as the product's supplier."""
+        return self.product_of(product_id).is_house(self._account(account_id))
+
+    def day_function(self, int64_t account_id, int64_t product_id, str name):
+        """A step function of a holding as (start_day, end_day, qty) where it is not 0."""
+        cdef Holding holding = self.product_of(product_id).holding(self._account(account_id))
+        if name not in _DAY_FUNCTIONS:
+            raise CoreError(f"there is no day function {name!r}")
+        return [] if holding is None else holding.runs(_DAY_FUNCTIONS.index(name))
+
+    def escrow(self, int64_t product_id):
+        """A product's escrow as (start_day, end_day, sold_qty, day_amount), not both 0."""
+        return self.product_of(product_id).escrow_runs()
+
+    def granted(self, int64_t product_id):
+        """A product's granted capacity as (start_day, end_day, qty) where it is not 0."""
+        return self.product_of(product_id).granted_runs()
+
+    def snapshot(self):
+        """The whole state as canonical bytes: equal states give equal bytes."""
+        return snapshot_of(self)
+
+    def state_hash(self):
+        """SHA-256 of the snapshot."""
+        return sha256(snapshot_of(self)).digest()
+
+    def check(self):
+        """Verifies every invariant between commands; `CoreError` names the first that is broken."""
+        check_state(self)
+
+    # -- what queries share -----------------------------------------------------------------------
+
+    cdef Cancelled _cancellation(self, int32_t slot, int64_t reason) except *:
+        cdef Order* order = &self.pool.orders[slot]
+        cdef OrderDetail* detail = &self.pool.details[slot]
+        return Cancelled(
+            order.order_id,
+            order.account_id,
+            self.book_of_slot(slot).instrument_id,
+            detail.side,
+            order.leaves_qty,
+            detail.held_amount,
+            reason,
+        )
+
+    cdef list _orders_of_account(self, int64_t account_id, int64_t instrument_id, int64_t side):
+        cdef list order_ids = []
+        cdef int32_t slot = self.pool.first_of_account(account_id)
+        while slot != NO_SLOT:
+            if (side == 0 or self.pool.details[slot].side == side) and (
+                instrument_id == 0 or self.book_of_slot(slot).instrument_id == instrument_id
+            ):
+                order_ids.append(self.pool.orders[slot].order_id)
+            slot = self.pool.details[slot].account_next_slot
+        order_ids.sort()
+        return order_ids
+
+    cdef int64_t _account(self, int64_t account_id) except -1:
+        self.known_account(account_id)
+        return account_id
+
+    cdef int _require_side(self, int64_t side) except -1:
+        if side != BUY and side != SELL:
+            fail("a side is 1 or 2", side)
+        return 0

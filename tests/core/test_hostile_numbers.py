@@ -1,0 +1,192 @@
+"""No number at the surface breaks the core: it is refused, or `CoreError`, or `OverflowError`."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exchange.domain.reasons import Reason
+from matching_core.venue import CoreError
+from tests.core.venues import BASE_DAY, BUY, GTC, SELL, Market, new_venue
+
+EXTREMES = [
+    *(-(2**63) - 1, -(2**63), -(2**63) + 1, -(2**31) - 1, -(2**31), -2, -1, 0, 1, 2, 3),
+    *(127, 255, 366, 367, 20_010, 20_020, 2**31 - 1, 2**31, 2**32, 2**53 - 1, 2**53),
+    *(100_000, 100_001, 10_000_000, 10_000_001, 16_000_000, 16_000_001),
+    *(2**62, 2**63 - 1, 2**63, 2**64, 10**30),
+]
+# Every public method that takes integers, with how many; those that answer a code first.
+COMMANDS = {"place": 10, "amend": 4, "cancel": 2, "mass_cancel": 4}
+WRITERS = {
+    "add_account": 1,
+    "add_product": 5,
+    "add_to_house": 2,
+    "add_instrument": 5,
+    "close_instrument": 1,
+    "deposit": 2,
+    "withdraw": 2,
+    "grant": 5,
+    "add_lien": 5,
+    "lift_lien": 5,
+    "rehome_session": 3,
+    "order_accepted": 11,
+    "order_rested": 5,
+    "order_amended": 8,
+    "order_cancelled": 7,
+    "trade_executed": 18,
+    "escrow_funded": 6,
+    "escrow_returned": 7,
+}
+QUERIES = {
+    "cancellation": 2,
+    "order": 1,
+    "session_of": 1,
+    "key_of": 1,
+    "orders_of_account": 1,
+    "orders_of_instrument": 2,
+    "open_order_count": 1,
+    "best": 2,
+    "levels": 3,
+    "queue": 3,
+    "balances": 1,
+    "sellable": 4,
+    "is_house": 2,
+    "escrow": 1,
+    "granted": 1,
+}
+REASONS = {0, *Reason}
+
+numbers = st.one_of(st.sampled_from(EXTREMES), st.integers(-(2**64), 2**64), st.integers(0, 9))
+
+
+def market_with_orders() -> Market:
+    market = Market(maker_bps=3, taker_bps=7)
+    market.own(3, 50, 90)
+    market.sell(1, 20, 110)
+    market.sell(3, 10, 105)
+    market.buy(4, 10, 95)
+    market.events()
+    return market
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(sorted(COMMANDS | QUERIES)).flatmap(
+            lambda name: st.tuples(
+                st.just(name),
+                st.lists(
+                    numbers,
+                    min_size=(COMMANDS | QUERIES)[name],
+                    max_size=(COMMANDS | QUERIES)[name],
+                ),
+            )
+        ),
+        max_size=12,
+    )
+)
+def test_hostile_commands_and_queries_leave_a_sound_venue(calls):
+    venue = market_with_orders().venue
+    for name, arguments in calls:
+        try:
+            answer = getattr(venue, name)(*arguments)
+        except (CoreError, OverflowError):
+            continue
+        if name in COMMANDS:
+            assert answer in REASONS
+    venue.check()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("hostile", EXTREMES)
+def test_each_field_of_a_command_at_each_extreme(name, hostile):
+    likely = {
+        "place": [90, 3, 1, 1, 1, BUY, 5, 100, GTC, 0],
+        "amend": [4, 3, 5, 104],
+        "cancel": [4, 3],
+        "mass_cancel": [3, 1, SELL, 5],
+    }[name]
+    for index in range(len(likely)):
+        venue = market_with_orders().venue
+        arguments = [*likely[:index], hostile, *likely[index + 1 :]]
+        try:
+            assert getattr(venue, name)(*arguments) in REASONS
+        except (CoreError, OverflowError):
+            assert venue.take_events() == (0, b"")
+        venue.check()
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(sorted(WRITERS)).flatmap(
+            lambda name: st.tuples(
+                st.just(name),
+                st.lists(numbers, min_size=WRITERS[name], max_size=WRITERS[name]),
+            )
+        ),
+        max_size=12,
+    )
+)
+def test_hostile_events_and_facts_never_crash(calls):
+    """A writer may stop half-way, for its caller stops too; the process must live to say so."""
+    venue = market_with_orders().venue
+    for name, arguments in calls:
+        with suppress(CoreError, OverflowError):
+            getattr(venue, name)(*arguments)
+    venue.snapshot()
+
+
+def test_facts_that_cannot_be_change_nothing():
+    market = market_with_orders()
+    venue = market.venue
+    before = market.state()
+    for name, *arguments in [
+        ("add_account", 99),
+        ("add_product", 1, 1, 1, 0, 0),
+        ("add_product", 2, 1, 1, 10_001, 0),
+        ("add_to_house", 1, 3),
+        ("add_instrument", 1, 1, BASE_DAY, BASE_DAY + 1, 1),
+        ("add_instrument", 7, 1, BASE_DAY, BASE_DAY + 367, 1),
+        ("add_instrument", 7, 1, BASE_DAY - 1, BASE_DAY + 1, 1),
+        ("add_instrument", 7, 1, BASE_DAY + 1, BASE_DAY + 1, 1),
+        ("deposit", 3, 2**53 - 1),
+        ("deposit", 3, 0),
+        ("withdraw", 3, 10**12 + 1),
+        ("grant", 1, 3, BASE_DAY, BASE_DAY + 1, 1),
+        ("add_lien", 3, 1, BASE_DAY + 10, BASE_DAY + 20, 41),
+        ("lift_lien", 3, 1, BASE_DAY + 10, BASE_DAY + 20, 1),
+        ("place", 4, 3, 1, 1, 1, BUY, 1, 1, GTC, 0),
+        ("place", 90, 0, 1, 1, 1, BUY, 1, 1, GTC, 0),
+        ("order_rested", 4, 1, SELL, 105, 10),
+        ("order_cancelled", 4, 3, 1, SELL, 9, 0, 1),
+        ("order_amended", 4, 3, 1, 10, 105, 10, 0, 0),
+        ("escrow_funded", 9, 1, BASE_DAY, BASE_DAY + 1, 2_000, 1),
+        ("escrow_returned", 9, 1, 1, BASE_DAY, BASE_DAY + 1, 1, 1),
+    ]:
+        with pytest.raises(CoreError):
+            getattr(venue, name)(*arguments)
+        assert market.state() == before, name
+    venue.check()
+
+
+def test_a_base_day_is_a_day():
+    for base_day in (-1, 100_000, 2**62):
+        with pytest.raises(CoreError):
+            new_venue(base_day)
+
+
+def test_an_order_id_is_used_once():
+    market = market_with_orders()
+    with pytest.raises(CoreError, match="new"):
+        market.venue.place(4, 3, 1, 1, 1, BUY, 1, 1, GTC, 0)
+    market.venue.check()
+
+
+def test_a_broken_state_is_found():
+    """Escrow that no sale explains."""
+    market = market_with_orders()
+    market.venue.escrow_funded(9, 1, BASE_DAY + 10, BASE_DAY + 20, 1, 1)
+    with pytest.raises(CoreError, match="strangers"):
+        market.venue.check()
