@@ -34,6 +34,7 @@ Url = Annotated[str, typer.Option("--url", help="Address of an exchange elsewher
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="File that holds the token alone.")
 ]
+AsOfSeq = Annotated[int | None, typer.Option("--as-of-seq", help="As the log stood there.")]
 As = Annotated[str, typer.Option("--as", help="Whose token of the directory to use.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 DEFAULT_DATA = Path("data")
@@ -101,11 +102,12 @@ def book(
     token_file: TokenFile = None,
     who: As = "trader",
     depth: int = 10,
+    as_of_seq: AsOfSeq = None,
     as_json: AsJson = False,
 ) -> None:
     """Print an instrument's price levels."""
     with _connect(data, url, token_file, who) as exchange:
-        levels = exchange.book(instrument, depth)
+        levels = exchange.book(instrument, depth, as_of_seq=as_of_seq)
     table = _table(f"{instrument} at seq {levels.seq}", "bid qty", "bid", "ask", "ask qty")
     for row in range(max(len(levels.bids), len(levels.asks))):
         bid = levels.bids[row] if row < len(levels.bids) else None
@@ -145,11 +147,12 @@ def positions(
     url: Url = "",
     token_file: TokenFile = None,
     who: As = "trader",
+    as_of_seq: AsOfSeq = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the unit-days held."""
     with _connect(data, url, token_file, who) as exchange:
-        held = exchange.positions()
+        held = exchange.positions(as_of_seq=as_of_seq)
     table = _table(
         f"account {held.account_id} at seq {held.as_of_seq}",
         "product",
@@ -172,7 +175,7 @@ def marks(
     url: Url = "",
     token_file: TokenFile = None,
     who: As = "bank",
-    as_of_seq: Annotated[int | None, typer.Option(help="As the log stood there.")] = None,
+    as_of_seq: AsOfSeq = None,
     as_json: AsJson = False,
 ) -> None:
     """Print collateral marks with every line of the haircut."""

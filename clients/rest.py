@@ -102,13 +102,19 @@ class HttpClient:
         """The windows of a product that are open for trading, with the top of their books."""
         return await self._get("/windows", list[WindowView], {"product": product})
 
-    async def book(self, instrument: str, depth: int | None = None) -> Book:
-        """The book as it stands."""
-        return await self._get(f"/book/{instrument}", Book, _given(depth=depth))
+    async def book(
+        self, instrument: str, depth: int | None = None, *, as_of_seq: int | None = None
+    ) -> Book:
+        """The book now, or as the log stood at `as_of_seq`."""
+        params = _given(depth=depth, as_of_seq=as_of_seq)
+        return await self._get(f"/book/{instrument}", Book, params)
 
-    async def trades(self, instrument: str, limit: int | None = None) -> list[Trade]:
-        """The latest public trades."""
-        return await self._get(f"/trades/{instrument}", list[Trade], _given(limit=limit))
+    async def trades(
+        self, instrument: str, limit: int | None = None, *, as_of_seq: int | None = None
+    ) -> list[Trade]:
+        """The latest public trades, now or as the log stood at `as_of_seq`."""
+        params = _given(limit=limit, as_of_seq=as_of_seq)
+        return await self._get(f"/trades/{instrument}", list[Trade], params)
 
     async def marks(self, *, as_of_seq: int | None = None) -> Marks:
         """The official price of every node, as the log stood at `as_of_seq`."""
@@ -120,17 +126,17 @@ class HttpClient:
         """Who the token speaks for."""
         return await self._get("/accounts/me", AccountView)
 
-    async def orders(self) -> Orders:
+    async def orders(self, *, as_of_seq: int | None = None) -> Orders:
         """Open orders and the latest that ended."""
-        return await self._get("/accounts/me/orders", Orders)
+        return await self._get("/accounts/me/orders", Orders, _given(as_of_seq=as_of_seq))
 
-    async def positions(self) -> Positions:
+    async def positions(self, *, as_of_seq: int | None = None) -> Positions:
         """Unit-days held, as step functions over delivery days."""
-        return await self._get("/accounts/me/positions", Positions)
+        return await self._get("/accounts/me/positions", Positions, _given(as_of_seq=as_of_seq))
 
-    async def balances(self) -> Balances:
+    async def balances(self, *, as_of_seq: int | None = None) -> Balances:
         """Cash in fen, free and held."""
-        return await self._get("/accounts/me/balances", Balances)
+        return await self._get("/accounts/me/balances", Balances, _given(as_of_seq=as_of_seq))
 
     # -- pledges and collateral -------------------------------------------------------------------
 

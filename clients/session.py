@@ -125,9 +125,7 @@ class Session:
     async def close(self) -> None:
         """Drops the connection without a logout."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await _cancelled(self._task)
             self._task = None
         self._end(Unavailable("the session was closed by its owner"), is_failure=False)
 
@@ -430,9 +428,11 @@ def _end_of(socket: aiohttp.ClientWebSocketResponse) -> Exception:
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
+    """Ends a task; unlike `suppress`, it lets a cancellation of the caller itself through."""
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
 
 
 def _mark_retrieved(reply: "asyncio.Future[Any]") -> None:

@@ -23,15 +23,15 @@ import structlog
 from clients.directory import Serving, add_credentials, write_serving
 from exchange import genesis
 from exchange.domain.commands import AnyCommand, CloseSession, CreateVenue, Operator
-from exchange.domain.record import EVENT_TYPES, Record, decode_body
+from exchange.domain.record import EVENT_TYPES, Record
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
 from exchange.engine.market_clock import MarketClock
 from exchange.engine.sequencer import Sequencer
-from exchange.gateway.receipts import ReadRecords
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
+from exchange.history import LogHistory
 from exchange.log import EpochBarrier, EventLog, open_log
 from exchange.projections import Projections
 from exchange.settings import VENUE_FILE, Settings, VenueFile, read_venue
@@ -105,7 +105,8 @@ async def serve(
 ) -> None:
     """Serves a venue until `stop` is set; raises what made it stop otherwise."""
     _require_loopback(settings)
-    async with open_log(settings.log_settings(read_venue(settings.data_dir))) as event_log:
+    log_settings = settings.log_settings(read_venue(settings.data_dir))
+    async with open_log(log_settings) as event_log:
         if event_log.torn_tail is not None:
             log.warning("torn_tail_repaired", detail=str(event_log.torn_tail))
         engine, projections = await load(event_log)
@@ -116,9 +117,8 @@ async def serve(
         )
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(sequencer.run())
-            gateway = build_app(
-                sequencer, projections, _record_reader(event_log), _gateway_settings(settings)
-            )
+            history = LogHistory(event_log, log_settings)
+            gateway = build_app(sequencer, projections, history, _gateway_settings(settings))
             runner, port = await start(gateway, settings.host, settings.http_port)
             metrics, admin_port = await start(
                 build_metrics_app(gateway), "127.0.0.1", settings.admin_port
@@ -143,6 +143,7 @@ async def serve(
                     keeper.cancel()
                 await runner.cleanup()
                 await metrics.cleanup()
+                history.close()
                 sequencer.stop()
             await writer
 
@@ -197,16 +198,6 @@ def _market_start_ns(engine: Engine, settings: Settings) -> int:
             "--allow-clock-jump"
         )
     return wall_ns
-
-
-def _record_reader(event_log: EventLog) -> ReadRecords:
-    """The gateway's way to durable records, decoded."""
-
-    async def read_records(from_seq: int, count: int) -> list[Record]:
-        found = await event_log.records(from_seq, count)
-        return [Record(seq, 0, *decode_body(encoded)) for seq, encoded in found]
-
-    return read_records
 
 
 def _gateway_settings(settings: Settings) -> GatewaySettings:

@@ -1,12 +1,15 @@
 """`/v1/accounts/me`: one's own account, by the key that asks. There is no way to name another."""
 
+from typing import cast
+
 from aiohttp import web
 
 from exchange.domain.wire import AccountView
+from exchange.projections.views import Noun, Question
 
 from .answers import json_answer
 from .border import HUB, identity_of
-from .stream import private_snapshot
+from .history import answer_of
 
 routes = web.RouteTableDef()
 
@@ -29,8 +32,7 @@ async def account(request: web.Request) -> web.Response:
 
 @routes.get("/v1/accounts/me/{kind:orders|positions|balances}")
 async def account_part(request: web.Request) -> web.Response:
-    """Own orders, positions or balances."""
-    identity = identity_of(request)
-    projections = request.app[HUB].projections
-    view = private_snapshot(request.match_info["kind"], identity.account_id, projections)
-    return json_answer(view, as_of_seq=projections.at_seq)
+    """Own orders, positions or balances, `?as_of_seq=` of any record."""
+    account_id = identity_of(request).account_id
+    noun = cast(Noun, request.match_info["kind"])
+    return await answer_of(request, Question(noun=noun, account_id=account_id), account_id)

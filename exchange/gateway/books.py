@@ -1,12 +1,16 @@
-"""`/v1/book/{instrument}` and `/v1/trades/{instrument}`: market data without identities. Public."""
+"""
+`/v1/book/{instrument}` and `/v1/trades/{instrument}`: market data without identities.
+
+Public as it stands; the past, which costs a replay, is for those with a key.
+"""
 
 from aiohttp import web
 
-from exchange.domain.events import InstrumentListed
-from exchange.domain.wire import Book
+from exchange.projections.views import Noun, Question
 
-from .answers import integer_query, json_answer, not_found
-from .border import HUB
+from .answers import integer_query, not_found
+from .border import HUB, identity_of
+from .history import answer_of
 from .stream import MAX_DEPTH
 
 routes = web.RouteTableDef()
@@ -14,34 +18,22 @@ routes = web.RouteTableDef()
 
 @routes.get("/v1/book/{instrument}")
 async def book(request: web.Request) -> web.Response:
-    """The best levels, `?depth=` of them on each side."""
-    instrument_id = _instrument(request).instrument_id
+    """The best levels, `?depth=` of them on each side, `?as_of_seq=` of any record."""
     depth = integer_query(request, "depth", 10, 1, MAX_DEPTH)
-    projections = request.app[HUB].projections
-    view = Book(
-        instrument=request.match_info["instrument"],
-        seq=projections.at_seq,
-        bids=projections.depth.bids(instrument_id, depth),
-        asks=projections.depth.asks(instrument_id, depth),
-        snapshot=True,
-    )
-    return json_answer(view, as_of_seq=projections.at_seq)
+    return await _answer(request, "book", depth)
 
 
 @routes.get("/v1/trades/{instrument}")
 async def trades(request: web.Request) -> web.Response:
-    """The latest trades, newest first, `?limit=` of them."""
-    instrument_id = _instrument(request).instrument_id
+    """The latest trades, newest first, `?limit=` of them, `?as_of_seq=` of any record."""
     limit = integer_query(request, "limit", 100, 1, 1_000)
-    projections = request.app[HUB].projections
-    return json_answer(
-        projections.trades.latest(instrument_id, limit), as_of_seq=projections.at_seq
-    )
+    return await _answer(request, "trades", limit)
 
 
-def _instrument(request: web.Request) -> InstrumentListed:
+async def _answer(request: web.Request, noun: Noun, count: int) -> web.Response:
     symbol = request.match_info["instrument"]
-    instrument = request.app[HUB].projections.listings.instrument_named(symbol)
-    if instrument is None:
+    if request.app[HUB].projections.listings.instrument_named(symbol) is None:
         raise not_found("instrument", repr(symbol[:96]))
-    return instrument
+    asker_account_id = identity_of(request).account_id if "as_of_seq" in request.query else 0
+    question = Question(noun=noun, instrument=symbol, count=count)
+    return await answer_of(request, question, asker_account_id)

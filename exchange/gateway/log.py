@@ -10,8 +10,8 @@ from exchange.domain.wire import LogHead
 
 from .answers import integer_query, json_answer
 from .border import HUB, identity_of
+from .history import HISTORY
 from .named import named_record
-from .receipts import READ_RECORDS
 
 MAX_RECORDS_COUNT = 10_000
 _PAGE_COUNT = 200
@@ -26,13 +26,13 @@ async def log(request: web.Request) -> web.StreamResponse:
     identity_of(request, Role.OPERATOR, Role.AUDITOR)
     next_seq = integer_query(request, "from_seq", 1, low=1)
     left_count = integer_query(request, "limit", 100, 1, MAX_RECORDS_COUNT)
-    read_records = request.app[READ_RECORDS]
+    history = request.app[HISTORY]
     tip_seq = request.app[HUB].projections.at_seq
     response = web.StreamResponse(headers={"As-Of-Seq": str(tip_seq)})
     response.content_type = "application/x-ndjson"
     await response.prepare(request)
     while left_count and next_seq <= tip_seq:
-        page = await read_records(next_seq, min(left_count, _PAGE_COUNT, tip_seq - next_seq + 1))
+        page = await history.records(next_seq, min(left_count, _PAGE_COUNT, tip_seq - next_seq + 1))
         if not page:
             break
         lines = [msgspec.json.encode(named_record(record)) for record in page]

@@ -1,21 +1,15 @@
 """Commands over HTTP: submitted, awaited, and answered with a receipt or the refusal."""
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from exchange.domain.commands import Command
-from exchange.domain.record import Record
 from exchange.domain.wire import Receipt
 from exchange.projections.recent import created_id_of
 
 from .answers import Problem, json_answer
 from .border import HUB
+from .history import HISTORY
 from .refusals import error_of_outcome
-
-ReadRecords = Callable[[int, int], Awaitable[list[Record]]]
-"""Records from a seq on, at most so many; only what is durable."""
-READ_RECORDS: web.AppKey[ReadRecords] = web.AppKey("read_records")
 
 
 async def execute(request: web.Request, command: Command) -> web.Response:
@@ -35,6 +29,6 @@ async def _created_id(request: web.Request, seq: int, is_duplicate: bool) -> int
     """From the latest records or, for the repeat of an old command, from the log."""
     created_id = request.app[HUB].projections.recent.created_id(seq)
     if created_id is None and is_duplicate:
-        records = await request.app[READ_RECORDS](seq, 1)
+        records = await request.app[HISTORY].records(seq, 1)
         return created_id_of(records[0].events) if records else 0
     return created_id or 0

@@ -18,8 +18,8 @@ from exchange.projections import Projections
 from . import accounts, admin, books, collateral, health, listings, log, pledges
 from .answers import problems
 from .border import HUB, known_names, secure
+from .history import ASKING, HISTORY, History
 from .hub import Hub
-from .receipts import READ_RECORDS, ReadRecords
 from .settings import GatewaySettings
 from .websocket import serve_websocket
 
@@ -30,20 +30,20 @@ SHUTDOWN_TIMEOUT_S = 5.0
 def build_app(
     sequencer: Sequencer,
     projections: Projections,
-    read_records: ReadRecords,
+    history: History,
     settings: GatewaySettings | None = None,
 ) -> web.Application:
     """
     The gateway of one shard.
 
     `projections` stand where the sequencer stands; from the application's start on the gateway
-    folds every commit into them, as one of the sequencer's followers. `read_records(from_seq,
-    count)` gives durable records.
+    folds every commit into them, as one of the sequencer's followers.
     """
     app = web.Application(middlewares=[problems, known_names], client_max_size=MAX_BODY_BYTES)
     hub = Hub(sequencer, projections, settings or GatewaySettings())
     app[HUB] = hub
-    app[READ_RECORDS] = read_records
+    app[HISTORY] = history
+    app[ASKING] = set()
     app.cleanup_ctx.append(_following)
     app.cleanup_ctx.append(collateral.valuation_pool)
     app.on_response_prepare.append(secure)

@@ -3,24 +3,23 @@ One websocket session, apart from its socket: bytes in, frames out.
 
     hello ──auth──▶ opening ──durable──▶ open ──▶ closed
 
-An order takes no task and no future: its request becomes a command, and a small reply object turns
-the outcome into a message. Messages gather and leave once per commit, in one write.
+Orders are `order_entry`'s, market data is `stream`'s. Messages gather and leave once per commit, in
+one write.
 """
 
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from exchange.domain import commands as c
-from exchange.domain.enums import ExecInst, Scope, Side, TimeInForce
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.wire import (
-    Ack,
     AmendOrder,
     Auth,
     AuthOk,
@@ -43,13 +42,10 @@ from exchange.domain.wire import (
 from .auth import Identity, authenticate
 from .codec import Codec
 from .hub import Hub
-from .limits import MASS_CANCEL_COST, ORDER_COST, AccountLimits
+from .limits import AccountLimits
+from .order_entry import OrderEntry
 from .refusals import error_of_outcome, error_of_refusal
 from .stream import Channel
-
-_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
-_TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
-_CONDITIONS = {False: ExecInst.NONE, True: ExecInst.POST_ONLY}
 
 
 class Connection(Protocol):
@@ -74,48 +70,6 @@ class SessionState(Enum):
     CLOSED = "closed"
 
 
-class CommandReply:
-    """Turns the outcome of one request into its answer."""
-
-    __slots__ = ("client_order_id", "is_idle_charged", "order_id", "request", "session", "thing")
-
-    def __init__(
-        self,
-        session: "Session",
-        request: Request,
-        thing: str,
-        client_order_id: str,
-        order_id: int | None,
-        is_idle_charged: bool,
-    ) -> None:
-        self.session = session
-        self.request = request
-        self.thing = thing
-        self.client_order_id = client_order_id
-        self.order_id = order_id
-        """None where the record itself is the order."""
-        self.is_idle_charged = is_idle_charged
-
-    def __call__(self, outcome: Outcome) -> None:
-        """Acknowledges or refuses."""
-        session = self.session
-        session.answered()
-        if outcome.reason is not None:
-            session.send(error_of_outcome(outcome, self.request.request_id, self.thing))
-            return
-        if self.is_idle_charged:
-            session.limits.idle_cancels.give_back(1)
-        session.send(
-            Ack(
-                request_id=self.request.request_id,
-                log_seq=outcome.seq,
-                order_id=outcome.seq if self.order_id is None else self.order_id,
-                client_order_id=self.client_order_id,
-                duplicate=outcome.is_duplicate,
-            )
-        )
-
-
 class Session:
     """
     The state machine of one connection.
@@ -137,19 +91,14 @@ class Session:
         """Whose session it is; this and the next three from authentication on."""
         self.account_id = 0
         self.key_id = 0
-        self._may_trade = False
         self._has_room = asyncio.Event()
         self._messages: list[Message] = []
         self._is_dirty = False
         self._is_logout = False
         self._is_unauthenticated = False
         """Counted among the hub's unauthenticated connections."""
-        self._handlers = {
+        self._handlers: dict[type[Request], Callable[[Any], None]] = {
             Auth: self._authenticate_again,
-            PlaceOrder: self._place,
-            AmendOrder: self._amend,
-            CancelOrder: self._cancel,
-            MassCancel: self._mass_cancel,
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
             Ping: self._ping,
@@ -193,7 +142,7 @@ class Session:
             if isinstance(request, Error):
                 self.send(request)
             elif self.state is SessionState.OPEN:
-                self._handlers[type(request)](request)  # type: ignore[operator]
+                self._handlers[type(request)](request)
             elif self.state is SessionState.HELLO and isinstance(request, Auth):
                 self._authenticate(request)
             else:
@@ -243,6 +192,10 @@ class Session:
         """Queues several."""
         for message in messages:
             self.send(message)
+
+    def refuse(self, request: Request, refused: Refused, field: str = "") -> None:
+        """Answers a request with a refusal that is not recorded."""
+        self.send(error_of_refusal(refused, request.request_id, field))
 
     def flush(self) -> None:
         """Writes what is queued in one go; a client that does not read is closed."""
@@ -308,7 +261,6 @@ class Session:
         self.identity = identity
         self.account_id = identity.account_id
         self.key_id = identity.key_id
-        self._may_trade = Scope.TRADE in identity.scopes
         self.limits = hub.limits_of(identity.account_id)
         self.state = SessionState.OPENING
 
@@ -323,6 +275,13 @@ class Session:
             return
         self.session_id = outcome.seq
         self.state = SessionState.OPEN
+        entry = OrderEntry(self, self._hub, self.identity)
+        self._handlers |= {
+            PlaceOrder: entry.place,
+            AmendOrder: entry.amend,
+            CancelOrder: entry.cancel,
+            MassCancel: entry.mass_cancel,
+        }
         self._count_authenticated()
         hub.sessions[outcome.seq] = self
         orders = hub.projections.orders
@@ -349,120 +308,6 @@ class Session:
         refused = Refused(Reason.ALREADY_DONE)
         self.send(error_of_refusal(refused, request.request_id))
 
-    # -- orders
-
-    def _place(self, request: PlaceOrder) -> None:
-        hub = self._hub
-        open_count = hub.projections.orders.open_count(self.account_id)
-        limit = hub.settings.max_open_orders_count
-        if open_count >= limit:
-            self._refuse(request, Refused(Reason.OPEN_ORDERS, open_count, limit))
-        elif self._is_allowed(request, ORDER_COST):
-            self._submit(
-                c.PlaceOrder(
-                    key_id=self.key_id,
-                    session_id=self.session_id,
-                    valid_until_ns=hub.valid_until_ns(request.valid_until_ns),
-                    command_id=request.client_order_id,
-                    instrument_id=self._instrument_id(request.instrument),
-                    side=_SIDES[request.side],
-                    order_qty=request.order_qty,
-                    limit_price=request.limit_price,
-                    time_in_force=_TIMES_IN_FORCE[request.time_in_force],
-                    exec_inst=_CONDITIONS[request.post_only],
-                ),
-                CommandReply(
-                    self, request, request.instrument, request.client_order_id, None, False
-                ),
-            )
-
-    def _amend(self, request: AmendOrder) -> None:
-        if self._is_allowed(request, ORDER_COST):
-            self._submit(
-                c.AmendOrder(
-                    key_id=self.key_id,
-                    session_id=self.session_id,
-                    valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
-                    command_id=request.command_id,
-                    order_id=request.order_id,
-                    orig_client_order_id=request.client_order_id,
-                    order_qty=request.order_qty,
-                    limit_price=request.limit_price,
-                ),
-                CommandReply(self, request, "", request.client_order_id, request.order_id, False),
-            )
-
-    def _cancel(self, request: CancelOrder) -> None:
-        is_idle = (
-            self._hub.projections.orders.open_order(
-                self.account_id, request.order_id, request.client_order_id
-            )
-            is None
-        )
-        if not self._is_allowed(request, 0):
-            return
-        if is_idle and not self.limits.idle_cancels.take(1):
-            self._refuse_rate(request, self._hub.settings.idle_cancels_per_second_count)
-            return
-        self._submit(
-            c.CancelOrder(
-                key_id=self.key_id,
-                session_id=self.session_id,
-                valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
-                command_id=request.command_id,
-                order_id=request.order_id,
-                orig_client_order_id=request.client_order_id,
-            ),
-            CommandReply(self, request, "", request.client_order_id, request.order_id, is_idle),
-        )
-
-    def _mass_cancel(self, request: MassCancel) -> None:
-        instrument_id = self._instrument_id(request.instrument)
-        if request.instrument and instrument_id == 0:
-            # Id 0 would stand for every instrument, which is not what was asked.
-            self._refuse(request, Refused(Reason.UNKNOWN_INSTRUMENT), "instrument")
-        elif self._is_allowed(request, MASS_CANCEL_COST):
-            self._submit(
-                c.MassCancel(
-                    key_id=self.key_id,
-                    session_id=self.session_id,
-                    valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
-                    command_id=request.command_id,
-                    instrument_id=instrument_id,
-                    side=None if request.side is None else _SIDES[request.side],
-                ),
-                CommandReply(self, request, request.instrument, "", 0, False),
-            )
-
-    def _submit(self, command: c.Command, reply: CommandReply) -> None:
-        try:
-            self._hub.sequencer.submit(command, reply)
-        except Refused as refused:
-            self._refuse(reply.request, refused)
-        else:
-            self.open_request_count += 1
-
-    def _is_allowed(self, request: Request, cost: int) -> bool:
-        """Whether key and rate allow it; tells the client where they do not."""
-        if not self._may_trade:
-            self._refuse(request, Refused(Reason.SCOPE))
-            return False
-        if cost and not self.limits.orders.take(cost):
-            self._refuse_rate(request, self._hub.settings.orders_per_second_count)
-            return False
-        return True
-
-    def _instrument_id(self, symbol: str) -> int:
-        """0 for an unknown one: the rules refuse that, on the record."""
-        return self._hub.projections.listings.instrument_ids.get(symbol, 0)
-
-    def _refuse(self, request: Request, refused: Refused, field: str = "") -> None:
-        self.send(error_of_refusal(refused, request.request_id, field))
-
-    def _refuse_rate(self, request: Request, per_second_count: int) -> None:
-        refused = Refused(Reason.RATE, 0, per_second_count)
-        self.send(replace(error_of_refusal(refused, request.request_id), after_ms=1_000))
-
     # -- the rest
 
     def _subscribe(self, request: Subscribe) -> None:
@@ -476,7 +321,7 @@ class Session:
         wanted = {channel.name: channel for channel in parsed if channel is not None}
         count = len(self.channels.keys() | wanted.keys())
         if count > limit:
-            self._refuse(request, Refused(Reason.SUBSCRIPTIONS, count, limit), "channels")
+            self.refuse(request, Refused(Reason.SUBSCRIPTIONS, count, limit), "channels")
             return
         self.send(Done(request_id=request.request_id))
         for channel in wanted.values():

@@ -21,8 +21,6 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     max_subscriptions_count: int = 256
     max_open_requests_count: int = 8_192
     """Requests without an answer; reading pauses there."""
-    max_open_orders_count: int = 100_000
-    """Per account."""
     orders_per_second_count: int = 20_000
     orders_burst_count: int = 40_000
     """Per account: a new or amended order costs 1, a mass cancel 5."""

@@ -19,17 +19,15 @@ from exchange.domain.events import NodeMarked
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record
 from exchange.domain.wire import (
-    Balances,
     Book,
     Marks,
     Message,
     NodeMarkView,
-    Orders,
-    Positions,
     Trade,
 )
 from exchange.projections import Projections
 from exchange.projections.orders import Step
+from exchange.projections.views import private_view
 
 from .codec import Codec
 from .settings import GatewaySettings
@@ -151,7 +149,7 @@ class Streams:
                 session.send(marks_message(self._projections, self._projections.at_seq))
             case kind:
                 self._private[kind][session.account_id].add(session)
-                session.send(private_snapshot(kind, session.account_id, self._projections))
+                session.send(private_view(kind, session.account_id, self._projections))
 
     def follow_orders(self, session: "Session") -> None:
         """Joins `orders` without a snapshot: the session has just been told what it missed."""
@@ -248,7 +246,7 @@ class Streams:
             readers = self._private[kind]
             for account_id in changed & readers.keys():
                 if readers[account_id]:
-                    message = private_snapshot(kind, account_id, projections)
+                    message = private_view(kind, account_id, projections)
                     for session in list(readers[account_id]):
                         session.send(message)
             changed.clear()
@@ -284,30 +282,6 @@ class Streams:
                         self.subscribe(session, channel)
             elif time.monotonic() - since_s > self._settings.public_behind_s:
                 session.bye(Reason.SLOW_CONSUMER, 4003)
-
-
-def private_snapshot(kind: str, account_id: int, projections: Projections) -> Message:
-    """An account's orders, positions or balances as they stand."""
-    if kind == "orders":
-        return Orders(
-            as_of_seq=projections.at_seq,
-            account_id=account_id,
-            position=projections.orders.position(account_id),
-            orders=projections.orders.of(account_id),
-        )
-    if kind == "positions":
-        return Positions(
-            as_of_seq=projections.at_seq,
-            account_id=account_id,
-            positions=projections.positions.of(account_id),
-        )
-    balance = projections.balances.of(account_id)
-    return Balances(
-        as_of_seq=projections.at_seq,
-        account_id=account_id,
-        available_amount=balance.available_amount,
-        held_amount=balance.held_amount,
-    )
 
 
 def marks_message(projections: Projections, seq: int) -> Marks:

@@ -21,6 +21,7 @@ from exchange.gateway.hub import Hub
 from exchange.gateway.server import build_app, start
 from exchange.gateway.settings import GatewaySettings
 from exchange.projections import Projections
+from tests.memory_history import MemoryHistory
 
 OPERATOR_SECRETS = ("first", "second")
 OPERATOR_TOKENS = ("1.first", "2.second")
@@ -84,12 +85,8 @@ async def living_exchange(first_day: int, speed: int) -> AsyncIterator[LivingExc
         sequencer, time.monotonic_ns, engine.state.market_ns, speed, 3_600 * NS_PER_SECOND
     )
 
-    async def read_records(from_seq: int, count: int) -> list[Record]:
-        chosen = log.records[from_seq - 1 : from_seq - 1 + count]
-        return [Record(from_seq + n, 0, *decode_body(body)) for n, body in enumerate(chosen)]
-
     settings = GatewaySettings(validity_ns=30 * speed * NS_PER_SECOND)
-    app = build_app(sequencer, projections, read_records, settings)
+    app = build_app(sequencer, projections, MemoryHistory(log.records), settings)
     writer = asyncio.create_task(sequencer.run())
     runner, port = await start(app, "127.0.0.1", 0)
     ticking = asyncio.create_task(clock.run())

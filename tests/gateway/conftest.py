@@ -8,16 +8,45 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from exchange.domain.record import Record, decode_body
-from exchange.domain.wire import AnyMessage, Auth, AuthOk, Error, Hello, Request
+from exchange.domain.wire import AnyMessage, Auth, AuthOk, Error, Hello, PlaceOrder, Request
 from exchange.engine.engine import Engine
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway import GatewaySettings, build_app
 from exchange.projections import Projections
+from tests.memory_history import MemoryHistory
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER, Market
 
 OPERATOR, AUDITOR = 1, 7
 SYMBOL = "A100-80-SXM.SG1:M2706"
 __all__ = ["AUDITOR", "BANK", "OPERATOR", "OTHER", "SUPPLIER", "SYMBOL", "TRADER"]
+
+
+FORMS = pytest.mark.parametrize("form", [msgspec.json, msgspec.msgpack], ids=["json", "msgpack"])
+
+
+def buy(client_order_id: str, qty: int = 1, price: int = 900, **more) -> PlaceOrder:
+    """A bid for June."""
+    return PlaceOrder(
+        request_id=more.pop("request_id", 1),
+        client_order_id=client_order_id,
+        instrument=more.pop("instrument", SYMBOL),
+        side="buy",
+        order_qty=qty,
+        limit_price=price,
+        **more,
+    )
+
+
+def sell(client_order_id: str, qty: int = 1, price: int = 1_000, **more) -> PlaceOrder:
+    """An offer of June."""
+    return msgspec.structs.replace(buy(client_order_id, qty, price, **more), side="sell")
+
+
+async def eventually(condition) -> None:
+    """Within two seconds."""
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 class MemoryLog:
@@ -110,7 +139,9 @@ class House:
         self.projections = Projections()
         self._fold()
         self.sequencer = Sequencer(self.market.engine, MemoryLog(self.records))
-        self.app = build_app(self.sequencer, self.projections, self.read_records, settings)
+        self.app = build_app(
+            self.sequencer, self.projections, MemoryHistory(self.records), settings
+        )
         self.client = TestClient(TestServer(self.app, skip_url_asserts=True))
         self._writer = None
 
@@ -119,11 +150,6 @@ class House:
         for seq, body in enumerate(self.records, start=1):
             engine.apply(body)
             self.projections.apply(Record(seq, engine.state.market_ns, *decode_body(body)))
-
-    async def read_records(self, from_seq: int, count: int) -> list[Record]:
-        """As a log reader would."""
-        bodies = self.records[from_seq - 1 : from_seq - 1 + count]
-        return [Record(from_seq + n, 0, *decode_body(body)) for n, body in enumerate(bodies)]
 
     async def start(self) -> None:
         """Serves."""

@@ -1,0 +1,53 @@
+"""
+What the gateway asks of the log: records, and answers as of one of them.
+
+`?as_of_seq=` is answered by another process, which folds the log to there; the writer's never does
+it, because an answer about the past takes as long as its replay. One question an account at a time,
+so that nobody can queue up history.
+"""
+
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from exchange.domain.reasons import Reason, Refused
+from exchange.domain.record import Record
+from exchange.projections.views import Question, answer
+
+from .answers import integer_query, json_answer
+from .border import HUB
+
+
+class History(Protocol):
+    """The durable log, for those who look back."""
+
+    async def records(self, from_seq: int, count: int) -> list[Record]:
+        """Up to `count` records from a seq on; their `market_ns` is 0, since it is not known."""
+
+    async def ask(self, seq: int, question: Question) -> bytes:
+        """The answer to a question as of a durable record, as JSON."""
+
+
+HISTORY: web.AppKey[History] = web.AppKey("history")
+ASKING: web.AppKey[set[int]] = web.AppKey("asking", set)
+"""Accounts whose question about the past is being answered; 0 is everybody without a key."""
+
+
+async def answer_of(request: web.Request, question: Question, asker_id: int) -> web.Response:
+    """The view now, or as of `?as_of_seq=`."""
+    projections = request.app[HUB].projections
+    at_seq = projections.at_seq
+    seq = integer_query(request, "as_of_seq", at_seq, 1, at_seq)
+    if seq == at_seq:
+        body = answer(question, projections)
+    else:
+        asking = request.app[ASKING]
+        if asker_id in asking:
+            raise Refused(Reason.OVERLOAD, 2, 1)
+        asking.add(asker_id)
+        try:
+            body = await request.app[HISTORY].ask(seq, question)
+        finally:
+            asking.discard(asker_id)
+    return json_answer(msgspec.Raw(body), as_of_seq=seq)

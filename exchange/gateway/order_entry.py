@@ -1,0 +1,194 @@
+"""
+Orders of one session: requests become commands, and outcomes become acknowledgements or errors.
+
+An order takes no task and no future; a small reply object waits for its outcome. What key
+and rate forbid is refused here and not recorded; everything else is for the rules.
+"""
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from exchange.domain import commands as c
+from exchange.domain.enums import ExecInst, Scope, Side, TimeInForce
+from exchange.domain.outcome import Outcome
+from exchange.domain.reasons import Reason, Refused
+from exchange.domain.wire import Ack, AmendOrder, CancelOrder, MassCancel, PlaceOrder, Request
+
+from .auth import Identity
+from .hub import Hub
+from .limits import MASS_CANCEL_COST, ORDER_COST
+from .refusals import error_of_outcome, error_of_refusal
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
+_CONDITIONS = {False: ExecInst.NONE, True: ExecInst.POST_ONLY}
+
+
+class CommandReply:
+    """Turns the outcome of one request into its answer."""
+
+    __slots__ = ("client_order_id", "is_idle_charged", "order_id", "request", "session", "thing")
+
+    def __init__(
+        self,
+        session: "Session",
+        request: Request,
+        thing: str,
+        client_order_id: str,
+        order_id: int | None,
+        is_idle_charged: bool,
+    ) -> None:
+        self.session = session
+        self.request = request
+        self.thing = thing
+        self.client_order_id = client_order_id
+        self.order_id = order_id
+        """None where the record itself is the order."""
+        self.is_idle_charged = is_idle_charged
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Acknowledges or refuses."""
+        session = self.session
+        session.answered()
+        if outcome.reason is not None:
+            session.send(error_of_outcome(outcome, self.request.request_id, self.thing))
+            return
+        if self.is_idle_charged:
+            session.limits.idle_cancels.give_back(1)
+        session.send(
+            Ack(
+                request_id=self.request.request_id,
+                log_seq=outcome.seq,
+                order_id=outcome.seq if self.order_id is None else self.order_id,
+                client_order_id=self.client_order_id,
+                duplicate=outcome.is_duplicate,
+            )
+        )
+
+
+class OrderEntry:
+    """The part of an open session that trades."""
+
+    def __init__(self, session: "Session", hub: Hub, identity: Identity) -> None:
+        self._session = session
+        self._hub = hub
+        self._account_id = identity.account_id
+        self._key_id = identity.key_id
+        self._may_trade = Scope.TRADE in identity.scopes
+
+    def place(self, request: PlaceOrder) -> None:
+        """Places an order; an unknown instrument is refused by the rules, on the record."""
+        hub = self._hub
+        if self._is_allowed(request, ORDER_COST):
+            self._submit(
+                c.PlaceOrder(
+                    key_id=self._key_id,
+                    session_id=self._session.session_id,
+                    valid_until_ns=hub.valid_until_ns(request.valid_until_ns),
+                    command_id=request.client_order_id,
+                    instrument_id=self._instrument_id(request.instrument),
+                    side=_SIDES[request.side],
+                    order_qty=request.order_qty,
+                    limit_price=request.limit_price,
+                    time_in_force=_TIMES_IN_FORCE[request.time_in_force],
+                    exec_inst=_CONDITIONS[request.post_only],
+                ),
+                CommandReply(
+                    self._session, request, request.instrument, request.client_order_id, None, False
+                ),
+            )
+
+    def amend(self, request: AmendOrder) -> None:
+        """Changes an order."""
+        if self._is_allowed(request, ORDER_COST):
+            self._submit(
+                c.AmendOrder(
+                    key_id=self._key_id,
+                    session_id=self._session.session_id,
+                    valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
+                    command_id=request.command_id,
+                    order_id=request.order_id,
+                    orig_client_order_id=request.client_order_id,
+                    order_qty=request.order_qty,
+                    limit_price=request.limit_price,
+                ),
+                CommandReply(
+                    self._session, request, "", request.client_order_id, request.order_id, False
+                ),
+            )
+
+    def cancel(self, request: CancelOrder) -> None:
+        """Cancels an order, for free where there is one to cancel."""
+        is_idle = (
+            self._hub.projections.orders.open_order(
+                self._account_id, request.order_id, request.client_order_id
+            )
+            is None
+        )
+        if not self._is_allowed(request, 0):
+            return
+        if is_idle and not self._session.limits.idle_cancels.take(1):
+            self._refuse_rate(request, self._hub.settings.idle_cancels_per_second_count)
+            return
+        self._submit(
+            c.CancelOrder(
+                key_id=self._key_id,
+                session_id=self._session.session_id,
+                valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
+                command_id=request.command_id,
+                order_id=request.order_id,
+                orig_client_order_id=request.client_order_id,
+            ),
+            CommandReply(
+                self._session, request, "", request.client_order_id, request.order_id, is_idle
+            ),
+        )
+
+    def mass_cancel(self, request: MassCancel) -> None:
+        """Cancels many orders; names one instrument only where that exists."""
+        instrument_id = self._instrument_id(request.instrument)
+        if request.instrument and instrument_id == 0:
+            # Id 0 would stand for every instrument, which is not what was asked.
+            self._session.refuse(request, Refused(Reason.UNKNOWN_INSTRUMENT), "instrument")
+        elif self._is_allowed(request, MASS_CANCEL_COST):
+            self._submit(
+                c.MassCancel(
+                    key_id=self._key_id,
+                    session_id=self._session.session_id,
+                    valid_until_ns=self._hub.valid_until_ns(request.valid_until_ns),
+                    command_id=request.command_id,
+                    instrument_id=instrument_id,
+                    side=None if request.side is None else _SIDES[request.side],
+                ),
+                CommandReply(self._session, request, request.instrument, "", 0, False),
+            )
+
+    def _submit(self, command: c.Command, reply: CommandReply) -> None:
+        try:
+            self._hub.sequencer.submit(command, reply)
+        except Refused as refused:
+            self._session.refuse(reply.request, refused)
+        else:
+            self._session.open_request_count += 1
+
+    def _is_allowed(self, request: Request, cost: int) -> bool:
+        """Whether key and rate allow it; tells the client where they do not."""
+        if not self._may_trade:
+            self._session.refuse(request, Refused(Reason.SCOPE))
+            return False
+        if cost and not self._session.limits.orders.take(cost):
+            self._refuse_rate(request, self._hub.settings.orders_per_second_count)
+            return False
+        return True
+
+    def _instrument_id(self, symbol: str) -> int:
+        """0 for an unknown one: the rules refuse that, on the record."""
+        return self._hub.projections.listings.instrument_ids.get(symbol, 0)
+
+    def _refuse_rate(self, request: Request, per_second_count: int) -> None:
+        refused = Refused(Reason.RATE, 0, per_second_count)
+        self._session.send(replace(error_of_refusal(refused, request.request_id), after_ms=1_000))

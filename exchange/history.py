@@ -1,0 +1,136 @@
+"""
+The log for those who look back: records, and the read models as of any of them.
+
+The past is folded in another process:
+
+    gateway ── (seq, question) ──▶ worker: nearest checkpoint ─▶ verified frames ─▶ projections
+
+The worker keeps a checkpoint every so many records, so that a second question about the same time
+is quick. It reads the log by itself and writes nothing.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+from bisect import bisect_right
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import redis
+from msgspec import Struct
+
+from exchange.domain.events import ClockAdvanced, VenueCreated
+from exchange.domain.record import Record, decode_body
+from exchange.log import (
+    ChainVerifier,
+    EventLog,
+    Frame,
+    Head,
+    LogSettings,
+    read_frames,
+    read_only_log,
+)
+from exchange.projections import Projections
+from exchange.projections.views import Question, answer
+
+CHECKPOINT_EVERY = 20_000
+"""Records between two checkpoints; folding that many takes a fraction of a second."""
+
+
+class Checkpoint(Struct, frozen=True):
+    """The read models at a frame's end."""
+
+    head: Head
+    market_ns: int
+    projections: bytes
+
+
+class Past:
+    """A log's read models as of any record; one is kept in the worker."""
+
+    def __init__(self, settings: LogSettings) -> None:
+        self._settings = settings
+        self._checkpoints = [Checkpoint(settings.name.genesis, 0, Projections().checkpoint())]
+
+    def ask(self, seq: int, question: Question) -> bytes:
+        """The answer as of record `seq`, which is in the log."""
+        at = bisect_right(self._checkpoints, seq, key=lambda c: c.head.seq) - 1
+        start = self._checkpoints[at]
+        projections = Projections.restore(start.projections)
+        market_ns = start.market_ns
+        with _reading(self._settings) as client:
+            verifier = ChainVerifier(self._settings.name, start.head)
+            for frame in read_frames(client, verifier):
+                market_ns = _fold(frame, seq, market_ns, projections)
+                if projections.at_seq >= seq:
+                    break
+                self._keep(frame.head, market_ns, projections)
+        assert projections.at_seq == seq, f"asked for {seq}, the log ends at {projections.at_seq}"
+        return answer(question, projections)
+
+    def _keep(self, head: Head, market_ns: int, projections: Projections) -> None:
+        if head.seq >= self._checkpoints[-1].head.seq + CHECKPOINT_EVERY:
+            checkpoint = Checkpoint(head, market_ns, projections.checkpoint())
+            self._checkpoints.append(checkpoint)
+
+
+class LogHistory:
+    """The served log, and the worker process; the worker is started by the first question."""
+
+    def __init__(self, event_log: EventLog, settings: LogSettings) -> None:
+        self._event_log = event_log
+        self._pool = ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(settings,)
+        )
+
+    async def records(self, from_seq: int, count: int) -> list[Record]:
+        """Up to `count` records from a seq on, decoded; without market time."""
+        found = await self._event_log.records(from_seq, count)
+        return [Record(seq, 0, *decode_body(encoded)) for seq, encoded in found]
+
+    async def ask(self, seq: int, question: Question) -> bytes:
+        """The answer as of a durable record."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _ask, seq, question)
+
+    def close(self) -> None:
+        """Ends the worker, without waiting for what it still answers."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fold(frame: Frame, to_seq: int, market_ns: int, projections: Projections) -> int:
+    """Applies a frame's records up to `to_seq`; returns market time after them."""
+    for seq, encoded in enumerate(frame.records, start=frame.header.first_seq):
+        if seq > to_seq:
+            break
+        command, events = decode_body(encoded)
+        for event in events:
+            if isinstance(event, ClockAdvanced | VenueCreated):
+                market_ns = event.market_ns
+        projections.apply(Record(seq, market_ns, command, events))
+    return market_ns
+
+
+@contextlib.contextmanager
+def _reading(settings: LogSettings) -> Iterator[redis.Redis]:
+    if settings.external is None:
+        with read_only_log(settings.data_dir) as client:
+            yield client
+    else:
+        with contextlib.closing(settings.external.client()) as client:
+            yield client
+
+
+# The worker's own; a process has one log.
+_PAST: list[Past] = []
+
+
+def _begin(settings: LogSettings) -> None:
+    """Ctrl-C is for the exchange, which then ends its worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _PAST.append(Past(settings))
+
+
+def _ask(seq: int, question: Question) -> bytes:
+    return _PAST[0].ask(seq, question)
