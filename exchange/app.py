@@ -10,6 +10,7 @@ sessions' connections, writes the witness and stops the embedded server, in that
 """
 
 import asyncio
+import gc
 import hashlib
 import os
 import secrets
@@ -42,6 +43,7 @@ BEHAVIOUR_VERSION = 1
 COMMAND_ID_RETENTION_DAYS = 2
 WITNESS_INTERVAL_S = 1.0
 CONFIGURATION_INTERVAL_S = 60.0
+GC_THRESHOLDS = (200_000, 50, 1_000)
 ORPHAN_GRACE_S = 10.0
 """After a restart, how long a session that was open may be continued before it is closed."""
 
@@ -110,6 +112,7 @@ async def serve(
         if event_log.torn_tail is not None:
             log.warning("torn_tail_repaired", detail=str(event_log.torn_tail))
         engine, projections = await load(event_log)
+        _spare_the_collector()
         start_ns = _market_start_ns(engine, settings)
         sequencer = Sequencer(engine, await event_log.take_over(barrier()))
         clock = MarketClock(
@@ -198,6 +201,18 @@ def _market_start_ns(engine: Engine, settings: Settings) -> int:
             "--allow-clock-jump"
         )
     return wall_ns
+
+
+def _spare_the_collector() -> None:
+    """
+    Keeps Python's cycle collector away from the state, which has no cycles and only grows.
+
+    It cost 12 of 32 µs of CPU a record; now what was loaded is never looked at again, and a full
+    collection is rare.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _gateway_settings(settings: Settings) -> GatewaySettings:

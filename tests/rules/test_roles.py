@@ -1,0 +1,163 @@
+"""Who may do what: every command under every role, against the table of the market's rules."""
+
+from typing import Any
+
+import pytest
+
+from exchange import genesis
+from exchange.domain import commands as c
+from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
+from exchange.domain.reasons import Reason
+from exchange.domain.windows import parse_window
+from exchange.rules import ROLES, VENUE_COMMANDS
+from tests.rules.markets import day
+from tests.rules.test_participants import GENESIS
+from tests.scenario import AUDITOR, BANK, SUPPLIER, TRADER, Market, secret_hash
+
+OPERATOR = 1
+KEYS = {
+    Role.OPERATOR: OPERATOR,
+    Role.SUPPLIER: SUPPLIER,
+    Role.TRADER: TRADER,
+    Role.BANK: BANK,
+    Role.AUDITOR: AUDITOR,
+}
+FEBRUARY = parse_window("M2702")
+DAYS = {"start_day": FEBRUARY.start_day, "end_day": FEBRUARY.end_day}
+
+NOBODY: set[Role] = set()
+ANYBODY = set(Role)
+OPERATORS = {Role.OPERATOR}
+TRADING = {Role.TRADER, Role.SUPPLIER}
+LENDING = {Role.BANK}
+
+MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
+    # the exchange's own
+    c.CreateVenue: (NOBODY, {n: getattr(GENESIS, n) for n in GENESIS.__struct_fields__[4:]}),
+    c.AdvanceClock: (NOBODY, {"market_ns": 2**62}),
+    # orders: traders their own, suppliers their own product
+    c.PlaceOrder: (
+        TRADING,
+        {"instrument_id": 1, "side": Side.BUY, "order_qty": 1, "limit_price": 1},
+    ),
+    c.AmendOrder: (TRADING, {"order_id": 1, "order_qty": 1}),
+    c.CancelOrder: (TRADING, {"order_id": 1}),
+    c.MassCancel: (TRADING, {}),
+    # pledges: owners ask, banks take, lift or decline
+    c.RequestPledge: (
+        TRADING,
+        {"product_id": 1, "pledged_qty": 1, "bank_account_id": BANK, **DAYS},
+    ),
+    c.AcceptPledge: (LENDING, {"pledge_id": 1}),
+    c.ReleasePledge: (LENDING, {"pledge_id": 1}),
+    c.DeclinePledge: (TRADING | LENDING, {"pledge_id": 1}),
+    # listing, calendar, money, capacity, marks: the operator
+    c.DefineProduct: (
+        OPERATORS,
+        {
+            "code": "new",
+            "kind": ProductKind.GPU_TIME,
+            "gpu_class": "H100",
+            "region": "SG",
+            "supplier_account_id": SUPPLIER,
+            "lot_qty": 8,
+        },
+    ),
+    c.PublishCalendar: (
+        OPERATORS,
+        {"year": 2027, "version": 1, "trading_days": [day("2027-01-04")]},
+    ),
+    c.ListInstrument: (OPERATORS, {"product_id": 1, "kind": WindowKind.MONTH, **DAYS}),
+    c.DepositCash: (
+        OPERATORS,
+        {"account_id": TRADER, "deposit_amount": 1, "external_reference": "new"},
+    ),
+    c.WithdrawCash: (
+        OPERATORS,
+        {"account_id": TRADER, "withdrawal_amount": 1, "external_reference": "new"},
+    ),
+    c.GrantCapacity: (
+        OPERATORS,
+        {
+            "product_id": 1,
+            "granted_qty": 1,
+            "auditor_account_id": AUDITOR,
+            "evidence_sha256": secret_hash("report"),
+            **DAYS,
+        },
+    ),
+    c.PublishIndexPrice: (
+        OPERATORS,
+        {
+            "gpu_class": "A100-80-SXM",
+            "region": "SG",
+            "index_micro": 1,
+            "usd_micro": 1,
+            "usd_cny_ppm": 1,
+            "observed_day": 1,
+            "source": "test",
+            "row_count": 1,
+            "file_sha256": secret_hash("file"),
+        },
+    ),
+    c.PublishRiskParameters: (OPERATORS, {"risk_parameters": genesis.risk_parameters()}),
+    c.PublishMarks: (OPERATORS, {}),
+    # participants: the operator; everyone its own keys and sessions
+    c.AdmitParticipant: (OPERATORS, {"name": "new", "roles": [Role.TRADER]}),
+    c.ConfirmAdmission: (OPERATORS, {"account_id": 99}),
+    c.RegisterKey: (
+        OPERATORS,
+        {"account_id": TRADER, "token_sha256": secret_hash("new"), "scopes": [Scope.READ]},
+    ),
+    c.RevokeKey: (ANYBODY, {"revoked_key_id": 99}),
+    c.OpenSession: (ANYBODY, {}),
+    c.CloseSession: (ANYBODY, {"closed_session_id": 99}),
+}
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    """January is listed, and every role has its account."""
+    market = Market()
+    market.grant("Y27", 10)
+    market.list_window("M2701")
+    return market
+
+
+def test_the_matrix_names_every_command_and_agrees_with_the_rules():
+    assert {kind: roles for kind, (roles, _) in MATRIX.items()} == ROLES
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("kind", list(MATRIX), ids=lambda kind: kind.__name__)
+def test_a_role_may_give_the_commands_of_the_table_and_no_others(market, kind, role):
+    allowed, fields = MATRIX[kind]
+    outcome = market.execute(KEYS[role], kind(**fields))
+    if role in allowed:
+        assert outcome.reason is not Reason.WRONG_ROLE
+    else:
+        assert (outcome.reason, outcome.value) == (Reason.WRONG_ROLE, KEYS[role])
+
+
+@pytest.mark.parametrize("kind", list(MATRIX), ids=lambda kind: kind.__name__)
+def test_the_exchange_itself_gives_its_own_commands_and_no_others(market, kind):
+    outcome = market.execute(0, kind(**MATRIX[kind][1]))
+    is_its_own = kind in {c.CreateVenue, c.AdvanceClock, c.CloseSession, c.PublishMarks}
+    assert is_its_own is (kind in VENUE_COMMANDS)
+    assert is_its_own is (outcome.reason is not Reason.WRONG_ROLE)
+
+
+def test_one_role_that_may_is_enough_among_several():
+    market = Market()
+    both = market.admit("trading bank", Role.BANK, Role.TRADER)
+    january = market.list_window("M2701")
+    market.deposit(both, 10**9)
+    market.order(both, january, Side.BUY, 1, 1)
+
+
+def test_an_auditor_only_reads_so_far():
+    assert {kind for kind, (roles, _) in MATRIX.items() if Role.AUDITOR in roles} == {
+        c.RevokeKey,
+        c.OpenSession,
+        c.CloseSession,
+    }

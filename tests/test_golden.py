@@ -1,0 +1,320 @@
+"""
+What the log promises for ever: the shape of every message, and logs that were once written.
+
+`golden/fields.json` pins the fields of every message and the numbers of every enumeration. A field
+may be added at the end, with a default; nothing may be removed, renamed or moved. The golden logs
+are frames as they were written: they must decode, replay to the state they had, decide the same
+again and encode to the same bytes.
+
+    python -m tests.test_golden --write     after something was added: the fields, and the last log
+    python -m tests.test_golden --add       the fields, and one more log beside those that there are
+
+Once a log of a release is kept, only `--add`: an old log shows that the old bytes can still be
+read. What `--write` changed shows in the diff, and each changed line is to be meant.
+"""
+
+import json
+import random
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from exchange import genesis
+from exchange.domain import commands as c
+from exchange.domain import enums
+from exchange.domain.enums import Role, Scope
+from exchange.domain.reasons import Reason
+from exchange.domain.record import EVENT_TYPES, decode_body
+from exchange.domain.risk_parameters import RiskParameters
+from exchange.engine.replay import replay, verify
+from exchange.log import (
+    ChainVerifier,
+    EpochBarrier,
+    Frame,
+    Head,
+    LogError,
+    LogName,
+    decode_frame,
+    encode_barrier,
+    encode_records,
+)
+from exchange.log.frame import HEADER, HEADER_BYTES
+from tests.properties.test_market import new_market, step
+from tests.scenario import OTHER, TRADER, Market, secret_hash
+
+GOLDEN = Path(__file__).parent / "golden"
+FIELDS = GOLDEN / "fields.json"
+LOGS = sorted(path.stem for path in GOLDEN.glob("log_*.bin"))
+
+NAME = LogName("golden")
+AT_NS = 1_795_363_200_000_000_000
+"""Wall clock of every golden frame: 2026-11-23 00:00 at the site."""
+BARRIER = EpochBarrier("golden", bytes(16), "golden", bytes(32), 1)
+SEED = 20_261_123
+STEPS_COUNT = 450
+RECORDS_PER_FRAME = 7
+
+COMMANDS: list[type[msgspec.Struct]] = list(get_args(c.AnyCommand))
+MESSAGES = [*COMMANDS, *EVENT_TYPES.values(), c.Operator, RiskParameters]
+ENUMERATIONS = [
+    *(
+        kind
+        for kind in vars(enums).values()
+        if isinstance(kind, type) and issubclass(kind, Enum) and kind.__module__ == enums.__name__
+    ),
+    Reason,
+]
+
+
+# -- fields ----------------------------------------------------------------------------------------
+
+
+def shape_now() -> dict[str, Any]:
+    """The messages and enumerations of this build, as `fields.json` holds them."""
+    return {
+        "messages": {
+            kind.__name__: {
+                "tag": kind.__struct_config__.tag,
+                "fields": list(kind.__struct_fields__),
+            }
+            for kind in MESSAGES
+        },
+        "enumerations": {
+            kind.__name__: {member.name: member.value for member in kind} for kind in ENUMERATIONS
+        },
+    }
+
+
+def broken_promises(pinned: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What a reader of an old log would stumble over; empty where only additions were made."""
+    found = []
+    for name, message in pinned["messages"].items():
+        current = now["messages"].get(name)
+        fields = message["fields"]
+        if current is None:
+            found.append(f"{name} is gone")
+        elif current["tag"] != message["tag"]:
+            found.append(f"{name} has the tag {current['tag']}, pinned {message['tag']}")
+        elif current["fields"][: len(fields)] != fields:
+            found.append(f"{name} has the fields {current['fields']}, pinned {fields}")
+    for name, members in pinned["enumerations"].items():
+        current = now["enumerations"].get(name, {})
+        for member, value in members.items():
+            if current.get(member) != value:
+                found.append(f"{name}.{member} is {current.get(member)}, pinned {value}")
+    return found
+
+
+def test_no_message_lost_renamed_or_moved_a_field_and_no_number_changed_its_name():
+    assert broken_promises(json.loads(FIELDS.read_text()), shape_now()) == []
+
+
+def test_an_added_field_has_a_default():
+    pinned = json.loads(FIELDS.read_text())["messages"]
+    for kind in MESSAGES:
+        known = pinned.get(kind.__name__, {"fields": kind.__struct_fields__})["fields"]
+        for field in msgspec.structs.fields(kind)[len(known) :]:
+            assert not field.required, f"{kind.__name__}.{field.name} is new and has no default"
+
+
+def test_everything_added_is_pinned_too():
+    assert json.loads(FIELDS.read_text()) == shape_now(), "python -m tests.test_golden --write"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_kept"),
+    [
+        (["a", "b"], ["a", "b"], True),
+        (["a", "b"], ["a", "b", "c"], True),
+        (["a", "b"], ["b", "a"], False),
+        (["a", "b"], ["a"], False),
+        (["a", "b"], ["a", "c"], False),
+        (["a", "b"], ["a", "c", "b"], False),
+    ],
+)
+def test_only_an_addition_at_the_end_keeps_the_promise(old, new, is_kept):
+    def shape(fields: list[str], tag: str = "t") -> dict[str, Any]:
+        return {"messages": {"M": {"tag": tag, "fields": fields}}, "enumerations": {}}
+
+    assert (broken_promises(shape(old), shape(new)) == []) is is_kept
+    assert broken_promises(shape(old), shape(old, "other")) != []
+    assert broken_promises(shape(old), {"messages": {}, "enumerations": {}}) != []
+
+
+def test_a_number_that_is_given_to_another_name_breaks_the_promise():
+    pinned = {"messages": {}, "enumerations": {"Side": {"BUY": 1}}}
+    for members in ({"BUY": 2}, {"BID": 1}, {}):
+        now = {"messages": {}, "enumerations": {"Side": members}}
+        assert len(broken_promises(pinned, now)) == 1
+
+
+# -- logs ------------------------------------------------------------------------------------------
+
+
+def frames_of(data: bytes) -> list[bytes]:
+    """The frames that lie back to back in a golden log."""
+    found = []
+    while data:
+        body_length = HEADER.unpack_from(data)[-2]
+        size = HEADER_BYTES + body_length
+        assert len(data) >= size, "the golden log is cut"
+        found.append(data[:size])
+        data = data[size:]
+    return found
+
+
+def checked(name: str) -> tuple[list[Frame], Head]:
+    """A golden log's frames, each accepted by the verifier, and the head after them."""
+    verifier = ChainVerifier(NAME)
+    frames = [
+        verifier.check(decode_frame(data).header.entry_id, data)
+        for data in frames_of((GOLDEN / f"{name}.bin").read_bytes())
+    ]
+    return frames, verifier.head
+
+
+def records_of(name: str) -> list[bytes]:
+    """A golden log's records."""
+    return [record for frame in checked(name)[0] for record in frame.records]
+
+
+def wanted(name: str) -> dict[str, Any]:
+    """What was noted when a golden log was written."""
+    found: dict[str, Any] = json.loads((GOLDEN / f"{name}.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_golden_log_is_one_unbroken_chain_to_its_head(name):
+    frames, head = checked(name)
+    assert frames[0].barrier == BARRIER
+    assert (head.seq, head.header_hash.hex()) == (wanted(name)["seq"], wanted(name)["head_hash"])
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_golden_log_replays_to_the_state_it_had(name):
+    engine = replay(records_of(name))
+    assert engine.state.seq == wanted(name)["seq"]
+    assert engine.state.hash().hex() == wanted(name)["state_hash"]
+    engine.state.core.check()
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_the_commands_of_a_golden_log_are_decided_the_same_again(name):
+    assert verify(records_of(name)).state.hash().hex() == wanted(name)["state_hash"]
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_the_frames_of_a_golden_log_are_encoded_to_the_same_bytes(name):
+    data = (GOLDEN / f"{name}.bin").read_bytes()
+    assert framed(records_of(name))[0] == data
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_the_records_of_a_golden_log_are_encoded_to_the_same_bytes(name):
+    for record in records_of(name):
+        assert msgspec.msgpack.encode(decode_body(record)) == record
+
+
+def test_every_command_and_event_is_in_a_golden_log():
+    seen: set[type] = set()
+    for record in (record for name in LOGS for record in records_of(name)):
+        command, events = decode_body(record)
+        seen |= {type(command), *map(type, events)}
+    assert {*COMMANDS, *EVENT_TYPES.values()} - seen == set()
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_one_flipped_bit_anywhere_in_a_golden_log_is_found(name):
+    data = (GOLDEN / f"{name}.bin").read_bytes()
+    rng = random.Random(1)
+    for frame in rng.sample(frames_of(data), 10):
+        place = rng.randrange(len(frame))
+        torn = bytearray(frame)
+        torn[place] ^= 1 << rng.randrange(8)
+        assert accepted(bytes(torn), decode_frame(frame)) is False
+
+
+def accepted(data: bytes, original: Frame) -> bool:
+    """Whether a verifier that stands before a frame takes these bytes for it."""
+    header = original.header
+    is_barrier = original.barrier is not None
+    before = Head(
+        header.epoch - is_barrier,
+        header.first_seq - 1,
+        header.prev,
+        header.committed_seq,
+        header.at_ns,
+    )
+    try:
+        ChainVerifier(NAME, before).check(header.entry_id, data)
+    except LogError:
+        return False
+    return True
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def scripted() -> Market:
+    """The market of the properties under a fixed seed, after what its script leaves out."""
+    market = new_market()
+    market.do(1, c.PublishCalendar(year=2027, version=1, trading_days=[20_820, 20_821]))
+    market.do(1, c.AdmitParticipant(name="second auditor", roles=[Role.AUDITOR]))
+    market.do(2, c.ConfirmAdmission(account_id=len(market.state.participants)))
+    market.do(1, c.RegisterKey(account_id=OTHER, token_sha256=secret_hash("x"), scopes=[*Scope]))
+    market.do(1, c.RevokeKey(revoked_key_id=market.state.key_count))
+    tighter = replace(genesis.risk_parameters(), rise_cap_ppm=100_000)
+    market.do(1, c.PublishRiskParameters(risk_parameters=tighter))
+    market.do(1, c.DepositCash(account_id=TRADER, deposit_amount=10**9, external_reference="más"))
+    rng = random.Random(SEED)
+    for _ in range(STEPS_COUNT):
+        market.execute(*step(rng, market))
+    market.assert_replays()
+    return market
+
+
+def framed(records: list[bytes]) -> tuple[bytes, Head]:
+    """The records as frames behind a barrier, back to back, and the head after them."""
+    frame = encode_barrier(NAME, NAME.genesis, AT_NS, BARRIER)
+    data, head = frame.data, frame.head
+    for start in range(0, len(records), RECORDS_PER_FRAME):
+        group = records[start : start + RECORDS_PER_FRAME]
+        after = replace(head, committed_seq=head.seq)
+        frame = encode_records(NAME, after, AT_NS + start, group)
+        data, head = data + frame.data, frame.head
+    return data, head
+
+
+def write_fields() -> None:
+    """Pins the fields as they are now."""
+    FIELDS.write_text(json.dumps(shape_now(), indent=1) + "\n")
+
+
+def write_log(name: str) -> None:
+    """Writes one golden log with what is to be expected of it."""
+    market = scripted()
+    data, head = framed(market.records)
+    noted = {
+        "seq": head.seq,
+        "head_hash": head.header_hash.hex(),
+        "state_hash": market.state.hash().hex(),
+    }
+    (GOLDEN / f"{name}.bin").write_bytes(data)
+    (GOLDEN / f"{name}.json").write_text(json.dumps(noted, indent=1) + "\n")
+    print(f"{name}: {head.seq} records, {len(data)} bytes")
+
+
+if __name__ == "__main__":
+    write_fields()
+    if sys.argv[1:] == ["--add"]:
+        write_log(f"log_{len(LOGS) + 1}")
+    elif sys.argv[1:] == ["--write"]:
+        write_log(LOGS[-1] if LOGS else "log_1")
+    else:
+        sys.exit("--write or --add")
