@@ -31,6 +31,7 @@ from .risk_parameters import RiskParameters
 from .units import (
     Amount,
     Bps,
+    Code,
     CommandId,
     Day,
     Id,
@@ -132,10 +133,10 @@ class CloseSession(Command, frozen=True, kw_only=True, tag="close_session"):
 class DefineProduct(Command, frozen=True, kw_only=True, tag="define_product"):
     """One exact SKU at one site, run by one supplier."""
 
-    code: Name
+    code: Code
     kind: ProductKind
-    gpu_class: Name
-    region: Name
+    gpu_class: Code
+    region: Code
     supplier_account_id: Id
     lot_qty: Qty
     maker_bps: Bps | None = None
@@ -231,8 +232,8 @@ class MassCancel(Command, frozen=True, kw_only=True, tag="mass_cancel"):
 class PublishIndexPrice(Command, frozen=True, kw_only=True, tag="publish_index_price"):
     """An outside price of a GPU-hour, with where it came from."""
 
-    gpu_class: Name
-    region: Name
+    gpu_class: Code
+    region: Code
     index_micro: Micro
     """CNY; `usd_micro` converted at `usd_cny_ppm`, rounded half-even by the importer."""
     usd_micro: Micro

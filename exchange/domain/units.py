@@ -37,6 +37,8 @@ Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """Nanoseconds exceed a browser's integers; the wire carries them as 64-bit integers regardless,
 because no page computes with them."""
 CommandId = Annotated[str, Meta(max_length=36)]
+Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+"""What goes into symbols and keys."""
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Reference = Annotated[str, Meta(min_length=1, max_length=128)]
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]

@@ -11,7 +11,7 @@ caller, the sequencer (or a tool that replays a log).
 
 from msgspec.structs import replace
 
-from exchange.domain.commands import Command
+from exchange.domain.commands import Command, CreateVenue
 from exchange.domain.events import CommandRefused, Event
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
@@ -77,7 +77,7 @@ class Engine:
         except Refused as refused:
             reason = refused.reason
             outcome = Outcome(0, reason, refused.value, refused.limit, refused.day)
-            if not reason.is_recorded:
+            if not reason.is_recorded or state.venue is None:
                 return outcome, None
             refusal = CommandRefused(reason, refused.value, refused.limit, refused.day)
             state.seq += 1
@@ -179,6 +179,8 @@ def _require_allowed(command: Command, account_id: int, state: State) -> None:
     if command.valid_until_ns and state.market_ns > command.valid_until_ns:
         raise Refused(Reason.TOO_LATE, state.market_ns, command.valid_until_ns)
     kind = type(command)
+    if state.venue is None and kind is not CreateVenue:
+        raise Refused(Reason.LOG_UNAVAILABLE)
     if account_id == VENUE_ACCOUNT_ID:
         if kind not in VENUE_COMMANDS:
             raise Refused(Reason.WRONG_ROLE, account_id)

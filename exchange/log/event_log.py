@@ -93,11 +93,17 @@ class EventLog:
         self._appender: Appender | None = None
 
     async def frames(self, start: Head | None = None) -> AsyncIterator[Frame]:
-        """Yields the verified frames to the tip; a snapshot's head may be the `start`."""
+        """
+        Yields the verified frames to the tip, which the witness must know; a snapshot's head may be
+        the `start`.
+        """
         remember = self._witness.position if self._witness else None
         verifier = ChainVerifier(self.name, start, remember)
         async for frame in read_frames_async(self._client, verifier):
             yield frame
+        if self._witness is not None:
+            # Before anybody draws conclusions from what was read; `take_over` compares again.
+            compare(self._witness, verifier)
         self._verifier = verifier
 
     async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:

@@ -18,8 +18,8 @@ class NodeTrade(Struct, frozen=True, array_like=True):
     last_price: int
     traded_hours: int
     """GPU-hours."""
-    buyer_account_id: int
-    seller_account_id: int
+    maker_account_id: int
+    taker_account_id: int
     is_affiliated: bool
 
 
@@ -46,6 +46,8 @@ class MarketData(Struct):
 
     nodes: dict[str, Node] = field(default_factory=dict)
     indices: dict[str, IndexPricePublished] = field(default_factory=dict)
+    marked_ns: int = 0
+    """Market time of the last marking cycle."""
     risk_parameters: RiskParameters | None = None
     risk_parameters_version: int = 0
 

@@ -42,6 +42,7 @@ from .listing import trading_days_between
 from .market_data import Node, NodeTrade
 from .state import State
 
+SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
 _BASIS_ONE_E12 = 10**12
 
 
@@ -90,9 +91,17 @@ def decide_risk_parameters(
 
 
 def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[Event]:
-    """One marking cycle. Months without a better source are marked from those that have one."""
-    parameters = state.market_data.risk_parameters
+    """
+    One marking cycle. Months without a better source are marked from those that have one.
+
+    Cycles are at least a minute apart: each may raise a mark by the cap, so that repeating one at
+    the same moment would lift the cap.
+    """
+    data = state.market_data
+    parameters = data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
+    next_ns = data.marked_ns + SHORTEST_CYCLE_NS if data.marked_ns else 0
+    require(state.market_ns >= next_ns, Reason.EMPTY, state.market_ns, next_ns)
     nodes = _nodes_to_mark(state)
     inputs = [_inputs(node, state, parameters) for node in nodes]
     own = [mark_node(i, parameters) for i in inputs]
@@ -145,8 +154,8 @@ def _inputs(node: Node, state: State, parameters: RiskParameters) -> MarkInputs:
                 price_micro=trade.last_price * MICRO_PER_FEN,
                 traded_hours=trade.traded_hours,
                 age_ns=now_ns - trade.market_ns,
-                buyer_id=trade.buyer_account_id,
-                seller_id=trade.seller_account_id,
+                buyer_id=trade.maker_account_id,
+                seller_id=trade.taker_account_id,
                 is_affiliated=trade.is_affiliated,
             )
             for trade in node.trades
@@ -302,6 +311,7 @@ def evolve_node_observed(event: NodeObserved, state: State) -> None:
 
 def evolve_marks(event: MarksPublished, state: State) -> None:
     """After a cycle only what the next one may use is kept."""
+    state.market_data.marked_ns = state.market_ns
     parameters = state.market_data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
     oldest_ns = state.market_ns - parameters.mark_window_hours * 3_600 * NS_PER_SECOND

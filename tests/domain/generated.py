@@ -35,6 +35,8 @@ def values(kind: kinds.Type) -> st.SearchStrategy[Any]:
     match kind:
         case kinds.IntType():
             return integers(kind)
+        case kinds.StrType() if kind.pattern:
+            return st.from_regex(kind.pattern, fullmatch=True)
         case kinds.StrType():
             return st.text(min_size=kind.min_length or 0, max_size=kind.max_length or 40)
         case kinds.BytesType():

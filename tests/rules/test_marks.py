@@ -26,6 +26,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import day_at, gate_ns, start_ns
+from exchange.rules.marks import SHORTEST_CYCLE_NS
 from tests.rules.markets import HOUR_NS, assert_refused, cross, day, mainland, own, span
 from tests.scenario import BANK, FIRST_DAY, OTHER, PRODUCT, SUPPLIER, TRADER, Market, secret_hash
 
@@ -61,9 +62,23 @@ def index(market: Market, index_micro: int, age_days: int = 0, **fields: Any) ->
 
 
 def cycle(market: Market) -> list[Any]:
-    """The events of a marking cycle."""
+    """The events of a marking cycle, as soon as the last one is a minute ago."""
+    wait(market)
     market.do(0, PublishMarks())
     return market.events
+
+
+def wait(market: Market) -> None:
+    """Lets a minute pass since the last cycle."""
+    next_ns = market.state.market_data.marked_ns + SHORTEST_CYCLE_NS
+    if market.state.market_data.marked_ns and market.state.market_ns < next_ns:
+        market.advance(next_ns)
+
+
+def assert_unchanged(market: Market) -> None:
+    """Another cycle would publish nothing."""
+    wait(market)
+    assert_refused(market, 0, PublishMarks(), Reason.EMPTY)
 
 
 def mark(market: Market, month: int = 202701) -> NodeMarked:
@@ -132,7 +147,7 @@ def test_parameters_that_average_volume_over_no_days_cannot_be_published():
 
 def test_a_cycle_without_months_or_without_changes_publishes_nothing():
     market = Market()
-    assert_refused(market, 0, PublishMarks(), Reason.EMPTY)
+    assert_unchanged(market)
     market.list_window("Y27")
     market.list_window("D261124")
     assert_refused(market, 1, PublishMarks(), Reason.EMPTY)
@@ -155,7 +170,7 @@ def test_a_month_that_nothing_prices_is_marked_zero_once_and_not_observed(market
         ),
         MarksPublished(node_count=1, changed_count=1),
     ]
-    assert_refused(market, 0, PublishMarks(), Reason.EMPTY)
+    assert_unchanged(market)
 
 
 def test_an_index_alone_marks_and_begins_the_history(market):
@@ -166,8 +181,20 @@ def test_an_index_alone_marks_and_begins_the_history(market):
     assert (observed.observed_day, observed.mark_micro) == (FIRST_DAY, 9 * YUAN)
     assert observed.basis_e12 == 0
     assert published == MarksPublished(node_count=1, changed_count=1)
-    assert_refused(market, 0, PublishMarks(), Reason.EMPTY)
+    assert_unchanged(market)
     market.assert_replays()
+
+
+def test_a_cycle_may_follow_another_after_a_minute_and_not_a_nanosecond_sooner(market):
+    quote(market, 900, 902)
+    cycle(market)
+    next_ns = market.state.market_ns + SHORTEST_CYCLE_NS
+    market.advance(next_ns - 1)
+    market.do(1, index(market, 9 * YUAN))
+    quote(market, 910, 912, market.january)
+    assert_refused(market, 1, PublishMarks(), Reason.EMPTY, next_ns - 1, next_ns)
+    market.advance(next_ns)
+    market.do(1, PublishMarks())
 
 
 def test_an_index_of_another_region_marks_nothing(market):
@@ -275,16 +302,14 @@ def test_two_trades_or_one_pair_or_too_few_hours_leave_the_last_trade(market):
     assert mark(small).level == TRADES
 
 
-def test_a_trade_counts_for_a_day_and_not_a_nanosecond_longer(market):
+@pytest.mark.parametrize(("late_ns", "level"), [(0, TRADES), (1, INDEX)])
+def test_a_trade_counts_for_a_day_and_not_a_nanosecond_longer(market, late_ns, level):
     for buyer_id in (TRADER, OTHER, TRADER):
         trade(market, buyer_id, 100, 2)
     traded_ns = market.state.market_ns
     market.do(1, index(market, YUAN))
-    cross(market, traded_ns + NS_PER_DAY)
-    assert mark(market).level == TRADES
-    assert_refused(market, 0, PublishMarks(), Reason.EMPTY)
-    cross(market, traded_ns + NS_PER_DAY + 1)
-    assert mark(market).level == INDEX
+    cross(market, traded_ns + NS_PER_DAY + late_ns)
+    assert mark(market).level == level
 
 
 def test_traded_hours_are_averaged_over_twenty_days_and_then_forgotten(market):
@@ -443,7 +468,7 @@ def test_months_are_marked_after_their_gate_and_not_after_their_end(market):
     assert mark(market).mark_micro == YUAN + 2
     cross(market, start_ns(day("2027-02-01")))
     market.do(1, index(market, YUAN + 3))
-    assert_refused(market, 0, PublishMarks(), Reason.EMPTY)
+    assert_unchanged(market)
 
 
 def test_nodes_are_marked_in_the_order_of_their_names(market):
