@@ -105,6 +105,8 @@ class Market:
 
     def admit(self, name: str, *roles: Role, affiliate_ids: Sequence[int] = ()) -> int:
         """A participant in force, with a key of the same number."""
+        account_id = len(self.state.participants) + 1
+        takes_two = not {Role.OPERATOR, Role.AUDITOR}.isdisjoint(roles)
         self.do(
             1,
             AdmitParticipant(
@@ -112,11 +114,12 @@ class Market:
                 roles=list(roles),
                 affiliate_ids=list(affiliate_ids),
                 supplier_grade=SupplierGrade.B if Role.SUPPLIER in roles else None,
+                token_sha256=secret_hash(str(account_id)) if takes_two else None,
             ),
         )
-        account_id = len(self.state.participants)
-        if not self.state.participants[account_id].is_confirmed:
+        if takes_two:
             self.do(2, ConfirmAdmission(account_id=account_id))
+            return account_id
         self.do(
             1,
             RegisterKey(

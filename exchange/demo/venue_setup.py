@@ -80,12 +80,10 @@ class VenueSetup:
         if first_day is None:
             first_day = today
             self._ring.keep_created("first_day", first_day)
-        account_ids = {name: await self._admit(name, role) for name, role in ROLES.items()}
-        await self._once(
-            "confirm_auditor", "confirm_admission", second=True, account_id=account_ids[AUDITOR]
-        )
-        for name, account_id in account_ids.items():
-            await self._give_key(name, account_id)
+        account_ids = {}
+        for name, role in ROLES.items():
+            account_ids[name] = await self._admit(name, role)
+            await self._give_key(name, account_ids[name])
         for name, amount in DEPOSIT_AMOUNTS.items():
             await self._once(
                 f"deposit_{name}",
@@ -119,14 +117,26 @@ class VenueSetup:
 
     async def _admit(self, name: str, role: Role) -> int:
         grade = SUPPLIER_GRADE if role is Role.SUPPLIER else None
+        first_key = self._ring.secret_sha256(name)[1] if role is Role.AUDITOR else None
         return await self._once(
-            f"admit_{name}", "admit_participant", name=name, roles=[role], supplier_grade=grade
+            f"admit_{name}",
+            "admit_participant",
+            name=name,
+            roles=[role],
+            supplier_grade=grade,
+            token_sha256=first_key,
         )
 
     async def _give_key(self, name: str, account_id: int) -> None:
         if self._ring.token(name) is not None:
             return
         secret, sha256 = self._ring.secret_sha256(name)
+        if name == AUDITOR:
+            key_id = await self._once(
+                "confirm_auditor", "confirm_admission", second=True, account_id=account_id
+            )
+            self._ring.keep_token(name, f"{key_id}.{secret}")
+            return
         key_id = await self._once(
             f"key_{name}",
             "register_key",

@@ -90,6 +90,9 @@ class AdmitParticipant(Command, frozen=True, kw_only=True, tag="admit_participan
     """Accounts under common control: a supplier's affiliates count as the supplier."""
     supplier_grade: SupplierGrade | None = None
     """Credit grade of a supplier; one without a grade is valued as the worst."""
+    token_sha256: Sha256 | None = None
+    """An operator's or auditor's first key, in force with the confirmation: so the second operator
+    confirms who will hold it. Others' keys are registered afterwards."""
 
 
 class ConfirmAdmission(Command, frozen=True, kw_only=True, tag="confirm_admission"):
@@ -99,7 +102,12 @@ class ConfirmAdmission(Command, frozen=True, kw_only=True, tag="confirm_admissio
 
 
 class RegisterKey(Command, frozen=True, kw_only=True, tag="register_key"):
-    """Lets a secret act for an account; only its hash is ever sent."""
+    """
+    Lets a secret act for an account; only its hash is ever sent.
+
+    Operators register the keys of all but operators and auditors, who register their own: else one
+    person could hold two persons' keys.
+    """
 
     account_id: Id
     token_sha256: Sha256

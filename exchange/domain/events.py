@@ -191,6 +191,8 @@ class ParticipantAdmitted(Event, frozen=True, kw_only=True, tag="participant_adm
     is_confirmed: bool
     """False while an operator or auditor waits for a second operator."""
     supplier_grade: SupplierGrade | None = None
+    token_sha256: bytes = b""
+    """Of the key that the confirmation brings; empty where there is none."""
 
 
 class AdmissionConfirmed(Event, frozen=True, kw_only=True, tag="admission_confirmed"):

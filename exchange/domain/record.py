@@ -40,6 +40,9 @@ class Record(Struct, frozen=True):
 _BODY: msgspec.msgpack.Decoder[tuple[Command, list[Event]]] = msgspec.msgpack.Decoder(
     tuple[AnyCommand, list[_AnyEvent]]
 )
+_EVENTS_OF: msgspec.msgpack.Decoder[tuple[Any, list[Event]]] = msgspec.msgpack.Decoder(
+    tuple[msgspec.Raw, list[_AnyEvent]]
+)
 _EVENTS: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[_AnyEvent])
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -47,6 +50,11 @@ _ENCODER = msgspec.msgpack.Encoder()
 def decode_body(encoded: bytes) -> tuple[Command, list[Event]]:
     """A record's command and events; `msgspec.ValidationError` where a newer build wrote it."""
     return _BODY.decode(encoded)
+
+
+def events_of(encoded: bytes) -> list[Event]:
+    """A record's events, for who has its command already."""
+    return _EVENTS_OF.decode(encoded)[1]
 
 
 def decode_events(count: int, encoded: bytes) -> list[Event]:

@@ -187,7 +187,7 @@ def _require_allowed(command: Command, account_id: int, state: State) -> None:
         return
     participant = state.participants[account_id]
     allowed = ROLES[kind]
-    if not participant.is_confirmed or not any(role in allowed for role in participant.roles):
+    if not participant.is_confirmed or allowed.isdisjoint(participant.roles):
         raise Refused(Reason.WRONG_ROLE, account_id)
 
 

@@ -25,7 +25,7 @@ from exchange.domain.commands import (
 )
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
-from exchange.domain.record import Record, decode_body
+from exchange.domain.record import Record, events_of
 
 from .engine import Engine
 
@@ -168,7 +168,7 @@ class Sequencer:
             reply(outcome)
         if encoded and self.followers:
             records = [
-                Record(seq, market_ns, command, decode_body(body)[1])
+                Record(seq, market_ns, command, events_of(body))
                 for seq, (market_ns, command, body) in enumerate(
                     zip(market_times, commands, encoded, strict=True), start=first_seq
                 )

@@ -9,7 +9,9 @@ its ETag says.
 import asyncio
 import hashlib
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 
@@ -39,7 +41,7 @@ async def valuation_pool(app: web.Application) -> AsyncIterator[None]:
     """Keeps one worker, started by the first valuation."""
     app[ANSWERS] = {}
     context = multiprocessing.get_context("spawn")
-    app[POOL] = ProcessPoolExecutor(1, context, _ignore_interrupts)
+    app[POOL] = ProcessPoolExecutor(1, context, _follow_exchange)
     yield
     app[POOL].shutdown(wait=False, cancel_futures=True)
 
@@ -166,6 +168,14 @@ def _answer(request: web.Request, body: bytes, seq: int) -> web.Response:
     return response
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the exchange, which then stops its worker."""
+def _follow_exchange() -> None:
+    """Ctrl-C is for the exchange, which then stops its worker; its death ends the worker too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_exchange, daemon=True).start()
+
+
+def _end_with_exchange() -> None:
+    exchange = multiprocessing.parent_process()
+    assert exchange is not None, "a worker has a parent"
+    exchange.join()
+    os._exit(1)

@@ -65,7 +65,7 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.CreateVenue: _VENUE,
     c.AdmitParticipant: _OPERATOR,
     c.ConfirmAdmission: _OPERATOR,
-    c.RegisterKey: _OPERATOR,
+    c.RegisterKey: _OPERATOR | {Role.AUDITOR},
     c.RevokeKey: _EVERYBODY,
     c.OpenSession: _EVERYBODY,
     c.CloseSession: _EVERYBODY,

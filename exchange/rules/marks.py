@@ -339,7 +339,8 @@ def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) 
         if instrument.kind is not WindowKind.MONTH:
             continue
         product = state.products[instrument.product_id]
-        month = months_of(instrument.start_day, instrument.start_day + 1)[0]
+        first = date_of(instrument.start_day)
+        month = first.year * 100 + first.month
         node = state.market_data.node(product.gpu_class, product.region, month)
         hours = (instrument.end_day - instrument.start_day) * HOURS_PER_DAY * last_qty
         node.trades.append(

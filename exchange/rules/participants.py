@@ -90,6 +90,9 @@ def decide_admit(command: AdmitParticipant, state: State, account_id: int) -> li
     """A new account; an operator's or auditor's is not in force before its confirmation."""
     roles = sorted(set(command.roles))
     require(len(roles) > 0, Reason.EMPTY)
+    if command.token_sha256 is not None:
+        require(not _TWO_PERSON_ROLES.isdisjoint(roles), Reason.WRONG_ROLE, account_id)
+        require(command.token_sha256 not in state.token_hashes, Reason.ALREADY_EXISTS)
     require(all(p.name != command.name for p in state.participants.values()), Reason.ALREADY_EXISTS)
     for affiliate_id in command.affiliate_ids:
         state.participant(affiliate_id)
@@ -102,23 +105,43 @@ def decide_admit(command: AdmitParticipant, state: State, account_id: int) -> li
             proposer_account_id=account_id,
             is_confirmed=_TWO_PERSON_ROLES.isdisjoint(roles),
             supplier_grade=command.supplier_grade,
+            token_sha256=command.token_sha256 or b"",
         )
     ]
 
 
 def decide_confirm(command: ConfirmAdmission, state: State, account_id: int) -> list[Event]:
-    """The second operator's confirmation."""
+    """The second operator's confirmation, and with it the first key."""
     participant = state.participants.get(command.account_id)
     if participant is None:
         raise Refused(Reason.UNKNOWN_ACCOUNT, command.account_id)
     require(not participant.is_confirmed, Reason.ALREADY_DONE, command.account_id)
     require(participant.proposer_account_id != account_id, Reason.SAME_PERSON, account_id)
-    return [AdmissionConfirmed(account_id=command.account_id, confirmer_account_id=account_id)]
+    confirmed = AdmissionConfirmed(account_id=command.account_id, confirmer_account_id=account_id)
+    if not participant.token_sha256:
+        return [confirmed]
+    require(participant.token_sha256 not in state.token_hashes, Reason.ALREADY_EXISTS)
+    first_key = KeyRegistered(
+        key_id=state.key_count + 1,
+        account_id=command.account_id,
+        token_sha256=participant.token_sha256,
+        scopes=[Scope.READ, Scope.TRADE],
+        expires_ns=0,
+    )
+    return [confirmed, first_key]
 
 
 def decide_register_key(command: RegisterKey, state: State, account_id: int) -> list[Event]:
-    """A key for a confirmed account; a secret's hash is good for one key, once."""
-    state.participant(command.account_id)
+    """
+    A key for a confirmed account; a secret's hash is good for one key, once.
+
+    One's own, or by an operator for an account without the roles that take two persons.
+    """
+    participant = state.participant(command.account_id)
+    if command.account_id != account_id:
+        is_operator = Role.OPERATOR in state.participants[account_id].roles
+        may_register = is_operator and _TWO_PERSON_ROLES.isdisjoint(participant.roles)
+        require(may_register, Reason.WRONG_ROLE, account_id)
     require(len(command.scopes) > 0, Reason.EMPTY)
     require(command.token_sha256 not in state.token_hashes, Reason.ALREADY_EXISTS)
     require(

@@ -53,7 +53,7 @@ def test_projections_agree_with_the_engine(seed):
         command = random_command(dice, instruments, len(market.records))
         market.execute(dice.choice(ACCOUNTS), command)
     projections = folded(market)
-    assert len(projections.trades.latest(instruments[0], 1_000)) > 0
+    assert any(projections.trades.latest(instrument_id, 1) for instrument_id in instruments)
     for instrument_id in instruments:
         for side, levels in (
             (Side.BUY, projections.depth.bids(instrument_id, 99)),

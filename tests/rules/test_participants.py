@@ -198,7 +198,42 @@ def test_who_waits_has_no_account_that_money_or_a_key_could_be_for(market):
     assert_refused(market, FIRST, deposit, Reason.UNKNOWN_ACCOUNT, 8)
     market.do(SECOND, ConfirmAdmission(account_id=8))
     assert market.events == [AdmissionConfirmed(account_id=8, confirmer_account_id=SECOND)]
-    market.do(FIRST, key_for(8, "new"))
+
+
+def test_the_second_operator_confirms_the_first_key_with_its_holder(market):
+    admission = AdmitParticipant(
+        name="new auditor", roles=[Role.AUDITOR], token_sha256=secret_hash("new")
+    )
+    market.do(FIRST, admission)
+    assert market.state.key_count == 7
+    market.do(SECOND, ConfirmAdmission(account_id=8))
+    confirmed, first_key = market.events
+    assert confirmed == AdmissionConfirmed(account_id=8, confirmer_account_id=SECOND)
+    assert (first_key.account_id, first_key.token_sha256) == (8, secret_hash("new"))
+    market.do(8, key_for(8, "an auditor's second key is its own to register"))
+    market.assert_replays()
+
+
+def test_one_operator_cannot_hold_the_keys_of_two_persons(market):
+    market.do(FIRST, AdmitParticipant(name="third", roles=[Role.OPERATOR]))
+    assert_refused(market, FIRST, key_for(SECOND, "mine"), Reason.WRONG_ROLE, FIRST)
+    assert_refused(market, FIRST, key_for(AUDITOR, "mine"), Reason.WRONG_ROLE, FIRST)
+    assert_refused(market, AUDITOR, key_for(TRADER, "mine"), Reason.WRONG_ROLE, AUDITOR)
+    market.do(SECOND, ConfirmAdmission(account_id=8))
+    assert_refused(market, FIRST, key_for(8, "mine"), Reason.WRONG_ROLE, FIRST)
+
+
+def test_only_an_operator_or_auditor_brings_its_first_key(market):
+    admission = AdmitParticipant(name="new", roles=[Role.TRADER], token_sha256=secret_hash("n"))
+    assert_refused(market, FIRST, admission, Reason.WRONG_ROLE, FIRST)
+
+
+def test_a_first_key_that_was_used_elsewhere_is_refused_then_or_at_the_confirmation(market):
+    used = AdmitParticipant(name="a", roles=[Role.AUDITOR], token_sha256=secret_hash("3"))
+    assert_refused(market, FIRST, used, Reason.ALREADY_EXISTS)
+    market.do(FIRST, replace(used, token_sha256=secret_hash("new")))
+    market.do(FIRST, key_for(TRADER, "new"))
+    assert_refused(market, SECOND, ConfirmAdmission(account_id=8), Reason.ALREADY_EXISTS)
 
 
 def test_two_persons_are_two_accounts_and_not_two_keys(market):
@@ -328,13 +363,19 @@ def test_a_key_that_cannot_act_or_will_end_leaves_no_operator(market, scope, exp
 
 
 def test_a_new_operator_counts_once_it_has_a_key(market):
-    market.do(FIRST, AdmitParticipant(name="third", roles=[Role.OPERATOR]))
-    market.do(SECOND, ConfirmAdmission(account_id=8))
-    market.do(FIRST, RevokeKey(revoked_key_id=SECOND))
-    last = RevokeKey(revoked_key_id=FIRST)
-    assert_refused(market, FIRST, last, Reason.LAST_OPERATOR, FIRST)
-    market.do(FIRST, key_for(8, "third"))
-    market.do(FIRST, replace(last, command_id="again"))
+    third = AdmitParticipant(name="third", roles=[Role.OPERATOR], token_sha256=secret_hash("third"))
+    market.do(FIRST, third)
+    market.do(FIRST, AdmitParticipant(name="fourth, without a key", roles=[Role.OPERATOR]))
+    market.do(SECOND, ConfirmAdmission(account_id=9))
+    spare_key = key_for(SECOND, "spare")
+    market.do(SECOND, spare_key)
+    market.do(FIRST, RevokeKey(revoked_key_id=FIRST))
+    market.do(SECOND, RevokeKey(revoked_key_id=SECOND))
+    spare_key_id = market.state.key_count
+    last = RevokeKey(revoked_key_id=spare_key_id)
+    assert_refused(market, spare_key_id, last, Reason.LAST_OPERATOR, spare_key_id)
+    market.do(spare_key_id, ConfirmAdmission(account_id=8))
+    market.do(spare_key_id, replace(last, command_id="again"))
 
 
 # -- sessions --------------------------------------------------------------------------------------

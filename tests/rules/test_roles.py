@@ -105,8 +105,9 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     # participants: the operator; everyone its own keys and sessions
     c.AdmitParticipant: (OPERATORS, {"name": "new", "roles": [Role.TRADER]}),
     c.ConfirmAdmission: (OPERATORS, {"account_id": 99}),
+    # an auditor its own, see test_participants
     c.RegisterKey: (
-        OPERATORS,
+        OPERATORS | {Role.AUDITOR},
         {"account_id": TRADER, "token_sha256": secret_hash("new"), "scopes": [Scope.READ]},
     ),
     c.RevokeKey: (ANYBODY, {"revoked_key_id": 99}),
@@ -132,6 +133,8 @@ def test_the_matrix_names_every_command_and_agrees_with_the_rules():
 @pytest.mark.parametrize("kind", list(MATRIX), ids=lambda kind: kind.__name__)
 def test_a_role_may_give_the_commands_of_the_table_and_no_others(market, kind, role):
     allowed, fields = MATRIX[kind]
+    if kind is c.RegisterKey and role is Role.AUDITOR:
+        fields = fields | {"account_id": KEYS[role]}
     outcome = market.execute(KEYS[role], kind(**fields))
     if role in allowed:
         assert outcome.reason is not Reason.WRONG_ROLE
@@ -155,8 +158,9 @@ def test_one_role_that_may_is_enough_among_several():
     market.order(both, january, Side.BUY, 1, 1)
 
 
-def test_an_auditor_only_reads_so_far():
+def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():
     assert {kind for kind, (roles, _) in MATRIX.items() if Role.AUDITOR in roles} == {
+        c.RegisterKey,
         c.RevokeKey,
         c.OpenSession,
         c.CloseSession,

@@ -1,0 +1,143 @@
+"""The shell as people and scripts use it: one JSON value a command, and exit codes that tell."""
+
+import asyncio
+
+import msgspec
+
+from exchange.domain.wire import CollateralMarkView, PledgeView, Positions
+
+from .processes import Shell, VenueProcess
+from .venue import ACCOUNT_IDS, PRODUCT, Market, fetch
+
+REFUSED, USAGE, UNAUTHORIZED, UNAVAILABLE = 1, 2, 3, 4
+
+
+def done(answer: Shell) -> Shell:
+    """A command that must succeed."""
+    assert answer.exit_code == 0, answer
+    return answer
+
+
+def failed(answer: Shell, exit_code: int, *words: str) -> None:
+    """A command that must fail with this code, and say these words on stderr alone."""
+    assert answer.exit_code == exit_code, answer
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("error: "), answer
+    assert "Traceback" not in answer.stderr
+    for word in words:
+        assert word in answer.stderr, answer
+
+
+def test_the_shell_trades(venue: VenueProcess, market: Market) -> None:
+    """Order, book, cancel, positions, and the log of it."""
+    venue.start()
+    symbol = market.month_symbol
+    words = ("order", symbol, "sell", 16, 1_250, "--as", "supplier", "--json")
+    offer = done(venue.shell(*words)).value
+    assert offer["order_id"] == offer["log_seq"] > 0
+    order = ("order", symbol, "buy", 8, 1_300, "--client-order-id", "mine", "--json")
+    bought = done(venue.shell(*order)).value
+    assert bought["client_order_id"] == "mine"
+    again = done(venue.shell(*order)).value
+    assert again["duplicate"] is True
+    assert again["log_seq"] == bought["log_seq"]
+
+    book = done(venue.shell("book", symbol, "--json")).value
+    assert (book["bids"], book["asks"]) == ([], [[1_250, 8, 1]])
+    assert "12.50" in done(venue.shell("book", symbol)).stdout
+    held = done(venue.shell("positions", "--json")).stdout
+    [position] = msgspec.json.decode(held, type=Positions).positions
+    assert [run.qty for run in position.title] == [8]
+    assert [run.start_day for run in position.title] == [market.month_start_day]
+
+    cancelled = done(venue.shell("cancel", offer["order_id"], "--as", "supplier", "--json")).value
+    assert cancelled["log_seq"] > bought["log_seq"]
+    failed(venue.shell("cancel", offer["order_id"], "--as", "supplier"), REFUSED, "4041")
+
+    # Wholly done or not at all, and named as what it is.
+    failed(venue.shell("order", symbol, "buy", 7, 1_250), REFUSED, "lot (4003)", "7", "8")
+    failed(
+        venue.shell("order", symbol, "sell", 16, 1_250, "--client-order-id", "naked"),
+        REFUSED,
+        "title (5002)",
+        "16 GPUs are wanted and 8 are free",
+    )
+    failed(venue.shell("order", f"{PRODUCT}:M9901", "buy", 8, 1_250), REFUSED, "4001")
+
+    head = done(venue.shell("log", "head", "--json")).value
+    rows = done(venue.shell("log", "tail", "--count", 1_000, "--json")).rows
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert head["seq"] <= rows[-1]["seq"]
+    by_seq = {row["seq"]: row for row in rows}
+    assert by_seq[bought["log_seq"]]["command"]["command_id"] == "mine"
+    assert by_seq[bought["log_seq"]]["events"][1]["type"] == "trade_executed"
+
+    # The state of then, in the middle of the log.
+    then = done(venue.shell("replay", "--to-seq", offer["log_seq"], "--json")).value
+    assert then["seq"] == offer["log_seq"]
+    assert then["books"][symbol] == {"bids": [], "asks": [[1_250, 16, 1]]}
+    assert all(row["account"] != "trader" for row in then["positions"])
+    after = done(venue.shell("replay", "--to-seq", bought["log_seq"], "--json")).value
+    assert after["books"][symbol] == {"bids": [], "asks": [[1_250, 8, 1]]}
+    assert [row["title"] for row in after["positions"] if row["account"] == "trader"] == [
+        [[market.month_start_day, market.month_end_day, 8]]
+    ]
+    assert venue.stop() == 0
+    failed(venue.shell("book", symbol), UNAVAILABLE, venue.url)
+    failed(venue.shell("order", symbol, "buy", 8, 1_250), UNAVAILABLE)
+    offline = done(venue.shell("replay", "--to-seq", bought["log_seq"], "--json")).value
+    assert offline == after
+
+
+def test_the_shell_lends(venue: VenueProcess, market: Market) -> None:
+    """Pledge request, accept, list, release; marks; and what others may not see."""
+    venue.start()
+    bank = ACCOUNT_IDS["bank"]
+    request = ("pledge", "request", PRODUCT, market.month_code, 16, bank, "--as", "supplier")
+    pledge_id = done(venue.shell(*request, "--json")).value["created_id"]
+    failed(venue.shell("pledge", "accept", pledge_id, "--as", "other"), REFUSED, "not_found")
+    done(venue.shell("pledge", "accept", pledge_id, "--json"))
+    failed(venue.shell("pledge", "accept", pledge_id), REFUSED, "4019")
+    listed = done(venue.shell("pledge", "list", "--as", "bank", "--json")).stdout
+    [pledge] = msgspec.json.decode(listed, type=list[PledgeView])
+    assert (pledge.pledge_id, pledge.pledge_status) == (pledge_id, "active")
+    assert done(venue.shell("pledge", "list", "--as", "other", "--json")).value == []
+
+    pulled = done(venue.shell("marks", "--json"))
+    [mark] = msgspec.json.decode(pulled.stdout, type=list[CollateralMarkView])
+    assert mark.pledge_id == pledge_id
+    assert mark.lendable_amount > 0
+    as_of = done(venue.shell("marks", "--as-of-seq", mark.as_of_seq, "--json"))
+    assert as_of.stdout == pulled.stdout
+    assert "lendable" in done(venue.shell("marks")).stdout
+
+    done(venue.shell("pledge", "release", pledge_id, "--json"))
+    assert done(venue.shell("marks", "--json")).value == []
+    assert done(venue.shell("marks", "--as-of-seq", mark.as_of_seq, "--json")).value == as_of.value
+    declined = done(venue.shell(*request, "--json")).value["created_id"]
+    done(venue.shell("pledge", "decline", declined, "--json"))
+    statuses = done(venue.shell("pledge", "list", "--as", "supplier", "--json")).value
+    assert [one["pledge_status"] for one in statuses] == ["released", "declined"]
+
+
+def test_the_shell_makes_and_ends_keys(venue: VenueProcess, market: Market) -> None:
+    """A registered key trades, a read-only one only looks, a revoked one is nobody."""
+    venue.start()
+    trader = ACCOUNT_IDS["trader"]
+    order = ("order", market.month_symbol, "buy", 8, 900, "--json")
+    made = done(venue.shell("key", "register", trader, "desk", "--json")).value
+    placed = done(venue.shell(*order, "--as", "desk")).value
+    done(venue.shell("key", "register", trader, "screen", "--read-only", "--json"))
+    failed(venue.shell(*order, "--as", "screen"), UNAUTHORIZED, "2004")
+    done(venue.shell("positions", "--as", "screen", "--json"))
+
+    done(venue.shell("key", "revoke", made["created_id"], "--json"))
+    failed(venue.shell(*order, "--as", "desk"), UNAUTHORIZED, "2002")
+    orders = asyncio.run(fetch(venue, "/v1/accounts/me/orders", "trader")).value["orders"]
+    assert [one["order_status"] for one in orders if one["order_id"] == placed["order_id"]] == [
+        "cancelled"
+    ]
+    failed(venue.shell("key", "register", trader, "own", "--as", "trader"), UNAUTHORIZED, "2004")
+    failed(venue.shell("positions", "--as", "nobody"), UNAUTHORIZED, "nobody")
+    mode = (venue.data_dir / "credentials.json").stat().st_mode
+    assert mode & 0o077 == 0, "only the owner reads tokens"
