@@ -178,9 +178,10 @@ def marks(
     as_of_seq: AsOfSeq = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print collateral marks with every line of the haircut."""
+    """Print collateral marks with every line of the haircut, and the prices they rest on."""
     with _connect(data, url, token_file, who) as exchange:
         pulled = exchange.collateral_marks(as_of_seq=as_of_seq)
+        official = exchange.marks(as_of_seq=as_of_seq)
     if as_json:
         typer.echo(msgspec.json.encode(pulled))
         return
@@ -204,6 +205,12 @@ def marks(
         console.print(table)
     if not pulled:
         console.print("nothing is pledged")
+    nodes = _table(f"official prices at seq {official.as_of_seq}", "node", "CNY", "level", "at seq")
+    for node in official.marks:
+        name = f"{node.gpu_class} {node.region} {node.month}"
+        price = f"{node.mark_micro / 1_000_000:.4f}"
+        nodes.add_row(name, price, str(node.level), str(node.mark_seq))
+    console.print(nodes)
 
 
 # -- pledges --------------------------------------------------------------------------------------

@@ -215,6 +215,8 @@ class Desk:
                 if order.desk == self._number and order.at_s >= begins_at_s:
                     await self._time.until_second(day, order.at_s)
                     await self._order(order, is_patient=number % 3 == 0)
+                    if order.window.kind is WindowKind.MONTH:
+                        await self._pledge()
             await self._time.until_second(day, LAST_ORDER_S)
             await self._last_call(day)
             await self._pledge()

@@ -125,11 +125,21 @@ class EventLog:
         return self._appender
 
     async def write_witness(self) -> None:
-        """Notes the durable head outside the server, about once a second; off the event loop."""
+        """
+        Notes the durable head outside the server, about once a second; off the event loop.
+
+        A caller that is cancelled waits for the write all the same: a thread cannot be stopped, and
+        two at once would write the same file.
+        """
         if self._appender is None or self._appender.head == self._witnessed:
             return
         head = self._appender.head
-        await asyncio.to_thread(self._file.write, head)
+        writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, head))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
         self._witnessed = head
 
     async def check_configuration(self) -> None:
