@@ -31,8 +31,7 @@ lint: setup
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy
 
 bench: setup
-	$(BIN)/python load_tests/replay.py
-	$(BIN)/python load_tests/gateway.py
+	for question in log engine replay gateway; do $(BIN)/python load_tests/$$question.py; done
 
 clean:
 	rm -rf .venv build *.egg-info matching_core/*.so matching_core/*.c
