@@ -4,7 +4,8 @@
 from libc.stdint cimport int32_t, int64_t
 
 cdef struct Level:
-    int64_t total_qty              # GPUs, the sum of its orders' leaves
+    int64_t total_qty              # GPUs on display, the sum of its orders' leaves
+    int64_t hidden_qty             # GPUs that its icebergs keep back
     int32_t price                  # fen per GPU-hour
     int32_t head_slot              # the oldest order, next to trade
     int32_t tail_slot

@@ -43,8 +43,11 @@ cdef class PriceLevels:
         cdef int32_t high = self.length
         cdef int32_t middle
         cdef int32_t key = self.sign * price
-        if high and self.sign * self.levels[high - 1].price < key:
-            return high
+        if high:
+            if self.sign * self.levels[high - 1].price < key:
+                return high
+            if self.levels[high - 1].price == price:
+                return high - 1
         while low < high:
             middle = (low + high) >> 1
             if self.sign * self.levels[middle].price < key:
@@ -55,20 +58,18 @@ cdef class PriceLevels:
 
     cdef Level* at(self, int32_t price) noexcept nogil:
         """The level at a price, NULL if there is none; stale once a level is opened or dropped."""
-        cdef int32_t index
-        if self.length and self.levels[self.length - 1].price == price:
-            return &self.levels[self.length - 1]
-        index = self.place_of(price)
+        cdef int32_t index = self.place_of(price)
         if index < self.length and self.levels[index].price == price:
             return &self.levels[index]
         return NULL
 
     cdef Level* at_or_new(self, int32_t price) except NULL:
         """The level at a price, opened empty if there is none."""
-        cdef Level* level = self.at(price)
-        cdef int32_t index, capacity
-        if level != NULL:
-            return level
+        cdef Level* level
+        cdef int32_t capacity
+        cdef int32_t index = self.place_of(price)
+        if index < self.length and self.levels[index].price == price:
+            return &self.levels[index]
         if self.length == self.capacity:
             capacity = 8 if self.capacity == 0 else 2 * self.capacity
             level = <Level*>realloc(self.levels, capacity * sizeof(Level))
@@ -76,12 +77,12 @@ cdef class PriceLevels:
                 raise MemoryError
             self.levels = level
             self.capacity = capacity
-        index = self.place_of(price)
         level = &self.levels[index]
         memmove(level + 1, level, (self.length - index) * sizeof(Level))
         self.length += 1
         level.price = price
         level.total_qty = 0
+        level.hidden_qty = 0
         level.count = 0
         level.head_slot = level.tail_slot = NO_SLOT
         return level
