@@ -18,9 +18,9 @@ class OrderBook:
     """
     One book in price-time priority; `ORDER_BOOK.md` explains it by examples.
 
-    What the market says no to is a `Result` with a reason, and leaves no trace. Wrong types, unknown
-    words and integers beyond 64 bits (accounts: 32 bits) are exceptions, and change nothing either.
-    Prices and quantities are 1 to 2**31 - 1. Not thread-safe.
+    What the market says no to is a `Result` with a reason, and leaves no trace. Wrong types,
+    unknown words and integers beyond 64 bits (accounts: 32 bits) are exceptions, and change nothing
+    either. Prices and quantities are 1 to 2**31 - 1. Not thread-safe.
     """
 
     def __init__(self, *, is_collecting: bool = False) -> None:
