@@ -42,7 +42,9 @@ cdef class Uncross:
         """Sets price, volume and surplus, in one pass over the levels that cross."""
         cdef PriceLevels bids = queues.bids
         cdef PriceLevels asks = queues.asks
-        cdef int32_t bid_at, ask_at, index
+        cdef const Level* bid = bids.best()
+        cdef const Level* ask = asks.best()
+        cdef const Level* worse
         cdef int64_t demand_qty = 0
         cdef int64_t supply_qty = 0
         cdef int64_t price, next_price, best_bid
@@ -51,24 +53,23 @@ cdef class Uncross:
         if not queues.is_crossed():
             return 0
         best_bid = bids.best_price()
-        bid_at = bids.place_of(asks.best_price())
-        ask_at = asks.length - 1
-        for index in range(bid_at, bids.length):
-            demand_qty += _quantity(&bids.levels[index])
-        while bid_at < bids.length:
-            price = bids.levels[bid_at].price
-            if ask_at >= 0:
-                price = min(price, <int64_t>asks.levels[ask_at].price)
-            if ask_at >= 0 and asks.levels[ask_at].price == price:
-                supply_qty += _quantity(&asks.levels[ask_at])
-                ask_at -= 1
+        demand_qty = _quantity(bid)
+        worse = bids.worse(bid)
+        while worse != NULL and worse.price >= ask.price:
+            bid = worse
+            demand_qty += _quantity(bid)
+            worse = bids.worse(bid)
+        # From the best ask up to the best bid, every price and every span without orders.
+        while bid != NULL:
+            price = _lower_price(bid, ask, best_bid)
+            if ask != NULL and ask.price == price:
+                supply_qty += _quantity(ask)
+                ask = asks.worse(ask)
             self._offer(price, price, demand_qty, supply_qty)
-            if bids.levels[bid_at].price == price:
-                demand_qty -= _quantity(&bids.levels[bid_at])
-                bid_at += 1
-            next_price = best_bid if bid_at >= bids.length else bids.levels[bid_at].price
-            if ask_at >= 0:
-                next_price = min(next_price, <int64_t>asks.levels[ask_at].price)
+            if bid.price == price:
+                demand_qty -= _quantity(bid)
+                bid = bids.better(bid)
+            next_price = _lower_price(bid, ask, best_bid)
             if next_price - price >= 2:
                 self._offer(price + 1, next_price - 1, demand_qty, supply_qty)
         self.price = min(max(reference_price, self.low_price), self.high_price)
@@ -158,11 +159,17 @@ cdef int64_t _quantity(const Level* level) noexcept nogil:
     return level.total_qty + level.hidden_qty
 
 
+cdef int64_t _lower_price(const Level* bid, const Level* ask, int64_t best_bid) noexcept nogil:
+    """The next price at which somebody asks or bids, the best bid at most."""
+    cdef int64_t price = best_bid if bid == NULL else bid.price
+    return price if ask == NULL else min(price, <int64_t>ask.price)
+
+
 cdef int64_t _beyond(PriceLevels levels, int64_t price):
     """What a side gives at a price."""
     cdef int64_t qty = 0
-    cdef int32_t index = levels.length
-    while index > 0 and levels.reaches(levels.levels[index - 1].price, price):
-        index -= 1
-        qty += _quantity(&levels.levels[index])
+    cdef const Level* level = levels.best()
+    while level != NULL and levels.reaches(level.price, price):
+        qty += _quantity(level)
+        level = levels.worse(level)
     return qty

@@ -74,10 +74,11 @@ cdef int64_t _check_side(
     """One side of a book and what each of its orders holds; how many orders it has."""
     cdef PriceLevels levels = book.levels_of(side)
     cdef Order* order
-    cdef int32_t index, slot
+    cdef const Level* level = levels.best()
+    cdef int32_t slot
     cdef int64_t order_count = book.check(side)
-    for index in range(levels.length):
-        slot = levels.levels[index].head_slot
+    while level != NULL:
+        slot = level.head_slot
         while slot != NO_SLOT:
             order = &state.pool.orders[slot]
             _check_order(state, book, slot)
@@ -85,6 +86,7 @@ cdef int64_t _check_side(
             if side == SELL:
                 _count_reserved(reserved, book, order.account_id, state.pool.open_qty(slot))
             slot = order.next_slot
+        level = levels.worse(level)
     return order_count
 
 
@@ -253,7 +255,7 @@ cdef int _write_rows(EventBuffer out, list rows) except -1:
 
 cdef int _write_book(EventBuffer out, State state, Book book) except -1:
     cdef PriceLevels levels
-    cdef int64_t index
+    cdef const Level* level
     out.number(book.instrument_id)
     out.number(book.product.product_id)
     out.number(book.start_day)
@@ -262,8 +264,10 @@ cdef int _write_book(EventBuffer out, State state, Book book) except -1:
     out.number(book.is_closed)
     for levels in (book.bids, book.asks):
         out.number(levels.length)
-        for index in range(levels.length - 1, -1, -1):
-            _write_queue(out, state, &levels.levels[index])
+        level = levels.best()
+        while level != NULL:
+            _write_queue(out, state, level)
+            level = levels.worse(level)
     return 0
 
 

@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
 from .pool cimport BOOK_SHIFT, IS_ICEBERG, IS_QUEUED, IS_SELL, Order, Pool
-from .price_levels cimport PriceLevels
+from .price_levels cimport Level, PriceLevels
 from .queues cimport Queues
 from .types cimport MAX_CLIPS, NO_SLOT
 
@@ -26,22 +26,25 @@ cdef bytes write_book(Queues queues, bint is_collecting):
     """The whole book as canonical bytes."""
     cdef Header header
     cdef PriceLevels levels
+    cdef const Level* level
     cdef bytes data = PyBytes_FromStringAndSize(
         NULL, sizeof(Header) + queues.pool.count * sizeof(Row)
     )
     cdef char* out = PyBytes_AS_STRING(data)
     cdef Row* rows = <Row*>(out + sizeof(Header))
-    cdef int32_t index, slot
+    cdef int32_t slot
     cdef int64_t count = 0
     memcpy(&header.magic, MAGIC, 8)
     header.is_collecting = is_collecting
     for levels in (queues.bids, queues.asks):
-        for index in range(levels.length - 1, -1, -1):
-            slot = levels.levels[index].head_slot
+        level = levels.best()
+        while level != NULL:
+            slot = level.head_slot
             while slot != NO_SLOT:
                 _write_row(queues.pool, slot, &rows[count])
                 slot = queues.pool.orders[slot].next_slot
                 count += 1
+            level = levels.worse(level)
         if levels is queues.bids:
             header.bid_count = count
     header.ask_count = count - header.bid_count

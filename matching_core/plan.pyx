@@ -22,7 +22,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, realloc
 
 from .pool cimport IS_ICEBERG, Order
-from .price_levels cimport PriceLevels
+from .price_levels cimport Level, PriceLevels
 from .queues cimport Queues
 from .types cimport BUY, CANCEL_BOTH, CANCEL_INCOMING, CANCEL_RESTING, MATCH_OWN, NO_SLOT
 
@@ -47,16 +47,15 @@ cdef class Plan:
     ) except -1:
         """Walks the opposite side in priority, for as long as its prices suit the limit."""
         cdef PriceLevels levels = queues.asks if side == BUY else queues.bids
-        cdef int32_t index = levels.length
+        cdef const Level* level = levels.best()
         cdef const Order* order
         cdef int32_t slot, qty
         self.clear()
-        while index > 0 and self.crossing_qty < wanted_qty:
-            index -= 1
-            if not levels.reaches(levels.levels[index].price, limit_price):
+        while level != NULL and self.crossing_qty < wanted_qty:
+            if not levels.reaches(level.price, limit_price):
                 break
             self.clip_count = 0
-            slot = levels.levels[index].head_slot
+            slot = level.head_slot
             while slot != NO_SLOT and self.crossing_qty < wanted_qty:
                 order = &queues.pool.orders[slot]
                 if policy != MATCH_OWN and order.account_id == account_id:
@@ -70,6 +69,8 @@ cdef class Plan:
                     self._note_clip(slot, queues.pool.clips[slot].hidden_qty)
                 slot = order.next_slot
             self._take_clips(queues, wanted_qty)
+            if self.crossing_qty < wanted_qty:
+                level = levels.worse(level)
         if self.own_count and policy != CANCEL_RESTING:
             self.count = 0
             self.filled_qty = 0

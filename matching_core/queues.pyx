@@ -60,25 +60,32 @@ cdef class Queues:
         """The best levels of a side as (price, displayed qty, order count), the best first."""
         cdef PriceLevels levels = self.levels_of(side)
         cdef list rows = []
-        cdef int64_t index = levels.length - 1
-        cdef Level* level
-        while index >= 0 and len(rows) < depth:
-            level = &levels.levels[index]
+        cdef const Level* level = levels.best()
+        while level != NULL and len(rows) < depth:
             rows.append((level.price, level.total_qty, level.count))
-            index -= 1
+            level = levels.worse(level)
         return rows
 
     cdef int64_t check(self, int side) except -1:
         """Verifies a side, level by level and order by order; how many orders it has."""
         cdef PriceLevels levels = self.levels_of(side)
+        cdef const Level* level = levels.best()
+        cdef const Level* worse
         cdef int64_t order_count = 0
-        cdef int32_t index
-        for index in range(levels.length):
-            if index and levels.sign * levels.levels[index].price <= (
-                levels.sign * levels.levels[index - 1].price
-            ):
-                fail("levels improve towards the end; not so at price", levels.levels[index].price)
-            order_count += _check_level(self, side, &levels.levels[index])
+        cdef int64_t level_count = 0
+        while level != NULL:
+            level_count += 1
+            order_count += _check_level(self, side, level)
+            if levels.at(level.price) != level:
+                fail("a level is found at its price; not so at", level.price)
+            worse = levels.worse(level)
+            if worse != NULL and levels.reaches(worse.price, level.price):
+                fail("levels worsen from the best on; not so at price", worse.price)
+            if worse != NULL and levels.better(worse) != level:
+                fail("the next level leads back; not so at price", worse.price)
+            level = worse
+        if level_count != levels.length:
+            fail("all levels are reached from the best; they are", levels.length)
         return order_count
 
     # -- writers ----------------------------------------------------------------------------------

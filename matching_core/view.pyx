@@ -14,7 +14,7 @@ from .errors cimport fail
 from .holdings cimport Holding
 from .ledger cimport Ledger
 from .pool cimport Order, OrderDetail, side_of
-from .price_levels cimport PriceLevels
+from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
 
 from hashlib import sha256
@@ -105,14 +105,14 @@ cdef class View(Ledger):
         cdef Book book = self.book_of(instrument_id)
         cdef list order_ids = []
         cdef PriceLevels levels
-        cdef int32_t index
+        cdef const Level* level
         if max_count < 0:
             fail("a count is 0 or more", max_count)
         for levels in (book.bids, book.asks):
-            for index in range(levels.length):
-                order_ids += book.queue(
-                    BUY if levels is book.bids else SELL, levels.levels[index].price
-                )
+            level = levels.best()
+            while level != NULL:
+                order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                level = levels.worse(level)
         order_ids.sort()
         return order_ids[:max_count]
 
