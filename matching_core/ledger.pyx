@@ -224,6 +224,8 @@ cdef class Ledger(State):
             fail("a new order holds 0 or more", event.held_amount)
         if self.cash.available[event.account_id] < event.held_amount:
             fail("a new order holds cash that is there", event.held_amount)
+        if event.order_id <= 0 or self.pool.find(event.order_id) != NO_SLOT:
+            fail("an order id is positive and new", event.order_id)
         if event.side == SELL:
             self._reserve(book, event.account_id, event.order_qty)
         cdef int32_t slot = self.pool.add(event.order_id, <int32_t>event.account_id)

@@ -18,6 +18,7 @@ from .book_bytes cimport read_book, write_book
 from .errors cimport fail
 from .plan cimport Plan
 from .pool cimport IS_ICEBERG, IS_POST_ONLY, Order, Pool, marks_of, policy_of, side_of
+from .price_levels cimport PriceLevels
 from .queues cimport Queues
 from .results cimport (
     CANCELLED,
@@ -298,15 +299,20 @@ cdef class OrderBook:
     cdef int plan_order(self, const Terms* terms) except -1:
         """Checks an order and leaves in `plan` what it would meet; 0, or why it is refused."""
         cdef int refused = self._check_terms(terms)
+        cdef PriceLevels opposite
         cdef int64_t required_qty
         if refused:
             return refused
         if self.is_collecting:
             self.plan.clear()
             return 0
-        self.plan.walk(
-            self.queues, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
-        )
+        opposite = self.queues.asks if terms.side == BUY else self.queues.bids
+        if opposite.length and opposite.reaches(opposite.best_price(), terms.price):
+            self.plan.walk(
+                self.queues, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
+            )
+        else:
+            self.plan.clear()
         if terms.is_post_only and self.plan.is_taking():
             return REASON_WOULD_TAKE
         required_qty = terms.qty if terms.time_in_force == FOK else terms.min_qty

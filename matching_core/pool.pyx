@@ -86,12 +86,12 @@ cdef class Pool:
     # -- writers ----------------------------------------------------------------------------------
 
     cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1:
-        """A zeroed, unlinked row under a new id; pointers to rows are stale after this."""
+        """
+        A zeroed, unlinked row under an id that is positive and new, which the caller has looked up.
+
+        Pointers to rows are stale after this.
+        """
         cdef int32_t slot
-        if order_id <= 0:
-            fail("an order id is positive", order_id)
-        if self.find(order_id) != NO_SLOT:
-            fail("an order id is new", order_id)
         if self.has_details:
             self._reach_account(account_id)
         if self.free_slot == NO_SLOT and self.used == self.capacity:
