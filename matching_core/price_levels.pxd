@@ -4,7 +4,7 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef enum:
-    TRIE_DEPTH = 6                 # times 6 bits: every price of 31 bits, and some to spare
+    MAX_TIERS = 6                  # of 6 bits: every price of 31 bits, and some to spare
     NODE_WIDTH = 64
 
 cdef struct Level:
@@ -22,7 +22,9 @@ cdef struct Node:
 cdef class PriceLevels:
     """Finds a price, and from a level the next, in time that the depth of the book does not change."""
     cdef Level* levels
-    cdef Node* nodes               # the first is the root
+    cdef Node* nodes
+    cdef int32_t root
+    cdef int tiers                 # as many as the highest price so far needs, at least 3
     cdef readonly int32_t length   # levels
     cdef int32_t sign              # +1: the higher price is better (bids); -1: the lower (asks)
     cdef int32_t best_level        # NO_SLOT on an empty side
@@ -45,5 +47,6 @@ cdef class PriceLevels:
     cdef void drop(self, Level* level) noexcept nogil
 
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil
+    cdef int _grow_tiers(self, int64_t price) except -1
     cdef int32_t _new_level(self, int32_t price) except -1
     cdef int32_t _new_node(self) except -1

@@ -1,6 +1,7 @@
 """The plain book, rule by rule: each mistake that other engines made, and each condition."""
 
 import contextlib
+from random import Random
 from struct import pack_into
 
 import pytest
@@ -474,3 +475,27 @@ def test_a_snapshot_that_is_crossed_or_repeats_an_id_is_refused():
     for wrong in (crossed, twice, b"", data[:40], b"x" * 32):
         with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
             OrderBook.restore(bytes(wrong))
+
+
+# -- levels
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_levels_far_apart_come_in_order(seed):
+    chance = Random(seed)
+    edges = [1, 2, 63, 64, 65, 4_095, 4_096, 262_143, 262_144, 2**24, 2**30, MAX - 1, MAX]
+    book = OrderBook()
+    prices: dict[int, int] = {}
+    side = chance.choice(["buy", "sell"])
+    for order_id in range(1, 300):
+        # Low prices first, so that far ones join a book that has levels.
+        price = min(MAX, chance.choice(edges[: 2 + order_id // 20]) + chance.randint(0, 70))
+        assert book.place(order_id, side, price, 1).status == "resting"
+        prices[order_id] = price
+        while prices and chance.random() < 0.45:
+            gone = chance.choice(list(prices))
+            assert book.cancel(gone) == 1
+            del prices[gone]
+        book.check()
+        rows = book.bids() if side == "buy" else book.asks()
+        assert [row[0] for row in rows] == sorted(set(prices.values()), reverse=side == "buy")
