@@ -49,12 +49,11 @@ cdef int check_state(State state) except -1:
     for book in state.books:
         order_count += _check_side(state, book, BUY, held, reserved)
         order_count += _check_side(state, book, SELL, held, reserved)
-        if book.bids.length and book.asks.length:
-            if book.bids.best_price() >= book.asks.best_price():
-                fail("the best bid is below the best ask; not so in", book.instrument_id)
+        if book.is_crossed():
+            fail("the best bid is below the best ask; not so in", book.instrument_id)
     if order_count != state.pool.count:
         fail("every open order rests in one queue; open are", state.pool.count)
-    _check_map(state)
+    state.pool.check()
     for account_id in range(state.cash.count):
         _check_account(state, account_id)
         if state.cash.available[account_id] < 0:
@@ -72,57 +71,37 @@ cdef int check_state(State state) except -1:
 cdef int64_t _check_side(
     State state, Book book, int side, list held, dict reserved
 ) except -1:
-    """One side of a book, level by level and order by order; how many orders it has."""
+    """One side of a book and what each of its orders holds; how many orders it has."""
     cdef PriceLevels levels = book.levels_of(side)
-    cdef Level* level
     cdef Order* order
-    cdef int32_t index, slot, prev_slot
-    cdef int64_t count, total_qty
-    cdef int64_t order_count = 0
-    for index in range(levels.length):
-        level = &levels.levels[index]
-        if index and levels.sign * (level.price - levels.levels[index - 1].price) <= 0:
-            fail("levels improve towards the end; not so at price", level.price)
-        count = total_qty = 0
-        prev_slot = NO_SLOT
+    cdef const Level* level = levels.best()
+    cdef int32_t slot
+    cdef int64_t order_count = book.check(side)
+    while level != NULL:
         slot = level.head_slot
         while slot != NO_SLOT:
             order = &state.pool.orders[slot]
-            if order.prev_slot != prev_slot:
-                fail("a queue is linked both ways; not so at order", order.order_id)
-            if order.limit_price != level.price or order.book_index != book.index:
-                fail("an order stands at its price in its book; not so", order.order_id)
-            _check_order(state, book, slot, side)
+            _check_order(state, book, slot)
             held[order.account_id] += state.pool.details[slot].held_amount
             if side == SELL:
-                _count_reserved(reserved, book, order.account_id, order.leaves_qty)
-            count += 1
-            total_qty += order.leaves_qty
-            prev_slot = slot
+                _count_reserved(reserved, book, order.account_id, state.pool.open_qty(slot))
             slot = order.next_slot
-        if level.tail_slot != prev_slot or count == 0:
-            fail("a level ends with its last order and has one; not so at price", level.price)
-        if level.count != count or level.total_qty != total_qty:
-            fail("a level's totals are those of its orders; not so at price", level.price)
-        order_count += count
+        level = levels.worse(level)
     return order_count
 
 
-cdef int _check_order(State state, Book book, int32_t slot, int side) except -1:
+cdef int _check_order(State state, Book book, int32_t slot) except -1:
     cdef Order* order = &state.pool.orders[slot]
     cdef OrderDetail* detail = &state.pool.details[slot]
-    if state.pool.find(order.order_id) != slot:
-        fail("the map finds every open order; not so", order.order_id)
-    if not detail.is_resting or detail.side != side:
-        fail("a queued order rests on its side; not so", order.order_id)
-    if not 0 < order.leaves_qty <= detail.order_qty:
+    cdef int64_t open_qty = state.pool.open_qty(slot)
+    if not 0 < open_qty <= detail.order_qty:
         fail("leaves are more than 0 and at most the quantity; not so", order.order_id)
-    if order.leaves_qty % book.product.lot_qty or detail.order_qty % book.product.lot_qty:
+    if open_qty % book.product.lot_qty or detail.order_qty % book.product.lot_qty:
         fail("quantities are whole lots; not so", order.order_id)
     if not 0 <= detail.fee_slack <= 9999:
         fail("a fee slack is 0 to 9999; not so", order.order_id)
     if detail.held_amount != state.hold_needed(
-        slot, order.limit_price, order.leaves_qty, detail.fee_slack
+        slot, order.limit_price, open_qty, detail.fee_slack
     ):
         fail("an order holds what its rest needs; not so", order.order_id)
     return 0
@@ -132,17 +111,6 @@ cdef int _count_reserved(dict reserved, Book book, int64_t account_id, int64_t q
     cdef dict days = reserved.setdefault((book.product.product_id, account_id), {})
     for day in range(book.start_day, book.end_day):
         days[day] = days.get(day, 0) + qty
-    return 0
-
-
-cdef int _check_map(State state) except -1:
-    cdef int64_t at
-    cdef int64_t entries = 0
-    for at in range(state.pool.table_mask + 1):
-        if state.pool.table[at] != NO_SLOT:
-            entries += 1
-    if entries != state.pool.count:
-        fail("the map holds the open orders and no others; it holds", entries)
     return 0
 
 
@@ -287,7 +255,7 @@ cdef int _write_rows(EventBuffer out, list rows) except -1:
 
 cdef int _write_book(EventBuffer out, State state, Book book) except -1:
     cdef PriceLevels levels
-    cdef int64_t index
+    cdef const Level* level
     out.number(book.instrument_id)
     out.number(book.product.product_id)
     out.number(book.start_day)
@@ -296,8 +264,10 @@ cdef int _write_book(EventBuffer out, State state, Book book) except -1:
     out.number(book.is_closed)
     for levels in (book.bids, book.asks):
         out.number(levels.length)
-        for index in range(levels.length - 1, -1, -1):
-            _write_queue(out, state, &levels.levels[index])
+        level = levels.best()
+        while level != NULL:
+            _write_queue(out, state, level)
+            level = levels.worse(level)
     return 0
 
 

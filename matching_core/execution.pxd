@@ -3,9 +3,10 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from .book cimport Book, Plan
+from .book cimport Book
 from .encode cimport EventBuffer
 from .holdings cimport Product
+from .plan cimport Plan
 from .types cimport Traded
 from .view cimport View
 

@@ -9,12 +9,13 @@ a stranger goes to escrow; a stranger's sale to the house returns the escrow of 
 
 from libc.stdint cimport int32_t, int64_t
 
-from .book cimport Book, Plan
+from .book cimport Book
 from .encode cimport EventBuffer
 from .errors cimport fail
 from .holdings cimport Product
 from .money cimport fee_due, share, slack_after
-from .pool cimport Order, OrderDetail
+from .plan cimport Plan
+from .pool cimport Order, OrderDetail, side_of
 from .types cimport (
     BUY,
     HOURS_PER_DAY,
@@ -88,15 +89,15 @@ cdef class Execution(View):
         trade.taker_order_id = taker.order_id
         trade.maker_account_id = maker.account_id
         trade.taker_account_id = taker.account_id
-        trade.taker_side = taker_detail.side
+        trade.taker_side = side_of(taker)
         trade.notional_amount = book.notional(maker.limit_price, qty)
-        if taker_detail.side == BUY:
+        if side_of(taker) == BUY:
             is_primary = self._is_primary(book, maker.account_id, taker.account_id)
         else:
             is_primary = self._is_primary(book, taker.account_id, maker.account_id)
         trade.escrow_amount = trade.notional_amount if is_primary else 0
         trade.cash_amount = trade.notional_amount - trade.escrow_amount
-        trade.maker_leaves_qty = maker.leaves_qty - qty
+        trade.maker_leaves_qty = self.pool.open_qty(maker_slot) - qty
         trade.taker_leaves_qty = taker.leaves_qty - qty
         trade.maker_fee_amount = fee_due(
             trade.notional_amount, maker_detail.maker_bps, maker_detail.fee_slack
@@ -131,7 +132,7 @@ cdef class Execution(View):
         cdef OrderDetail* detail = &self.pool.details[slot]
         cdef int64_t slack = slack_after(detail.fee_slack, fee_amount, trade.notional_amount, bps)
         return detail.held_amount - self.hold_needed(
-            slot, order.limit_price, order.leaves_qty - trade.last_qty, slack
+            slot, order.limit_price, self.pool.open_qty(slot) - trade.last_qty, slack
         )
 
     cdef int _settle_escrow(self, Book book, const Traded* trade) except -1:
@@ -198,7 +199,7 @@ cdef class Execution(View):
     cdef int _amend_in_place(self, int32_t slot, int64_t order_qty) except -1:
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
-        cdef int64_t leaves_qty = order_qty - detail.order_qty + order.leaves_qty
+        cdef int64_t leaves_qty = order_qty - detail.order_qty + self.pool.open_qty(slot)
         cdef Amended amended = Amended(
             order.order_id,
             order.account_id,
@@ -219,7 +220,7 @@ cdef class Execution(View):
         cdef Rested rested = Rested(
             order_id,
             self.book_of_slot(slot).instrument_id,
-            self.pool.details[slot].side,
+            side_of(&self.pool.orders[slot]),
             order.limit_price,
             order.leaves_qty,
         )

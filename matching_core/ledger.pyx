@@ -17,14 +17,16 @@ from .book cimport Book
 from .errors cimport fail
 from .holdings cimport RESERVED_SALE, TITLE, Holding, Product
 from .money cimport MAX_INTEGER, slack_after
-from .pool cimport Order, OrderDetail
+from .pool cimport IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_of
 from .state cimport State
 from .types cimport (
     BUY,
+    CANCEL_INCOMING,
     MAX_PRICE,
     MAX_QTY,
     MAX_WINDOW_DAYS,
     NO_SLOT,
+    POST_ONLY,
     SELL,
     VENUE_ACCOUNT_ID,
     Accepted,
@@ -222,6 +224,8 @@ cdef class Ledger(State):
             fail("a new order holds 0 or more", event.held_amount)
         if self.cash.available[event.account_id] < event.held_amount:
             fail("a new order holds cash that is there", event.held_amount)
+        if event.order_id <= 0 or self.pool.find(event.order_id) != NO_SLOT:
+            fail("an order id is positive and new", event.order_id)
         if event.side == SELL:
             self._reserve(book, event.account_id, event.order_qty)
         cdef int32_t slot = self.pool.add(event.order_id, <int32_t>event.account_id)
@@ -229,14 +233,15 @@ cdef class Ledger(State):
         cdef OrderDetail* detail = &self.pool.details[slot]
         order.limit_price = <int32_t>event.limit_price
         order.leaves_qty = <int32_t>event.order_qty
-        order.book_index = book.index
+        order.marks = marks_of(
+            book.index, <int>event.side, CANCEL_INCOMING, event.exec_inst & POST_ONLY
+        )
         detail.held_amount = event.held_amount
         detail.session_id = event.session_id
         detail.key_id = event.key_id
         detail.order_qty = <int32_t>event.order_qty
         detail.maker_bps = <int16_t>book.product.maker_bps
         detail.taker_bps = <int16_t>book.product.taker_bps
-        detail.side = <int8_t>event.side
         detail.time_in_force = <int8_t>event.time_in_force
         detail.exec_inst = <int8_t>event.exec_inst
         return self.cash.hold(event.account_id, event.held_amount)
@@ -246,9 +251,9 @@ cdef class Ledger(State):
         cdef Book book = self.book_of_slot(slot)
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
-        if detail.is_resting:
+        if order.marks & IS_QUEUED:
             fail("an order that rests does so once", event.order_id)
-        if book.instrument_id != event.instrument_id or detail.side != event.side:
+        if book.instrument_id != event.instrument_id or side_of(order) != event.side:
             fail("an order rests on its own side of its book", event.order_id)
         if order.limit_price != event.limit_price or order.leaves_qty != event.leaves_qty:
             fail("what rests is the rest at its limit", event.order_id)
@@ -259,11 +264,11 @@ cdef class Ledger(State):
         cdef Book book = self.book_of_slot(slot)
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
-        cdef int64_t filled_qty = detail.order_qty - order.leaves_qty
-        cdef int64_t added_qty = event.leaves_qty - order.leaves_qty
+        cdef int64_t filled_qty = detail.order_qty - self.pool.open_qty(slot)
+        cdef int64_t added_qty = event.leaves_qty - self.pool.open_qty(slot)
         if book.instrument_id != event.instrument_id or order.account_id != event.account_id:
             fail("an order is amended by its owner in its book", event.order_id)
-        if not detail.is_resting:
+        if not order.marks & IS_QUEUED:
             fail("an order that is amended rests", event.order_id)
         if not 0 < event.limit_price <= MAX_PRICE:
             fail("a price is 1 to 16_000_000 fen", event.limit_price)
@@ -275,9 +280,9 @@ cdef class Ledger(State):
             fail("only less quantity at the same price keeps its place", event.order_id)
         if detail.held_amount + event.held_delta_amount < 0:
             fail("an order releases no more than it holds", event.held_delta_amount)
-        if detail.side == SELL and added_qty > 0:
+        if side_of(order) == SELL and added_qty > 0:
             self._reserve(book, event.account_id, added_qty)
-        elif detail.side == SELL and added_qty < 0:
+        elif side_of(order) == SELL and added_qty < 0:
             self._unreserve(book, event.account_id, -added_qty)
         self.cash.hold(event.account_id, event.held_delta_amount)
         detail.held_amount += event.held_delta_amount
@@ -296,14 +301,14 @@ cdef class Ledger(State):
         cdef OrderDetail* detail = &self.pool.details[slot]
         if book.instrument_id != event.instrument_id or order.account_id != event.account_id:
             fail("an order is cancelled for its owner in its book", event.order_id)
-        if detail.side != event.side or order.leaves_qty != event.cancelled_qty:
+        if side_of(order) != event.side or self.pool.open_qty(slot) != event.cancelled_qty:
             fail("what is cancelled is all that is left", event.order_id)
         if detail.held_amount != event.released_amount:
             fail("a cancelled order releases all that it holds", event.released_amount)
         self.cash.hold(event.account_id, -event.released_amount)
-        if detail.side == SELL:
+        if side_of(order) == SELL:
             self._unreserve(book, event.account_id, event.cancelled_qty)
-        if detail.is_resting:
+        if order.marks & IS_QUEUED:
             book.unlink(slot)
         return self.pool.remove(slot)
 
@@ -313,19 +318,19 @@ cdef class Ledger(State):
         cdef Order* maker = &self.pool.orders[maker_slot]
         cdef Order* taker = &self.pool.orders[taker_slot]
         cdef Book book = self.book_of_slot(maker_slot)
-        cdef int side = self.pool.details[taker_slot].side
+        cdef int side = side_of(&self.pool.orders[taker_slot])
         cdef Holding seller, buyer
         if event.trade_id < self.next_trade_id or event.trade_id > MAX_INTEGER:
             fail("trade ids count up", event.trade_id)
-        if book.instrument_id != event.instrument_id or taker.book_index != maker.book_index:
+        if book.instrument_id != event.instrument_id or book.index != book_index_of(taker):
             fail("both orders are of the trade's instrument", event.trade_id)
         if maker.account_id != event.maker_account_id or taker.account_id != event.taker_account_id:
             fail("a trade names the orders' accounts", event.trade_id)
         if maker.account_id == taker.account_id:
             fail("nobody trades with himself", event.trade_id)
-        if side != event.taker_side or self.pool.details[maker_slot].side == side:
+        if side != event.taker_side or side_of(&self.pool.orders[maker_slot]) == side:
             fail("a buy meets a sell", event.trade_id)
-        if not self.pool.details[maker_slot].is_resting or self.pool.details[taker_slot].is_resting:
+        if not self.pool.is_queued(maker_slot) or self.pool.is_queued(taker_slot):
             fail("a resting order meets one that comes in", event.trade_id)
         if maker.limit_price != event.last_price:
             fail("a trade is at the maker's price", event.last_price)
@@ -388,13 +393,13 @@ cdef class Ledger(State):
         slack = slack_after(detail.fee_slack, fee_amount, event.notional_amount, bps)
         if slack < 0:
             fail("fees keep within a fen of their rate", fee_amount)
-        if order.leaves_qty - event.last_qty != leaves_qty:
+        if self.pool.open_qty(slot) - event.last_qty != leaves_qty:
             fail("a trade states what is left of both orders", leaves_qty)
         if not -MAX_INTEGER <= released_amount <= detail.held_amount:
             fail("a fill dissolves no more than the order holds", released_amount)
         if leaves_qty == 0 and released_amount != detail.held_amount:
             fail("the last fill dissolves all that the order holds", released_amount)
-        if detail.side == BUY:
+        if side_of(order) == BUY:
             received = -event.notional_amount
             if released_amount < event.notional_amount + fee_amount:
                 fail("a buyer's hold covers price and fee; it gives", released_amount)
@@ -402,11 +407,10 @@ cdef class Ledger(State):
         self.cash.settle(VENUE_ACCOUNT_ID, 0, fee_amount)
         detail.held_amount -= released_amount
         detail.fee_slack = <int32_t>slack
-        if detail.is_resting and leaves_qty == 0:
-            book.unlink(slot)
-        elif detail.is_resting:
-            return book.reduce(slot, <int32_t>event.last_qty)
-        order.leaves_qty = <int32_t>leaves_qty
+        if order.marks & IS_QUEUED:
+            book.fill(slot, <int32_t>event.last_qty)
+        else:
+            order.leaves_qty = <int32_t>leaves_qty
         return self.pool.remove(slot) if leaves_qty == 0 else 0
 
     cdef int apply_funded(self, const Funded* event) except -1:

@@ -2,21 +2,37 @@
 """
 Where all open orders live.
 
-Orders are rows of two arrays, found by a slot: what matching reads (`Order`, 32 bytes) apart from
-the rest (`OrderDetail`, 48 bytes). A third array maps ids to slots. Slots are reused and mean
-nothing outside; links are slots and `NO_SLOT` ends a list.
+Orders are rows of arrays, found by a slot: what matching reads (`Order`, 32 bytes), what an iceberg
+keeps back (`Clip`, 8 bytes, an array that exists from the first iceberg on), and what only the
+venue needs (`OrderDetail`, 48 bytes; a plain book has none). One more array maps ids to slots, at 6
+to 13 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
+a list.
 """
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t
+
+from .types cimport BUY
+
+cdef enum:                         # the low bits of `Order.marks`
+    IS_SELL = 1
+    IS_QUEUED = 2                  # linked in a queue; not so between accepted and rested
+    IS_ICEBERG = 4                 # has a row in `Pool.clips`
+    IS_POST_ONLY = 8
+    POLICY_SHIFT = 4               # two bits of self-match policy
+    BOOK_SHIFT = 6                 # and above them the book's index, in order of listing
 
 cdef struct Order:
     int64_t order_id               # > 0; 0 marks a free slot
     int32_t limit_price            # fen per GPU-hour
-    int32_t leaves_qty             # GPUs, > 0
+    int32_t leaves_qty             # GPUs, > 0; of a queued iceberg the clip on display
     int32_t account_id
-    int32_t book_index             # of the instrument's book, in order of listing
+    uint32_t marks                 # side, conditions and book; see above
     int32_t prev_slot              # towards the front of the price's queue
     int32_t next_slot              # towards its end; of a free slot, the next free one
+
+cdef struct Clip:
+    int32_t display_qty            # GPUs, the most that is on display
+    int32_t hidden_qty             # GPUs behind it; 0 while the order is in no queue
 
 cdef struct OrderDetail:
     int64_t held_amount            # fen
@@ -28,19 +44,38 @@ cdef struct OrderDetail:
     int32_t account_next_slot
     int16_t maker_bps              # frozen when the order was accepted
     int16_t taker_bps
-    int8_t side
     int8_t time_in_force
     int8_t exec_inst
-    int8_t is_resting              # linked in a queue; not so between accepted and rested
 
 cdef struct AccountOrders:
     int32_t first_slot
     int32_t count
 
+cdef inline int side_of(const Order* order) noexcept nogil:
+    return BUY + <int>(order.marks & IS_SELL)
+
+cdef inline int policy_of(const Order* order) noexcept nogil:
+    return (order.marks >> POLICY_SHIFT) & 3
+
+cdef inline int32_t book_index_of(const Order* order) noexcept nogil:
+    return <int32_t>(order.marks >> BOOK_SHIFT)
+
+cdef inline uint32_t marks_of(
+    int32_t book_index, int side, int policy, bint is_post_only
+) noexcept nogil:
+    return (
+        <uint32_t>book_index << BOOK_SHIFT
+        | <uint32_t>policy << POLICY_SHIFT
+        | (IS_POST_ONLY if is_post_only else 0)
+        | <uint32_t>(side - BUY)
+    )
+
 cdef class Pool:
-    """All open orders of the venue."""
+    """All open orders of a venue, or of one plain book."""
+    cdef readonly bint has_details # and lists of the orders of each account
     cdef Order* orders
-    cdef OrderDetail* details
+    cdef Clip* clips               # NULL until the first iceberg
+    cdef OrderDetail* details      # NULL for a plain book
     cdef readonly int32_t count    # open orders
     cdef int32_t capacity
     cdef int32_t used              # slots ever taken
@@ -53,13 +88,19 @@ cdef class Pool:
 
     # -- queries
     cdef int32_t find(self, int64_t order_id) noexcept nogil
+    cdef int64_t open_qty(self, int32_t slot) noexcept nogil
+    cdef bint is_queued(self, int32_t slot) noexcept nogil
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil
     cdef int32_t first_of_account(self, int64_t account_id) noexcept nogil
+    cdef int check(self) except -1
     # -- writers
     cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1
     cdef int remove(self, int32_t slot) except -1
+    cdef int show(self, int32_t slot, int32_t display_qty) except -1
 
     cdef int64_t _home(self, int64_t order_id) noexcept nogil
+    cdef void _link_account(self, int32_t slot) noexcept nogil
+    cdef void _unlink_account(self, int32_t slot) noexcept nogil
     cdef void _enter(self, int32_t slot) noexcept nogil
     cdef void _leave(self, int32_t slot) noexcept nogil
     cdef int _grow(self) except -1

@@ -21,15 +21,17 @@ from .types cimport NO_SLOT
 
 @final
 cdef class Pool:
-    """All open orders of the venue."""
+    """All open orders of a venue, or of one plain book."""
 
-    def __cinit__(self):
+    def __cinit__(self, bint has_details=True):
+        self.has_details = has_details
         self.free_slot = NO_SLOT
         self._grow()
         self._grow_table()
 
     def __dealloc__(self):
         free(self.orders)
+        free(self.clips)
         free(self.details)
         free(self.table)
         free(self.accounts)
@@ -47,6 +49,17 @@ cdef class Pool:
             slot = self.table[at]
         return NO_SLOT
 
+    cdef int64_t open_qty(self, int32_t slot) noexcept nogil:
+        """All that is left of an order, on display or not."""
+        cdef int64_t qty = self.orders[slot].leaves_qty
+        if self.orders[slot].marks & IS_ICEBERG:
+            qty += self.clips[slot].hidden_qty
+        return qty
+
+    cdef bint is_queued(self, int32_t slot) noexcept nogil:
+        """Whether an order stands in a queue; not so between accepted and rested."""
+        return (self.orders[slot].marks & IS_QUEUED) != 0
+
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil:
         """How many orders an account has open."""
         if account_id < 0 or account_id >= self.account_capacity:
@@ -59,16 +72,28 @@ cdef class Pool:
             return NO_SLOT
         return self.accounts[account_id].first_slot
 
+    cdef int check(self) except -1:
+        """Verifies that the map holds as many orders as are open; queues look for each."""
+        cdef int64_t at
+        cdef int64_t entry_count = 0
+        for at in range(self.table_mask + 1):
+            if self.table[at] != NO_SLOT:
+                entry_count += 1
+        if entry_count != self.count:
+            fail("the map holds the open orders and no others; it holds", entry_count)
+        return 0
+
     # -- writers ----------------------------------------------------------------------------------
 
     cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1:
-        """A zeroed, unlinked row under a new id; pointers to rows are stale after this."""
+        """
+        A zeroed, unlinked row under an id that is positive and new, which the caller has looked up.
+
+        Pointers to rows are stale after this.
+        """
         cdef int32_t slot
-        if order_id <= 0:
-            fail("an order id is positive", order_id)
-        if self.find(order_id) != NO_SLOT:
-            fail("an order id is new", order_id)
-        self._reach_account(account_id)
+        if self.has_details:
+            self._reach_account(account_id)
         if self.free_slot == NO_SLOT and self.used == self.capacity:
             self._grow()
         if 8 * <int64_t>(self.count + 1) > 5 * (self.table_mask + 1):
@@ -80,19 +105,12 @@ cdef class Pool:
             slot = self.used
             self.used += 1
         cdef Order* order = &self.orders[slot]
-        cdef OrderDetail* detail = &self.details[slot]
-        cdef AccountOrders* account = &self.accounts[account_id]
         memset(order, 0, sizeof(Order))
-        memset(detail, 0, sizeof(OrderDetail))
         order.order_id = order_id
         order.account_id = account_id
         order.prev_slot = order.next_slot = NO_SLOT
-        detail.account_prev_slot = NO_SLOT
-        detail.account_next_slot = account.first_slot
-        if account.first_slot != NO_SLOT:
-            self.details[account.first_slot].account_prev_slot = slot
-        account.first_slot = slot
-        account.count += 1
+        if self.has_details:
+            self._link_account(slot)
         self.count += 1
         self._enter(slot)
         return slot
@@ -100,11 +118,46 @@ cdef class Pool:
     cdef int remove(self, int32_t slot) except -1:
         """Forgets an order that no queue links any more."""
         cdef Order* order = &self.orders[slot]
-        cdef OrderDetail* detail = &self.details[slot]
-        cdef AccountOrders* account = &self.accounts[order.account_id]
-        if detail.is_resting:
+        if order.marks & IS_QUEUED:
             fail("an order that ends has left its queue", order.order_id)
         self._leave(slot)
+        if self.has_details:
+            self._unlink_account(slot)
+        self.count -= 1
+        order.order_id = 0
+        order.next_slot = self.free_slot
+        self.free_slot = slot
+        return 0
+
+    cdef int show(self, int32_t slot, int32_t display_qty) except -1:
+        """Makes an order that is in no queue an iceberg: no more than so much of it shows."""
+        if self.orders[slot].marks & IS_QUEUED or display_qty <= 0:
+            fail("an order becomes an iceberg before it rests", self.orders[slot].order_id)
+        if self.clips == NULL:
+            self.clips = <Clip*>malloc(self.capacity * sizeof(Clip))
+            if self.clips == NULL:
+                raise MemoryError
+        self.clips[slot].display_qty = display_qty
+        self.clips[slot].hidden_qty = 0
+        self.orders[slot].marks |= IS_ICEBERG
+        return 0
+
+    # -- the lists of accounts --------------------------------------------------------------------
+
+    cdef void _link_account(self, int32_t slot) noexcept nogil:
+        cdef OrderDetail* detail = &self.details[slot]
+        cdef AccountOrders* account = &self.accounts[self.orders[slot].account_id]
+        memset(detail, 0, sizeof(OrderDetail))
+        detail.account_prev_slot = NO_SLOT
+        detail.account_next_slot = account.first_slot
+        if account.first_slot != NO_SLOT:
+            self.details[account.first_slot].account_prev_slot = slot
+        account.first_slot = slot
+        account.count += 1
+
+    cdef void _unlink_account(self, int32_t slot) noexcept nogil:
+        cdef OrderDetail* detail = &self.details[slot]
+        cdef AccountOrders* account = &self.accounts[self.orders[slot].account_id]
         if detail.account_prev_slot == NO_SLOT:
             account.first_slot = detail.account_next_slot
         else:
@@ -112,11 +165,6 @@ cdef class Pool:
         if detail.account_next_slot != NO_SLOT:
             self.details[detail.account_next_slot].account_prev_slot = detail.account_prev_slot
         account.count -= 1
-        self.count -= 1
-        order.order_id = 0
-        order.next_slot = self.free_slot
-        self.free_slot = slot
-        return 0
 
     # -- the map ----------------------------------------------------------------------------------
 
@@ -150,19 +198,27 @@ cdef class Pool:
     # -- growth -----------------------------------------------------------------------------------
 
     cdef int _grow(self) except -1:
-        cdef int64_t capacity = 64 if self.capacity == 0 else 2 * <int64_t>self.capacity
+        # By half, not double: right after growing, a plain book still takes 64 bytes an order.
+        cdef int64_t capacity = 64 if self.capacity == 0 else 3 * <int64_t>self.capacity // 2
+        cdef Order* orders
+        cdef Clip* clips
+        cdef OrderDetail* details
         if capacity > 1 << 30:
             raise MemoryError("more than 2**30 open orders")
-        cdef Order* orders = <Order*>realloc(self.orders, capacity * sizeof(Order))
+        orders = <Order*>realloc(self.orders, capacity * sizeof(Order))
         if orders == NULL:
             raise MemoryError
         self.orders = orders
-        cdef OrderDetail* details = <OrderDetail*>realloc(
-            self.details, capacity * sizeof(OrderDetail)
-        )
-        if details == NULL:
-            raise MemoryError
-        self.details = details
+        if self.clips != NULL:
+            clips = <Clip*>realloc(self.clips, capacity * sizeof(Clip))
+            if clips == NULL:
+                raise MemoryError
+            self.clips = clips
+        if self.has_details:
+            details = <OrderDetail*>realloc(self.details, capacity * sizeof(OrderDetail))
+            if details == NULL:
+                raise MemoryError
+            self.details = details
         self.capacity = <int32_t>capacity
         return 0
 

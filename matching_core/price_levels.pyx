@@ -1,93 +1,223 @@
 # cython: language_level=3
 """
-Price levels in a sorted array with the best level last.
+Price levels in a trie of six bits a tier, with the best level at hand.
 
-Finding a level is a binary search after one look at the best; opening or dropping one moves the
-better levels by one place, and those are few. A deep book with thousands of levels pays for that
-with a `memmove`; a bitmap trie would not, and could take this class's place without its users
-noticing.
+A level is a row that keeps its place while it lives. The trie leads from a price to its row in a
+step for every six bits of the highest price so far (three steps up to 262 143, six at most), and
+its bitmaps lead from a level to the next one in use, however far away; so neither a deep book nor
+far prices cost more. Nodes exist only above levels: a side needs one or two of them
+for every 64 neighbouring prices in use.
 
-Invariants, part of `Venue.check()`: prices strictly improve towards the end; no level is empty; a
-level's quantity and count are those of its orders.
+A sorted array was here before: it took 93 ns a command with 300 ticks of depth and 337 ns with
+3 000, because opening a level moved the better ones.
+
+Invariants, part of `check()`: prices strictly worsen from the best on; no level is empty; a level's
+quantities and count are those of its orders.
 """
 
 from cython cimport final
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memmove
+from libc.string cimport memset
 
 from .types cimport NO_SLOT
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll"(unsigned long long bits) noexcept nogil
+    int leading_zeros "__builtin_clzll"(unsigned long long bits) noexcept nogil
 
 
 @final
 cdef class PriceLevels:
-    """Sorted from the worst price to the best, so that most changes are near the end."""
+    """Finds a price, and from a level the next, in time that the depth of the book does not change."""
 
     def __cinit__(self, int32_t sign):
         self.sign = sign
+        self.best_level = self.free_level = self.free_node = NO_SLOT
+        self.root = self._new_node()
+        self.tiers = 3
 
     def __dealloc__(self):
         free(self.levels)
+        free(self.nodes)
+
+    # -- queries ----------------------------------------------------------------------------------
 
     cdef int32_t best_price(self) noexcept nogil:
         """The best price, 0 on an empty side."""
-        return self.levels[self.length - 1].price if self.length else 0
+        return self.levels[self.best_level].price if self.length else 0
 
     cdef bint reaches(self, int64_t price, int64_t limit_price) noexcept nogil:
         """Whether a level of this side at `price` is good enough for a taker's limit."""
         return self.sign * price >= self.sign * limit_price
 
-    cdef int32_t place_of(self, int32_t price) noexcept nogil:
-        """The index of the first level that is not worse than `price`."""
-        cdef int32_t low = 0
-        cdef int32_t high = self.length
-        cdef int32_t middle
-        cdef int32_t key = self.sign * price
-        if high and self.sign * self.levels[high - 1].price < key:
-            return high
-        while low < high:
-            middle = (low + high) >> 1
-            if self.sign * self.levels[middle].price < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    cdef Level* best(self) noexcept nogil:
+        """The level that trades first, NULL on an empty side."""
+        return &self.levels[self.best_level] if self.length else NULL
+
+    cdef Level* worse(self, const Level* level) noexcept nogil:
+        """The next level away from the market, NULL behind the last."""
+        return self._beside(level.price, self.sign < 0)
+
+    cdef Level* better(self, const Level* level) noexcept nogil:
+        """The next level towards the market, NULL before the best."""
+        return self._beside(level.price, self.sign > 0)
 
     cdef Level* at(self, int32_t price) noexcept nogil:
-        """The level at a price, NULL if there is none; stale once a level is opened or dropped."""
-        cdef int32_t index
-        if self.length and self.levels[self.length - 1].price == price:
-            return &self.levels[self.length - 1]
-        index = self.place_of(price)
-        if index < self.length and self.levels[index].price == price:
-            return &self.levels[index]
-        return NULL
+        """The level at a price, NULL if there is none."""
+        cdef int32_t at = self.root
+        cdef int shift = 6 * (self.tiers - 1)
+        if <int64_t>price >> 6 * self.tiers:
+            return NULL
+        while shift >= 0:
+            at = self.nodes[at].children[(price >> shift) & 63]
+            if at == NO_SLOT:
+                return NULL
+            shift -= 6
+        return &self.levels[at]
+
+    cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil:
+        """The level next above or below that of a price which has one."""
+        cdef int32_t[MAX_TIERS] path
+        cdef int32_t at = self.root
+        cdef int top_shift = 6 * (self.tiers - 1)
+        cdef int tier = 0
+        cdef int place
+        cdef uint64_t beyond
+        for tier in range(self.tiers):
+            path[tier] = at
+            at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
+        tier = self.tiers - 1
+        while tier >= 0:
+            place = (price >> (top_shift - 6 * tier)) & 63
+            beyond = self.nodes[path[tier]].used
+            if is_up:
+                beyond &= ~<uint64_t>0 << place << 1
+            else:
+                beyond &= (<uint64_t>1 << place) - 1
+            if beyond:
+                break
+            tier -= 1
+        if tier < 0:
+            return NULL
+        at = self.nodes[path[tier]].children[_nearest(beyond, is_up)]
+        while tier < self.tiers - 1:
+            at = self.nodes[at].children[_nearest(self.nodes[at].used, is_up)]
+            tier += 1
+        return &self.levels[at]
+
+    # -- writers ----------------------------------------------------------------------------------
 
     cdef Level* at_or_new(self, int32_t price) except NULL:
         """The level at a price, opened empty if there is none."""
         cdef Level* level = self.at(price)
-        cdef int32_t index, capacity
+        cdef int32_t at, child
+        cdef int shift, place
         if level != NULL:
             return level
-        if self.length == self.capacity:
-            capacity = 8 if self.capacity == 0 else 2 * self.capacity
-            level = <Level*>realloc(self.levels, capacity * sizeof(Level))
-            if level == NULL:
-                raise MemoryError
-            self.levels = level
-            self.capacity = capacity
-        index = self.place_of(price)
-        level = &self.levels[index]
-        memmove(level + 1, level, (self.length - index) * sizeof(Level))
+        self._grow_tiers(price)
+        at = self.root
+        shift = 6 * (self.tiers - 1)
+        while shift >= 0:
+            place = (price >> shift) & 63
+            child = self.nodes[at].children[place]
+            if child == NO_SLOT:
+                child = self._new_node() if shift else self._new_level(price)
+                self.nodes[at].children[place] = child
+                self.nodes[at].used |= <uint64_t>1 << place
+            at = child
+            shift -= 6
+        if self.length == 0 or self.sign * price > self.sign * self.best_price():
+            self.best_level = at
         self.length += 1
-        level.price = price
-        level.total_qty = 0
-        level.count = 0
-        level.head_slot = level.tail_slot = NO_SLOT
-        return level
+        return &self.levels[at]
 
     cdef void drop(self, Level* level) noexcept nogil:
-        """Removes a level of this side."""
-        cdef int64_t index = level - self.levels
-        memmove(level, level + 1, (self.length - index - 1) * sizeof(Level))
+        """Removes a level of this side, and the nodes that lead to nothing else."""
+        cdef int32_t slot = <int32_t>(level - self.levels)
+        cdef int32_t price = level.price
+        cdef int32_t[MAX_TIERS] path
+        cdef int32_t at = self.root
+        cdef int top_shift = 6 * (self.tiers - 1)
+        cdef int tier, place
+        cdef Level* next_best
+        cdef Node* node
+        if slot == self.best_level:
+            next_best = self.worse(level)
+            self.best_level = NO_SLOT if next_best == NULL else <int32_t>(next_best - self.levels)
+        for tier in range(self.tiers):
+            path[tier] = at
+            at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
+        tier = self.tiers - 1
+        while tier >= 0:
+            node = &self.nodes[path[tier]]
+            place = (price >> (top_shift - 6 * tier)) & 63
+            node.children[place] = NO_SLOT
+            node.used &= ~(<uint64_t>1 << place)
+            if node.used or tier == 0:
+                break
+            node.children[0] = self.free_node
+            self.free_node = path[tier]
+            tier -= 1
+        level.head_slot = self.free_level
+        self.free_level = slot
         self.length -= 1
+
+    cdef int _grow_tiers(self, int64_t price) except -1:
+        """Puts roots above the root until the trie is wide enough for a price."""
+        cdef int32_t root
+        while price >> 6 * self.tiers:
+            if self.length:
+                root = self._new_node()
+                self.nodes[root].children[0] = self.root
+                self.nodes[root].used = 1
+                self.root = root
+            self.tiers += 1
+        return 0
+
+    cdef int32_t _new_level(self, int32_t price) except -1:
+        cdef int64_t capacity
+        cdef int32_t slot = self.free_level
+        cdef Level* level
+        if slot != NO_SLOT:
+            self.free_level = self.levels[slot].head_slot
+        else:
+            if self.used_levels == self.capacity:
+                capacity = 8 if self.capacity == 0 else 2 * <int64_t>self.capacity
+                level = <Level*>realloc(self.levels, capacity * sizeof(Level))
+                if level == NULL:
+                    raise MemoryError
+                self.levels = level
+                self.capacity = <int32_t>capacity
+            slot = self.used_levels
+            self.used_levels += 1
+        level = &self.levels[slot]
+        memset(level, 0, sizeof(Level))
+        level.price = price
+        level.head_slot = level.tail_slot = NO_SLOT
+        return slot
+
+    cdef int32_t _new_node(self) except -1:
+        cdef int64_t capacity
+        cdef int32_t slot = self.free_node
+        cdef Node* node
+        if slot != NO_SLOT:
+            self.free_node = self.nodes[slot].children[0]
+        else:
+            if self.used_nodes == self.node_capacity:
+                capacity = 6 if self.node_capacity == 0 else 2 * <int64_t>self.node_capacity
+                node = <Node*>realloc(self.nodes, capacity * sizeof(Node))
+                if node == NULL:
+                    raise MemoryError
+                self.nodes = node
+                self.node_capacity = <int32_t>capacity
+            slot = self.used_nodes
+            self.used_nodes += 1
+        self.nodes[slot].used = 0
+        memset(self.nodes[slot].children, 0xFF, NODE_WIDTH * sizeof(int32_t))
+        return slot
+
+
+cdef inline int _nearest(uint64_t bits, bint is_up) noexcept nogil:
+    """Of the places beyond, the one nearest to where the search comes from."""
+    return lowest_bit(bits) if is_up else 63 - leading_zeros(bits)

@@ -14,7 +14,7 @@ from .cash cimport Cash
 from .errors cimport fail
 from .holdings cimport LIEN, TITLE, Holding, Product
 from .money cimport MAX_INTEGER, fee_due
-from .pool cimport Order, OrderDetail, Pool
+from .pool cimport Order, OrderDetail, Pool, book_index_of, side_of
 from .types cimport (
     BUY,
     MAX_BPS,
@@ -106,8 +106,8 @@ cdef class State:
             fail("an instrument id is positive and new", instrument_id)
         cdef Book book = Book(
             self.pool,
-            product,
             len(self.books),
+            product,
             instrument_id,
             start_day,
             end_day,
@@ -196,7 +196,7 @@ cdef class State:
         return book
 
     cdef Book book_of_slot(self, int32_t slot):
-        return <Book>self.books[self.pool.orders[slot].book_index]
+        return <Book>self.books[book_index_of(&self.pool.orders[slot])]
 
     cdef int known_account(self, int64_t account_id) except -1:
         if not 0 <= account_id < self.cash.count:
@@ -219,8 +219,8 @@ cdef class State:
         cdef Book book = self.book_of_slot(slot)
         return hold_of(
             book,
-            detail.side,
-            detail.side == SELL and book.product.is_house(order.account_id),
+            side_of(order),
+            side_of(order) == SELL and book.product.is_house(order.account_id),
             max(detail.maker_bps, detail.taker_bps),
             limit_price,
             leaves_qty,

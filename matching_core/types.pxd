@@ -31,6 +31,15 @@ cdef enum:                         # FIX 59
 cdef enum:                         # FIX 18 as bits
     POST_ONLY = 1
 
+cdef enum:                         # what an order does on meeting one of its own account
+    MATCH_OWN = 0                  # they trade
+    CANCEL_INCOMING = 1            # it is refused as a whole
+    CANCEL_RESTING = 2             # those that it reaches are cancelled, the walk goes on
+    CANCEL_BOTH = 3                # it and those that it would meet are cancelled, nothing trades
+
+cdef enum:
+    MAX_CLIPS = 1_000              # of one iceberg, so that no plan is endless
+
 cdef enum:                         # why an order ended unfilled
     REQUESTED = 1
     MASS_CANCEL = 2
@@ -39,11 +48,15 @@ cdef enum:                         # why an order ended unfilled
 cdef enum:                         # refusals
     REASON_OPEN_ORDERS = 3002
     REASON_UNKNOWN_INSTRUMENT = 4001
+    REASON_MIN_QTY = 4002          # below 0 or above the quantity
     REASON_LOT = 4003
+    REASON_DISPLAY_QTY = 4004      # below 0, above the quantity, or more than MAX_CLIPS clips
     REASON_WOULD_TAKE = 4005
     REASON_CANNOT_FILL = 4006
     REASON_WINDOW_CLOSED = 4007
     REASON_NEVER_RESTS = 4008
+    REASON_ALL_OR_NONE = 4009      # it would rest, or has a display quantity
+    REASON_WRONG_STATE = 4019
     REASON_EMPTY = 4024
     REASON_UNKNOWN_ORDER = 4041
     REASON_CASH = 5001

@@ -24,11 +24,12 @@ from .errors cimport fail
 from .execution cimport Execution
 from .holdings cimport Holding
 from .money cimport MAX_INTEGER, fee_due, slack_after
-from .pool cimport Order, OrderDetail
+from .pool cimport Order, OrderDetail, side_of
 from .price_levels cimport PriceLevels
 from .state cimport hold_of
 from .types cimport (
     BUY,
+    CANCEL_INCOMING,
     FOK,
     GTC,
     IOC,
@@ -186,7 +187,7 @@ cdef class Venue(Execution):
             return self._refuse(REASON_LOT, order_qty, book.product.lot_qty, 0)
         if order_qty == detail.order_qty and limit_price == order.limit_price:
             return self._refuse(REASON_EMPTY, order_id, 0, 0)
-        if order_qty <= detail.order_qty - order.leaves_qty:
+        if order_qty <= detail.order_qty - self.pool.open_qty(slot):
             self._cancel(slot, REQUESTED)
             return 0
         if order_qty < detail.order_qty and limit_price == order.limit_price:
@@ -235,7 +236,12 @@ cdef class Venue(Execution):
         cdef int64_t free_qty = 0
         cdef int64_t day = book.start_day
         self.plan.walk(
-            book, intent.side, intent.account_id, intent.limit_price, intent.wanted_qty
+            book,
+            intent.side,
+            CANCEL_INCOMING,
+            <int32_t>intent.account_id,
+            intent.limit_price,
+            intent.wanted_qty,
         )
         if intent.is_post_only and self.plan.crossing_qty:
             return self._refuse(
@@ -333,7 +339,7 @@ cdef class Venue(Execution):
         cdef OrderDetail* detail = &self.pool.details[slot]
         cdef Book book = self.book_of_slot(slot)
         cdef int64_t order_id = order.order_id
-        cdef int64_t wanted_qty = order_qty - detail.order_qty + order.leaves_qty
+        cdef int64_t wanted_qty = order_qty - detail.order_qty + self.pool.open_qty(slot)
         cdef int64_t needed_amount
         cdef Intent intent = Intent(
             account_id=order.account_id,
@@ -342,10 +348,10 @@ cdef class Venue(Execution):
             limit_price=limit_price,
             slack=detail.fee_slack,
             own_held_amount=detail.held_amount,
-            own_reserved_qty=order.leaves_qty,
+            own_reserved_qty=self.pool.open_qty(slot),
             maker_bps=detail.maker_bps,
             taker_bps=detail.taker_bps,
-            side=detail.side,
+            side=side_of(order),
             is_post_only=detail.exec_inst & POST_ONLY,
             is_fill_or_kill=False,
         )

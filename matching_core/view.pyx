@@ -13,7 +13,7 @@ from .book cimport Book
 from .errors cimport fail
 from .holdings cimport Holding
 from .ledger cimport Ledger
-from .pool cimport Order, OrderDetail
+from .pool cimport Order, OrderDetail, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
 
@@ -65,12 +65,12 @@ cdef class View(Ledger):
             detail.key_id,
             detail.session_id,
             self.book_of_slot(slot).instrument_id,
-            detail.side,
+            side_of(order),
             detail.order_qty,
             order.limit_price,
             detail.time_in_force,
             detail.exec_inst,
-            order.leaves_qty,
+            self.pool.open_qty(slot),
             detail.held_amount,
         )
 
@@ -105,14 +105,14 @@ cdef class View(Ledger):
         cdef Book book = self.book_of(instrument_id)
         cdef list order_ids = []
         cdef PriceLevels levels
-        cdef int32_t index
+        cdef const Level* level
         if max_count < 0:
             fail("a count is 0 or more", max_count)
         for levels in (book.bids, book.asks):
-            for index in range(levels.length):
-                order_ids += book.queue(
-                    BUY if levels is book.bids else SELL, levels.levels[index].price
-                )
+            level = levels.best()
+            while level != NULL:
+                order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                level = levels.worse(level)
         order_ids.sort()
         return order_ids[:max_count]
 
@@ -129,15 +129,7 @@ cdef class View(Ledger):
     def levels(self, int64_t instrument_id, int64_t side, int64_t depth):
         """The best `depth` levels of a side as (price, qty, count), the best first."""
         self._require_side(side)
-        cdef PriceLevels levels = self.book_of(instrument_id).levels_of(<int>side)
-        cdef list rows = []
-        cdef int64_t index = levels.length - 1
-        cdef Level* level
-        while index >= 0 and len(rows) < depth:
-            level = &levels.levels[index]
-            rows.append((level.price, level.total_qty, level.count))
-            index -= 1
-        return rows
+        return self.book_of(instrument_id).rows(<int>side, depth)
 
     def queue(self, int64_t instrument_id, int64_t side, int64_t price):
         """The order ids at a price, in time priority."""
@@ -208,8 +200,8 @@ cdef class View(Ledger):
             order.order_id,
             order.account_id,
             self.book_of_slot(slot).instrument_id,
-            detail.side,
-            order.leaves_qty,
+            side_of(order),
+            self.pool.open_qty(slot),
             detail.held_amount,
             reason,
         )
@@ -218,7 +210,7 @@ cdef class View(Ledger):
         cdef list order_ids = []
         cdef int32_t slot = self.pool.first_of_account(account_id)
         while slot != NO_SLOT:
-            if (side == 0 or self.pool.details[slot].side == side) and (
+            if (side == 0 or side_of(&self.pool.orders[slot]) == side) and (
                 instrument_id == 0 or self.book_of_slot(slot).instrument_id == instrument_id
             ):
                 order_ids.append(self.pool.orders[slot].order_id)

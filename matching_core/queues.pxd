@@ -1,0 +1,27 @@
+# cython: language_level=3
+"""Both sides' queues of one book, and the few ways to change them."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from .pool cimport Pool
+from .price_levels cimport PriceLevels
+
+cdef class Queues:
+    """One book's resting orders in price-time priority."""
+    cdef Pool pool
+    cdef PriceLevels bids
+    cdef PriceLevels asks
+    cdef int32_t index             # of this book among those that share the pool
+
+    # -- queries
+    cdef PriceLevels levels_of(self, int side)
+    cdef bint is_crossed(self) noexcept nogil
+    cdef list queue(self, int side, int64_t price)
+    cdef list rows(self, int side, int64_t depth)
+    cdef int64_t check(self, int side) except -1
+    # -- writers
+    cdef int append(self, int32_t slot) except -1
+    cdef int hide(self, int32_t slot, int32_t hidden_qty) except -1
+    cdef int64_t fill(self, int32_t slot, int32_t qty) except -1
+    cdef int reduce(self, int32_t slot, int32_t qty) except -1
+    cdef int unlink(self, int32_t slot) except -1
