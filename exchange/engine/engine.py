@@ -33,6 +33,8 @@ from exchange.rules import (
 from exchange.rules.marks import note_trades
 from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
 
+# As tuples: asking a set hashes the enum in Python, which costs a microsecond an order.
+_ALLOWED = {kind: tuple(sorted(roles)) for kind, roles in ROLES.items()}
 MAX_COMMAND_IDS = 1_000_000
 """Client ids kept for an account; beyond it commands are refused, none is forgotten early."""
 
@@ -118,7 +120,9 @@ class Engine:
             if count == 0:
                 return 0, b""
             state.seq += 1
-            note_trades(state.core.take_trades(), state)
+            trades = state.core.take_trades()
+            if trades:
+                note_trades(trades, state)
         else:
             try:
                 events = DECIDE[kind](command, state, account_id)
@@ -186,9 +190,12 @@ def _require_allowed(command: Command, account_id: int, state: State) -> None:
             raise Refused(Reason.WRONG_ROLE, account_id)
         return
     participant = state.participants[account_id]
-    allowed = ROLES[kind]
-    if not participant.is_confirmed or allowed.isdisjoint(participant.roles):
-        raise Refused(Reason.WRONG_ROLE, account_id)
+    if participant.is_confirmed:
+        allowed = _ALLOWED[kind]
+        for role in participant.roles:
+            if role in allowed:
+                return
+    raise Refused(Reason.WRONG_ROLE, account_id)
 
 
 def _body(command: Command) -> Command:
