@@ -9,19 +9,16 @@ The worker keeps a checkpoint every so many records, so that a second question a
 is quick. It reads the log by itself and writes nothing.
 """
 
-import asyncio
 import contextlib
-import multiprocessing
-import signal
 from bisect import bisect_right
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 import redis
 from msgspec import Struct
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
 from exchange.domain.record import Record, decode_body
+from exchange.gateway.worker import Worker
 from exchange.log import (
     ChainVerifier,
     EventLog,
@@ -80,9 +77,7 @@ class LogHistory:
 
     def __init__(self, event_log: EventLog, settings: LogSettings) -> None:
         self._event_log = event_log
-        self._pool = ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(settings,)
-        )
+        self._worker = Worker(_begin, settings)
 
     async def records(self, from_seq: int, count: int) -> list[Record]:
         """Up to `count` records from a seq on, decoded; without market time."""
@@ -91,12 +86,11 @@ class LogHistory:
 
     async def ask(self, seq: int, question: Question) -> bytes:
         """The answer as of a durable record."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, _ask, seq, question)
+        return await self._worker.run(_ask, seq, question)
 
     def close(self) -> None:
         """Ends the worker, without waiting for what it still answers."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._worker.close()
 
 
 def _fold(frame: Frame, to_seq: int, market_ns: int, projections: Projections) -> int:
@@ -127,8 +121,7 @@ _PAST: list[Past] = []
 
 
 def _begin(settings: LogSettings) -> None:
-    """Ctrl-C is for the exchange, which then ends its worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Each process keeps its own checkpoints."""
     _PAST.append(Past(settings))
 
 

@@ -21,7 +21,8 @@ SideWord = Literal["buy", "sell"]
 TimeInForceWord = Literal["gtc", "ioc", "fok"]
 ExecType = Literal["new", "trade", "cancelled", "replaced", "expired"]
 Symbol = Annotated[str, Meta(min_length=1, max_length=96)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=36)]
+ClientId = Annotated[str, Meta(pattern=r"^[\x20-\x7e]{1,36}$")]
+"""Printable ASCII, because it is shown in terminals and logs."""
 
 
 # -- websocket: what clients send -----------------------------------------------------------------

@@ -70,6 +70,11 @@ class Engine:
         """
         state = self.state
         try:
+            # Before anything moves: a command that cannot be recorded must not be decided.
+            encoded = encode_command(command)
+        except (UnicodeEncodeError, OverflowError):
+            return Outcome(0, Reason.SCHEMA), None
+        try:
             account_id = authorise(command, state)
             if command.command_id:
                 first = self._first_outcome(command, account_id)
@@ -84,11 +89,11 @@ class Engine:
             refusal = CommandRefused(reason, refused.value, refused.limit, refused.day)
             state.seq += 1
             self._remember(command, account_id, refusal)
-            record = join_record(encode_command(command), 1, encode_event(refusal))
+            record = join_record(encoded, 1, encode_event(refusal))
             return replace(outcome, seq=state.seq), record
         if count == 0:
             return Outcome(state.seq), None
-        return Outcome(state.seq), join_record(encode_command(command), count, events)
+        return Outcome(state.seq), join_record(encoded, count, events)
 
     def _first_outcome(self, command: Command, account_id: int) -> Outcome | None:
         """What the account's earlier command of this id got; refuses where it was another one."""

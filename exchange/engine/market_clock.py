@@ -19,6 +19,8 @@ from .sequencer import Sequencer
 
 IDLE_TICK_NS = 10 * NS_PER_SECOND
 SHORTEST_SLEEP_S = 0.001
+_WRITER_STOPPED = (Reason.OUTCOME_UNKNOWN, Reason.LOG_UNAVAILABLE)
+"""Not the clock's to report: the sequencer raises why."""
 
 
 class MarketClock:
@@ -56,11 +58,14 @@ class MarketClock:
         if target_ns > state.market_ns or next_boundary_ns(state) <= state.market_ns:
             command = AdvanceClock(market_ns=max(target_ns, state.market_ns))
             outcome = await self._sequencer.execute(command)
+            if outcome.reason in _WRITER_STOPPED:
+                return
             assert outcome.reason is None, f"the clock was refused: {outcome}"
         self.last_tick_monotonic_ns = self._monotonic_ns()
         if state.market_ns % self._marking_interval_ns == 0:
             outcome = await self._sequencer.execute(PublishMarks())
-            assert outcome.reason in (None, Reason.EMPTY), f"marking was refused: {outcome}"
+            is_expected = outcome.reason in (None, Reason.EMPTY, *_WRITER_STOPPED)
+            assert is_expected, f"marking was refused: {outcome}"
 
     def _due_ns(self) -> int:
         """The next moment at which something must happen: a boundary, a cycle, an idle tick."""

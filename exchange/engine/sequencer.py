@@ -91,14 +91,15 @@ class Sequencer:
         Queues a command; `reply` hears its outcome once that is durable.
 
         Raises `Refused` with `overload` when the queue is full, `draining` while stopping and
-        `log_unavailable` after a failure: then nothing was queued.
+        `log_unavailable` after a failure: then nothing was queued. The exchange's own commands
+        (clock, marking, sessions' ends) always find room: they are few and nobody can flood them.
         """
         if self.failure is not None:
             raise Refused(Reason.LOG_UNAVAILABLE)
         if self._is_stopping:
             raise Refused(Reason.DRAINING)
         limit = QUEUE_LIMIT + (QUEUE_RESERVE if isinstance(command, _RELIEF) else 0)
-        if len(self._queue) >= limit:
+        if len(self._queue) >= limit and command.key_id != 0:
             raise Refused(Reason.OVERLOAD, len(self._queue), limit)
         self._queue.append((command, reply))
         self._arrived.set()

@@ -75,11 +75,12 @@ def acting_identity_of(request: web.Request, *roles: Role) -> Identity:
 def command_id_of(request: web.Request) -> str:
     """The Idempotency-Key, without which nothing is done."""
     command_id = request.headers.get("Idempotency-Key", "")
-    if not 1 <= len(command_id) <= MAX_COMMAND_ID_CHARS:
+    is_plain = command_id.isascii() and command_id.isprintable()
+    if not is_plain or not 1 <= len(command_id) <= MAX_COMMAND_ID_CHARS:
         raise problem(
             Reason.SCHEMA,
             f"Idempotency-Key has {len(command_id)} characters and needs 1 to "
-            f"{MAX_COMMAND_ID_CHARS}",
+            f"{MAX_COMMAND_ID_CHARS}, printable ASCII",
             "Idempotency-Key",
             len(command_id),
             MAX_COMMAND_ID_CHARS,

@@ -6,14 +6,8 @@ than a commit may wait. The same question about the same record has the same byt
 its ETag says.
 """
 
-import asyncio
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import AsyncIterator
-from concurrent.futures import ProcessPoolExecutor
 
 import msgspec
 from aiohttp import web
@@ -27,9 +21,10 @@ from .answers import integer_query, json_answer, not_found
 from .auth import Identity
 from .border import HUB, identity_of
 from .stream import marks_message
+from .worker import Worker
 
 CACHED_ANSWERS_COUNT = 256
-POOL: web.AppKey[ProcessPoolExecutor] = web.AppKey("pool", ProcessPoolExecutor)
+WORKER: web.AppKey[Worker] = web.AppKey("worker", Worker)
 Answers = dict[tuple[int, int, bool, int], bytes]
 ANSWERS: web.AppKey[Answers] = web.AppKey("answers", dict)
 """Bodies by (as_of_seq, account, whether held windows count, instrument)."""
@@ -37,13 +32,12 @@ ANSWERS: web.AppKey[Answers] = web.AppKey("answers", dict)
 routes = web.RouteTableDef()
 
 
-async def valuation_pool(app: web.Application) -> AsyncIterator[None]:
-    """Keeps one worker, started by the first valuation."""
+async def valuation_worker(app: web.Application) -> AsyncIterator[None]:
+    """Keeps the process that values."""
     app[ANSWERS] = {}
-    context = multiprocessing.get_context("spawn")
-    app[POOL] = ProcessPoolExecutor(1, context, _follow_exchange)
+    app[WORKER] = Worker()
     yield
-    app[POOL].shutdown(wait=False, cancel_futures=True)
+    app[WORKER].close()
 
 
 @routes.get("/v1/marks")
@@ -135,8 +129,7 @@ async def _valued(app: web.Application, jobs: list[ValuationJob], seq: int) -> b
     """The jobs done elsewhere, as JSON."""
     if not jobs:
         return b"[]"
-    loop = asyncio.get_running_loop()
-    return msgspec.json.encode(await loop.run_in_executor(app[POOL], value_all, seq, jobs))
+    return msgspec.json.encode(await app[WORKER].run(value_all, seq, jobs))
 
 
 def _as_of_seq(request: web.Request) -> int:
@@ -166,16 +159,3 @@ def _answer(request: web.Request, body: bytes, seq: int) -> web.Response:
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-def _follow_exchange() -> None:
-    """Ctrl-C is for the exchange, which then stops its worker; its death ends the worker too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_exchange, daemon=True).start()
-
-
-def _end_with_exchange() -> None:
-    exchange = multiprocessing.parent_process()
-    assert exchange is not None, "a worker has a parent"
-    exchange.join()
-    os._exit(1)

@@ -184,15 +184,20 @@ def decide_revoke_key(command: RevokeKey, state: State, account_id: int) -> list
 
 
 def decide_open_session(command: OpenSession, state: State, account_id: int) -> list[Event]:
-    """Records that a key's holder is connected; the session's id is its record's number."""
+    """
+    Records that a key's holder is connected; the session's id is its record's number.
+
+    A key that may only read neither continues a session nor has orders to cancel.
+    """
     previous = state.sessions.get(command.previous_session_id)
-    continues = previous is None or previous.account_id == account_id
+    may_trade = Scope.TRADE in state.keys[command.key_id].scopes
+    continues = may_trade and (previous is None or previous.account_id == account_id)
     return [
         SessionOpened(
             session_id=state.seq + 1,
             account_id=account_id,
             key_id=command.key_id,
-            is_cancel_on_disconnect=command.is_cancel_on_disconnect,
+            is_cancel_on_disconnect=command.is_cancel_on_disconnect and may_trade,
             previous_session_id=command.previous_session_id if continues else 0,
         )
     ]
