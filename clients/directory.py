@@ -5,6 +5,7 @@ What a venue's directory tells its users: where the exchange listens, and the de
 written by `exchange init` and by the demo, and holds a token for each name.
 """
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -52,6 +53,14 @@ def _write_private(path: Path, content: bytes) -> None:
     """Replaces a file at once with one that only its owner can read."""
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
-    temporary.touch(mode=0o600)
-    temporary.write_bytes(content)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

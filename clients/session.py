@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 
 from exchange.domain.reasons import Reason
+from exchange.domain.units import NS_PER_DAY
 from exchange.domain.wire import (
     Ack,
     AnyMessage,
@@ -70,10 +71,16 @@ class _ConnectionLost(Exception):
     """The connection ended; what is pending is sent again on the next one."""
 
 
+RESEND_LIMIT_NS = NS_PER_DAY
+"""Market time for which the exchange is sure to know an id; later a repeat could run twice."""
+
+
 @dataclass(frozen=True)
 class _Pending:
     encoded: bytes
     reply: asyncio.Future[Reply]
+    market_ns: int
+    """When it was first sent, as far as was known."""
 
 
 class Session:
@@ -155,7 +162,7 @@ class Session:
             )
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         reply.add_done_callback(_mark_retrieved)
-        self._pending[request_id] = _Pending(encoded, reply)
+        self._pending[request_id] = _Pending(encoded, reply, self.market_ns)
         self._send(encoded)
         return reply
 
@@ -293,6 +300,11 @@ class Session:
         self._outbox = [
             self._codec.encode(Subscribe(request_id=0, channels=b)) for b in batches(channels)
         ]
+        for request_id, pending in list(self._pending.items()):
+            if self.market_ns - pending.market_ns > RESEND_LIMIT_NS and pending.market_ns:
+                del self._pending[request_id]
+                message = "no answer for a market day: whether it was done is not known"
+                pending.reply.set_exception(Unavailable(message))
         self._outbox += [pending.encoded for pending in self._pending.values()]
         self._has_outbox.set()
 

@@ -17,14 +17,15 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import msgspec
 import structlog
 
-from clients.directory import Serving, add_credentials, write_serving
+from clients.directory import Serving, add_credentials, read_credentials, write_serving
 from exchange import genesis
 from exchange.domain.commands import AnyCommand, CloseSession, CreateVenue, Operator
-from exchange.domain.record import EVENT_TYPES, Record
+from exchange.domain.record import EVENT_TYPES, Record, decode_body
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
@@ -37,10 +38,13 @@ from exchange.log import EpochBarrier, EventLog, open_log
 from exchange.projections import Projections
 from exchange.settings import VENUE_FILE, Settings, VenueFile, read_venue
 
+OPERATORS = ("operator", "second_operator")
 BUILD = "0.1.0"
 BEHAVIOUR_VERSION = 1
 """Version of the rules; a log that a newer one wrote is refused."""
 COMMAND_ID_RETENTION_DAYS = 2
+LONGEST_VALIDITY_NS = NS_PER_DAY // 2
+"""Of commands that state none, however fast the market's clock runs."""
 WITNESS_INTERVAL_S = 1.0
 CONFIGURATION_INTERVAL_S = 60.0
 GC_THRESHOLDS = (200_000, 50, 1_000)
@@ -63,22 +67,25 @@ async def init(
     Creates a venue: its directory, its log and the genesis record; returns the operators' tokens.
 
     The tokens are stored nowhere but in the directory's private file; the log holds their hashes.
+    They reach the disk before the log does, so an `init` that was interrupted is finished by the
+    next one.
     """
     data_dir = settings.data_dir
     if (data_dir / VENUE_FILE).exists():
         raise StartRefused(f"{data_dir} already holds a venue; `init` creates a new one only")
-    names = ("operator", "second_operator")
-    token_secrets = [secrets.token_hex(32) for _ in names]
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tokens = _operators_tokens(data_dir)
+    operators = [
+        Operator(name=name, token_sha256=hashlib.sha256(token.split(".")[1].encode()).digest())
+        for name, token in tokens.items()
+    ]
     fees = genesis.fee_schedule()
     command = CreateVenue(
         venue_id=venue_id,
         base_day=day_at(market_ns),
         market_ns=market_ns,
         is_always_open=is_always_open,
-        operators=[
-            Operator(name=name, token_sha256=hashlib.sha256(secret.encode()).digest())
-            for name, secret in zip(names, token_secrets, strict=True)
-        ],
+        operators=operators,
         head_public_key=b"",
         maker_bps=fees.maker_bps,
         taker_bps=fees.taker_bps,
@@ -87,19 +94,33 @@ async def init(
     )
     outcome, record = Engine().execute(command)
     assert record is not None, f"genesis was refused: {outcome}"
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with open_log(settings.log_settings(VenueFile(venue_id))) as event_log:
-        async for _ in event_log.frames():
-            pass
-        appender = await event_log.take_over(barrier(), is_genesis=True)
-        await appender.append([record])
-    tokens = {
-        name: f"{number}.{secret}"
-        for number, (name, secret) in enumerate(zip(names, token_secrets, strict=True), start=1)
-    }
-    add_credentials(data_dir, tokens)
+        found = [each async for frame in event_log.frames() for each in frame.records]
+        if not _is_own_genesis(found, operators):
+            appender = await event_log.take_over(barrier(), is_genesis=True)
+            await appender.append([record])
     (data_dir / VENUE_FILE).write_bytes(msgspec.json.encode(VenueFile(venue_id)))
     return tokens
+
+
+def _operators_tokens(data_dir: Path) -> dict[str, str]:
+    """Those of an interrupted `init`, else new ones, on the disk before anything else is."""
+    known = read_credentials(data_dir)
+    if known.keys() >= set(OPERATORS):
+        return {name: known[name] for name in OPERATORS}
+    tokens = {
+        name: f"{number}.{secrets.token_hex(32)}" for number, name in enumerate(OPERATORS, start=1)
+    }
+    add_credentials(data_dir, tokens)
+    return tokens
+
+
+def _is_own_genesis(records: list[bytes], operators: list[Operator]) -> bool:
+    """Whether the log holds nothing but the genesis of these operators."""
+    if len(records) != 1:
+        return False
+    command, _ = decode_body(records[0])
+    return isinstance(command, CreateVenue) and command.operators == operators
 
 
 async def serve(
@@ -218,7 +239,7 @@ def _spare_the_collector() -> None:
 def _gateway_settings(settings: Settings) -> GatewaySettings:
     defaults = GatewaySettings()
     return GatewaySettings(
-        validity_ns=defaults.validity_ns * settings.speed,
+        validity_ns=min(defaults.validity_ns * settings.speed, LONGEST_VALIDITY_NS),
         allowed_hosts=defaults.allowed_hosts | {settings.host},
     )
 

@@ -152,7 +152,7 @@ class Market:
                 end_day=window.end_day,
                 granted_qty=granted_qty,
                 auditor_account_id=AUDITOR,
-                evidence_sha256=secret_hash("report"),
+                evidence_sha256=secret_hash(f"report {self._command_count}"),
             ),
         )
 

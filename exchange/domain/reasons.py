@@ -56,6 +56,8 @@ class Reason(IntEnum):
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093
+    VALIDITY = 4094
+    """`valid_until_ns` lies beyond the time for which the command's id is sure to be known."""
     # means
     CASH = 5001
     TITLE = 5002

@@ -21,6 +21,7 @@ from exchange.domain.record import (
     encode_event,
     join_record,
 )
+from exchange.domain.units import NS_PER_DAY
 from exchange.rules import (
     DECIDE,
     EVOLVE,
@@ -188,8 +189,14 @@ def _require_allowed(command: Command, account_id: int, state: State) -> None:
     if command.valid_until_ns and state.market_ns > command.valid_until_ns:
         raise Refused(Reason.TOO_LATE, state.market_ns, command.valid_until_ns)
     kind = type(command)
-    if state.venue is None and kind is not CreateVenue:
-        raise Refused(Reason.LOG_UNAVAILABLE)
+    if state.venue is None:
+        if kind is not CreateVenue:
+            raise Refused(Reason.LOG_UNAVAILABLE)
+    elif command.valid_until_ns:
+        # Ids expire with the start of a day, up to a day short of their retention.
+        latest_ns = state.market_ns + state.venue.command_id_retention_ns - NS_PER_DAY
+        if command.valid_until_ns > latest_ns:
+            raise Refused(Reason.VALIDITY, command.valid_until_ns, latest_ns)
     if account_id == VENUE_ACCOUNT_ID:
         if kind not in VENUE_COMMANDS:
             raise Refused(Reason.WRONG_ROLE, account_id)

@@ -16,6 +16,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.KEY_EXPIRED: "the key expired at {limit}, it is {value}",
     Reason.SCOPE: "the key is not meant for this",
     Reason.RATE: "requests are above the account's rate of {limit} a second",
+    Reason.VALIDITY: "valid until {value} is too far ahead, {limit} is the latest",
     Reason.OPEN_ORDERS: "this would be open order {value} of the account; its limit is {limit}",
     Reason.OVERLOAD: "the exchange is busy, try again",
     Reason.COMMAND_IDS: "{value} command ids are at the account's limit of {limit}",

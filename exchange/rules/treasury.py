@@ -58,8 +58,13 @@ def decide_withdrawal(command: WithdrawCash, state: State, account_id: int) -> l
 
 
 def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[Event]:
-    """Creates title with the product's supplier, on an operator's and an auditor's word."""
+    """
+    Creates title with the product's supplier, on an operator's and an auditor's word.
+
+    A report proves a product's capacity once: sent again, however late, it creates nothing.
+    """
     product = state.product(command.product_id)
+    require(_evidence(command) not in state.references, Reason.ALREADY_EXISTS)
     auditor = state.participant_with(command.auditor_account_id, Role.AUDITOR)
     require(auditor.account_id != account_id, Reason.SAME_PERSON, account_id)
     days = command.end_day - command.start_day
@@ -88,6 +93,10 @@ def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[
     ]
 
 
+def _evidence(grant: GrantCapacity | CapacityGranted) -> str:
+    return f"evidence:{grant.product_id}:{grant.evidence_sha256.hex()}"
+
+
 # -- evolve ---------------------------------------------------------------------------------------
 
 
@@ -106,6 +115,7 @@ def evolve_withdrawal(event: CashWithdrawn, state: State) -> None:
 def evolve_grant(event: CapacityGranted, state: State) -> None:
     """The supplier owns the unit-days."""
     state.grant_count = event.grant_id
+    state.references.add(_evidence(event))
     state.core.grant(
         event.product_id, event.account_id, event.start_day, event.end_day, event.granted_qty
     )

@@ -85,7 +85,7 @@ async def living_exchange(first_day: int, speed: int) -> AsyncIterator[LivingExc
         sequencer, time.monotonic_ns, engine.state.market_ns, speed, 3_600 * NS_PER_SECOND
     )
 
-    settings = GatewaySettings(validity_ns=30 * speed * NS_PER_SECOND)
+    settings = GatewaySettings(validity_ns=min(30 * speed * NS_PER_SECOND, NS_PER_DAY // 2))
     app = build_app(sequencer, projections, MemoryHistory(log.records), settings)
     writer = asyncio.create_task(sequencer.run())
     runner, port = await start(app, "127.0.0.1", 0)

@@ -20,6 +20,7 @@ from exchange.domain.enums import CancelReason, Scope, Side, TimeInForce
 from exchange.domain.events import CommandRefused, KeyRevoked, OrderCancelled
 from exchange.domain.reasons import Reason
 from exchange.domain.record import decode_body
+from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import gate_ns, parse_window
 from exchange.engine.engine import Difference, Engine
 from exchange.rules import DECIDE, EVOLVE, ORDER_PATH, ROLES
@@ -88,6 +89,32 @@ def test_a_command_is_late_one_nanosecond_after_its_validity(market):
     market.do(TRADER, replace(buy(market), valid_until_ns=now_ns))
     outcome = market.refused(TRADER, replace(buy(market), valid_until_ns=now_ns - 1))
     assert (outcome.reason, outcome.value, outcome.limit) == (Reason.TOO_LATE, now_ns, now_ns - 1)
+
+
+def test_a_validity_reaches_to_a_day_before_its_id_could_be_forgotten(market):
+    latest_ns = market.state.market_ns + NS_PER_DAY
+    market.do(TRADER, replace(buy(market), valid_until_ns=latest_ns))
+    outcome = market.refused(TRADER, replace(buy(market), valid_until_ns=latest_ns + 1))
+    assert (outcome.reason, outcome.limit) == (Reason.VALIDITY, latest_ns)
+
+
+def test_a_command_that_cannot_be_recorded_changes_nothing_and_stops_nothing(market):
+    before = market.state.hash()
+    outcome = market.refused(TRADER, replace(buy(market), command_id="\udcff"))
+    assert (outcome.reason, outcome.seq) == (Reason.SCHEMA, 0)
+    assert market.state.hash() == before
+
+
+def test_a_key_that_may_only_read_takes_no_session_over_and_cancels_nothing(market):
+    session_id = market.do(TRADER, OpenSession()).seq
+    order_id = market.do(TRADER, replace(buy(market), session_id=session_id)).seq
+    market.do(1, RegisterKey(account_id=TRADER, token_sha256=secret_hash("r"), scopes=[Scope.READ]))
+    key_id = market.state.key_count
+    market.do(key_id, OpenSession(previous_session_id=session_id, is_cancel_on_disconnect=True))
+    (opened,) = market.events
+    assert (opened.previous_session_id, opened.is_cancel_on_disconnect) == (0, False)
+    assert market.core.session_of(order_id) == session_id
+    assert session_id in market.state.sessions
 
 
 def test_an_unknown_key_is_refused_and_not_recorded(market):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from exchange.domain.commands import CancelOrder, PlaceOrder
+from exchange.domain.commands import CancelOrder, PlaceOrder, PublishMarks
 from exchange.domain.enums import Side
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
@@ -138,7 +138,9 @@ async def test_a_failed_append_stops_the_writer_and_says_that_the_outcome_is_unk
     assert refused.value.reason is Reason.LOG_UNAVAILABLE
 
 
-async def test_a_full_queue_refuses_orders_and_still_takes_cancels(writer, monkeypatch):
+async def test_a_full_queue_takes_cancels_and_the_exchanges_own_commands_but_no_orders(
+    writer, monkeypatch
+):
     market, _, sequencer, _ = writer
     monkeypatch.setattr(module, "QUEUE_LIMIT", 2)
     outcomes: list[Outcome] = []
@@ -147,9 +149,10 @@ async def test_a_full_queue_refuses_orders_and_still_takes_cancels(writer, monke
     with pytest.raises(Refused) as refused:
         sequencer.submit(bid(market, 3), outcomes.append)
     assert (refused.value.reason, refused.value.limit) == (Reason.OVERLOAD, 2)
+    sequencer.submit(PublishMarks(), outcomes.append)
     sequencer.submit(CancelOrder(key_id=TRADER, command_id="c", order_id=1), outcomes.append)
     await asyncio.sleep(0.01)
-    assert len(outcomes) == 3
+    assert len(outcomes) == 4
 
 
 async def test_stopping_drains_what_waits_and_takes_no_more(writer):

@@ -136,7 +136,7 @@ def grant(start: str | int, end: str | int, qty: int = 8, **fields: object) -> G
         end_day=days[1],
         granted_qty=qty,
         auditor_account_id=AUDITOR,
-        evidence_sha256=secret_hash("report"),
+        evidence_sha256=secret_hash(f"report of {start} to {end}, {qty}"),
     )
     return replace(command, **fields)
 
@@ -153,7 +153,7 @@ def test_a_grant_makes_title_with_the_supplier_and_states_who_stands_for_it(mark
             granted_qty=8,
             operator_account_id=OPERATOR,
             auditor_account_id=AUDITOR,
-            evidence_sha256=secret_hash("report"),
+            evidence_sha256=secret_hash("report of 2027-03-01 to 2027-04-01, 8"),
         )
     ]
     title = market.core.day_function(SUPPLIER, 1, "title")
@@ -161,6 +161,13 @@ def test_a_grant_makes_title_with_the_supplier_and_states_who_stands_for_it(mark
     market.do(2, grant("2027-03-15", "2027-03-16"))
     assert market.events[0].grant_id == 2
     assert (day("2027-03-15"), day("2027-03-16"), 16) in market.core.granted(1)
+
+
+def test_a_report_proves_capacity_once(market):
+    first = grant("2027-03-01", "2027-04-01")
+    market.do(OPERATOR, first)
+    again = replace(first, start_day=day("2027-05-01"), end_day=day("2027-06-01"))
+    assert_refused(market, OPERATOR, again, Reason.ALREADY_EXISTS)
 
 
 def test_a_grant_is_of_a_known_product(market):
