@@ -322,12 +322,10 @@ def key_register(
 ) -> None:
     """Make a key here and register its hash; the secret never leaves the directory."""
     secret = secrets.token_hex(32)
-    digest = msgspec.to_builtins(hashlib.sha256(secret.encode()).digest())
+    digest = hashlib.sha256(secret.encode()).digest()
     scopes = ["read"] if is_read_only else ["read", "trade"]
     with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin(
-            "register_key", account_id=account_id, token_sha256=digest, scopes=scopes
-        )
+        receipt = exchange.register_key(account_id=account_id, token_sha256=digest, scopes=scopes)
     add_credentials(data, {name: f"{receipt.created_id}.{secret}"})
     _print(receipt, as_json, f"key {receipt.created_id} is stored as {name}")
 
@@ -343,7 +341,7 @@ def key_revoke(
 ) -> None:
     """End a key and cancel its orders."""
     with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin("revoke_key", revoked_key_id=key_id)
+        receipt = exchange.revoke_key(key_id)
     _print(receipt, as_json, f"key {key_id} is revoked at seq {receipt.log_seq}")
 
 

@@ -7,7 +7,7 @@ answered before: one that was never there fails at once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import uuid4
@@ -182,6 +182,22 @@ class HttpClient:
         """Collateral marks with every line of the haircut, as the log stood at `as_of_seq`."""
         params = _given(as_of_seq=as_of_seq, instrument=instrument)
         return await self._get("/collateral/marks", list[CollateralMarkView], params)
+
+    async def register_key(
+        self,
+        *,
+        account_id: int,
+        token_sha256: bytes,
+        scopes: Sequence[str],
+        command_id: str | None = None,
+    ) -> Receipt:
+        """A key from its secret's hash: for others by an operator, else one's own."""
+        body = {"account_id": account_id, "token_sha256": token_sha256, "scopes": scopes}
+        return await self._post("/keys", body, command_id)
+
+    async def revoke_key(self, key_id: int, command_id: str | None = None) -> Receipt:
+        """Ends a key and cancels its orders."""
+        return await self._post(f"/keys/{key_id}/revoke", {}, command_id)
 
     # -- the operator's side ----------------------------------------------------------------------
 

@@ -138,6 +138,8 @@ class SyncExchangeClient:
     accept_pledge = _waiting(ExchangeClient.accept_pledge)
     decline_pledge = _waiting(ExchangeClient.decline_pledge)
     release_pledge = _waiting(ExchangeClient.release_pledge)
+    register_key = _waiting(ExchangeClient.register_key)
+    revoke_key = _waiting(ExchangeClient.revoke_key)
     collateral_marks = _waiting(ExchangeClient.collateral_marks)
     log_head = _waiting(ExchangeClient.log_head)
     health = _waiting(ExchangeClient.health)

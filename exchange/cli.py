@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venu
 
 import asyncio
 import logging
+import re
 import signal
 import sys
 import time
@@ -54,6 +55,8 @@ def main() -> None:
         _fail(f"verify failed: {difference}", 1)
     except (LogError, VenueMissing, process.StartRefused) as error:
         _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(f"{error}; nothing was started", process.StartRefused.exit_code)
 
 
 # -- a venue's process ----------------------------------------------------------------------------
@@ -120,8 +123,12 @@ def serve(
 def demo(
     data: DataDir = DEFAULT_DATA,
     http_port: HttpPort = 8080,
-    demand: Annotated[Path | None, typer.Option(help="GPU jobs, CSV or CSV.GZ.")] = None,
-    prices: Annotated[Path | None, typer.Option(help="GPU rental offers, CSV.")] = None,
+    demand: Annotated[
+        Path | None, typer.Option(help="GPU jobs, CSV or CSV.GZ.", exists=True, dir_okay=False)
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="GPU rental offers, CSV.", exists=True, dir_okay=False)
+    ] = None,
     usd_cny: Annotated[str, typer.Option(help="Yuan a dollar, recorded with the index.")] = "7.10",
     days: Annotated[int | None, typer.Option(help="Stop after so many market days.")] = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 720,
@@ -129,6 +136,8 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Serve a living market: suppliers, buyers, market makers and a bank on real demand."""
+    if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", usd_cny) is None:
+        raise typer.BadParameter(f"{usd_cny!r} is no rate like 7.10", param_hint="--usd-cny")
     inputs = Inputs(demand=demand, prices=prices, usd_cny=Decimal(usd_cny), days=days, seed=seed)
     settings = Settings(data_dir=data, http_port=http_port, speed=speed)
 
@@ -171,13 +180,20 @@ async def _until_signalled(work: Any) -> Any:
         loop.add_signal_handler(number, stop.set)
     try:
         return await work(stop)
-    except* (LogError, process.StartRefused, ExchangeError) as group:
-        raise _first(group) from None
+    except BaseExceptionGroup as group:
+        known = group.subgroup((LogError, process.StartRefused, ExchangeError, OSError))
+        if known is None:
+            raise
+        # The log's own word first: what else failed, failed because of it.
+        causes = sorted(_leaves(known), key=lambda cause: not isinstance(cause, LogError))
+        raise causes[0] from None
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for each in group.exceptions:
+        found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return found
 
 
 def _ws(url: str) -> str:

@@ -31,9 +31,13 @@ from exchange.log import (
     Frame,
     LogName,
     ServerAddress,
+    Witness,
+    WitnessFile,
+    compare,
     read_frames,
     read_only_log,
 )
+from exchange.log.event_log import WITNESS_FILE
 from exchange.settings import external_server, read_venue
 
 commands = typer.Typer()
@@ -98,6 +102,10 @@ def replay(
     external = external_server(redis_url, redis_password_file)
     with _records(data, external, "replaying", as_json) as (records, progress):
         engine = walk.replay(records, to_seq, progress)
+    if to_seq is not None and engine.state.seq < to_seq:
+        raise typer.BadParameter(
+            f"the log ends at {engine.state.seq}, before {to_seq}", param_hint="--to-seq"
+        )
     picture = _picture(engine)
     if as_json:
         typer.echo(msgspec.json.encode(picture))
@@ -152,13 +160,27 @@ def verify(
 def _frames(data: Path, external: ServerAddress | None) -> Iterator[Iterator[Frame]]:
     """The verified frames of a directory's log, with its exchange running or stopped."""
     venue = read_venue(data)
-    verifier = ChainVerifier(LogName(venue.venue_id, venue.shard))
+    name = LogName(venue.venue_id, venue.shard)
+    # Read before the log: what it saw was durable then, so the log must hold it.
+    witness = WitnessFile(data / WITNESS_FILE, name).read()
+    verifier = ChainVerifier(name, remember=None if witness is None else witness.position)
     with contextlib.ExitStack() as stack:
         if external is None:
             client = stack.enter_context(read_only_log(data))
         else:
             client = stack.enter_context(contextlib.closing(external.client()))
-        yield read_frames(client, verifier)
+        yield _witnessed(read_frames(client, verifier), verifier, witness)
+
+
+def _witnessed(
+    frames: Iterator[Frame], verifier: ChainVerifier, witness: Witness | None
+) -> Iterator[Frame]:
+    """The frames; at the end of the log, a comparison with what was once seen of it."""
+    yield from frames
+    if witness is None:
+        typer.echo("note: there is no witness file to compare the log's end with", err=True)
+    else:
+        compare(witness, verifier)
 
 
 @contextlib.contextmanager

@@ -175,8 +175,13 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
     duplicate: bool = False
 
 
-class Error(Message, frozen=True, kw_only=True, tag="error"):
-    """A refusal or a failure; also the body of an HTTP problem."""
+class Error(Message, frozen=True, kw_only=True, tag="error", omit_defaults=False):
+    """
+    A refusal or a failure; also the body of an HTTP problem.
+
+    Every field is sent, because 0 is a value and a limit too. `first_binding_day` and `free_qty`
+    speak of title only.
+    """
 
     code: int
     name: str
@@ -542,7 +547,7 @@ def error_of(
         field=field,
         value=value,
         limit=limit,
-        first_binding_day=day,
+        first_binding_day=day if is_title else 0,
         free_qty=limit if is_title else 0,
         retry="after" if reason in (Reason.RATE, Reason.OVERLOAD) else "never",
         log_seq=log_seq,

@@ -50,11 +50,14 @@ class TokenBucket:
 class AccountLimits:
     """One account's buckets, shared by all its sessions and its HTTP requests."""
 
-    __slots__ = ("idle_cancels", "orders")
+    __slots__ = ("idle_cancels", "orders", "sessions")
 
     def __init__(self, settings: GatewaySettings, clock: Callable[[], int]) -> None:
         self.orders = TokenBucket(
             settings.orders_per_second_count, settings.orders_burst_count, clock
+        )
+        self.sessions = TokenBucket(
+            settings.sessions_per_second_count, settings.sessions_burst_count, clock
         )
         self.idle_cancels = TokenBucket(
             settings.idle_cancels_per_second_count, settings.idle_cancels_per_second_count, clock

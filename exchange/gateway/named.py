@@ -53,7 +53,8 @@ def command_from(kind: type[CommandT], body: Any, envelope: dict[str, Any]) -> C
     if not isinstance(body, dict):
         raise msgspec.ValidationError(f"Expected `object`, got `{type(body).__name__}`")
     mirror = _mirror(kind)
-    by_name = {name: _unhexed(value) for name, value in body.items()}
+    hashes = {field.name for field in msgspec.structs.fields(kind) if "bytes" in repr(field.type)}
+    by_name = {n: _unhexed(value) if n in hashes else value for n, value in body.items()}
     mirrored = msgspec.convert(by_name, mirror)
     try:
         return kind(**envelope, **_fields(mirrored, kind))

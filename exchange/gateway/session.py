@@ -246,6 +246,8 @@ class Session:
             identity = authenticate(
                 request.token, hub.projections.participants, hub.sequencer.market_ns
             )
+            if not hub.limits_of(identity.account_id).sessions.take(1):
+                raise Refused(Reason.RATE, 0, hub.settings.sessions_per_second_count)
             hub.sequencer.submit(
                 c.OpenSession(
                     key_id=identity.key_id,
@@ -299,6 +301,10 @@ class Session:
                 resumed=missed is not None,
             )
         )
+        if missed is None and request.resume_from is not None:
+            # Too far back, or of another history: it starts again from a snapshot.
+            for name in ("orders", "positions", "balances"):
+                self._join(name)
         if missed is not None:
             self.channels["orders"] = Channel("orders", "orders")
             hub.streams.follow_orders(self)
@@ -327,6 +333,11 @@ class Session:
         for channel in wanted.values():
             self.channels[channel.name] = channel
             streams.subscribe(self, channel)
+
+    def _join(self, name: str) -> None:
+        channel = Channel(name, name)
+        self.channels[name] = channel
+        self._hub.streams.subscribe(self, channel)
 
     def _unsubscribe(self, request: Unsubscribe) -> None:
         for name in request.channels:

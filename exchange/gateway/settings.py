@@ -24,6 +24,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     orders_per_second_count: int = 20_000
     orders_burst_count: int = 40_000
     """Per account: a new or amended order costs 1, a mass cancel 5."""
+    sessions_per_second_count: int = 10
+    sessions_burst_count: int = 100
+    """Per account: each session is two records."""
     idle_cancels_per_second_count: int = 1_000
     """Per account: cancels that found nothing to cancel; others are free."""
     private_behind_bytes: int = 1 << 20

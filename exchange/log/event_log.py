@@ -31,6 +31,9 @@ from exchange.log.server import EmbeddedServer
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import WitnessFile, compare
 
+WITNESS_FILE = "witness"
+"""In the data directory, outside the server's."""
+
 
 class LogSettings(msgspec.Struct, frozen=True):
     """Which log, where; the embedded server unless `external` names another."""
@@ -86,7 +89,7 @@ class EventLog:
         self.address = address
         self.torn_tail = torn_tail
         self._client = client
-        self._file = WitnessFile(settings.data_dir / "witness", settings.name)
+        self._file = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witness = self._file.read()
         self._witnessed: Head | None = None
         self._verifier: ChainVerifier | None = None

@@ -1,0 +1,108 @@
+"""What one client can do to the others: nothing."""
+
+import asyncio
+import hashlib
+import os
+import signal
+
+import pytest
+
+from exchange.domain.wire import Auth, AuthOk, Balances, Error, Orders, Positions
+from exchange.gateway import GatewaySettings
+from exchange.gateway.worker import Worker
+
+from .conftest import AUDITOR, BANK, OPERATOR, TRADER, buy, token
+
+
+async def test_an_idempotency_key_that_cannot_be_recorded_is_refused_and_trading_goes_on(house):
+    server = house.client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    head = (
+        b"POST /v1/pledges HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        b"Authorization: Bearer " + token(TRADER).encode() + b"\r\n"
+        b"Idempotency-Key: ab\xff1\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    writer.write(head)
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"printable ASCII" in answer
+    trader = await house.session(TRADER)
+    assert (await trader.ask(buy("still trading"))).log_seq
+
+
+async def test_a_client_order_id_of_control_characters_is_refused(house):
+    trader = await house.session(TRADER)
+    error = await trader.error(
+        b'{"type":"place_order","client_order_id":"C\\u001b[31m","instrument":"x","side":"buy",'
+        b'"order_qty":1,"limit_price":1}'
+    )
+    assert (error.code, error.field) == (1004, "client_order_id")
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(sessions_per_second_count=0, sessions_burst_count=2)]
+)
+async def test_an_account_that_opens_session_after_session_is_refused_for_its_rate(house):
+    for _ in range(2):
+        await house.session(TRADER)
+    count = len(house.records)
+    socket = await house.connect()
+    error = await socket.ask(Auth(token=token(TRADER)))
+    assert isinstance(error, Error)
+    assert (error.code, len(house.records)) == (3001, count)
+    await house.session(BANK)
+
+
+async def test_a_position_that_nobody_knows_is_answered_with_snapshots(house):
+    socket = await house.connect()
+    auth = await socket.ask(Auth(token=token(TRADER), resume_from=(2**50, 5)))
+    assert isinstance(auth, AuthOk)
+    assert not auth.resumed
+    for kind in (Orders, Positions, Balances):
+        assert (await socket.until(kind)).account_id == TRADER
+
+
+async def test_an_auditor_keeps_its_own_keys_and_nobody_elses(house):
+    def key(account_id: int) -> dict[str, object]:
+        digest = hashlib.sha256(b"new").hexdigest()
+        return {"account_id": account_id, "token_sha256": digest, "scopes": ["read"]}
+
+    status, error = await house.post("/v1/keys", key(BANK), AUDITOR, "one")
+    assert (status, error["name"]) == (409, "wrong_role")
+    status, receipt = await house.post("/v1/keys", key(AUDITOR), AUDITOR, "two")
+    assert status == 201
+    revocation = f"/v1/keys/{receipt['created_id']}/revoke"
+    assert (await house.post(revocation, {}, TRADER, "three"))[0] == 409
+    assert (await house.post(revocation, {}, AUDITOR, "four"))[0] == 201
+
+
+async def test_a_payment_reference_may_look_like_a_hash(house):
+    deposit = {"account_id": TRADER, "deposit_amount": 1, "external_reference": "ab" * 32}
+    status, _ = await house.post("/v1/admin/deposit_cash", deposit, OPERATOR, "d")
+    assert status == 201
+
+
+async def test_a_refusal_states_a_limit_of_nothing_too(house):
+    trader = await house.session(TRADER)
+    error = await trader.ask(Auth(token=token(TRADER)))
+    assert error.name == "already_done"
+    body = {"account_id": 99, "deposit_amount": 1, "external_reference": "x"}
+    _, refusal = await house.post("/v1/admin/deposit_cash", body, OPERATOR, "d")
+    assert (refusal["value"], refusal["limit"]) == (99, 0)
+
+
+def _process_id() -> int:
+    return os.getpid()
+
+
+async def test_a_worker_that_is_killed_is_replaced():
+    worker = Worker()
+    try:
+        first = await worker.run(_process_id)
+        assert await worker.run(_process_id) == first != os.getpid()
+        os.kill(first, signal.SIGKILL)
+        assert await worker.run(_process_id) != first
+    finally:
+        worker.close()
