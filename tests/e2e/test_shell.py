@@ -137,7 +137,7 @@ def test_the_shell_makes_and_ends_keys(venue: VenueProcess, market: Market) -> N
     assert [one["order_status"] for one in orders if one["order_id"] == placed["order_id"]] == [
         "cancelled"
     ]
-    failed(venue.shell("key", "register", trader, "own", "--as", "trader"), UNAUTHORIZED, "2004")
+    failed(venue.shell("key", "register", trader, "own", "--as", "trader"), REFUSED, "4022")
     failed(venue.shell("positions", "--as", "nobody"), UNAUTHORIZED, "nobody")
     mode = (venue.data_dir / "credentials.json").stat().st_mode
     assert mode & 0o077 == 0, "only the owner reads tokens"

@@ -128,6 +128,10 @@ def test_a_server_directory_from_an_older_backup_refuses_the_start(venue: VenueP
     assert "log_went_back" in message
     assert f"the log ends at epoch 2, seq {old_seq}" in message
     assert f"seqs {old_seq + 1} to {new_seq}" in message
+    for words in (("verify",), ("replay",), ("log", "head")):
+        assert venue.shell(*words).exit_code == 50, "an auditor's tools say so too"
+    beyond = venue.shell("replay", "--to-seq", new_seq + 1)
+    assert beyond.exit_code != 0
 
 
 def test_a_log_without_its_witness_refuses_the_start(venue: VenueProcess) -> None:
