@@ -20,6 +20,7 @@ from rich.table import Table
 from clients.directory import add_credentials, read_credentials, read_serving
 from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
 from clients.sdk import SyncExchangeClient
+from exchange.domain.enums import WindowKind
 from exchange.domain.windows import date_of, parse_window
 from exchange.domain.wire import Run, SelfMatchPolicyWord, SideWord, TimeInForceWord
 
@@ -46,6 +47,17 @@ def exit_code_of(error: ExchangeError) -> int:
         if isinstance(error, kind):
             return code
     return 1
+
+
+def _day_of(code: str) -> int:
+    """The delivery day that a code such as D270305 names."""
+    try:
+        window = parse_window(code)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if window.kind is not WindowKind.DAY:
+        raise typer.BadParameter(f"{code} names more than a day")
+    return window.start_day
 
 
 @commands.command()
@@ -78,7 +90,7 @@ def order(
             order_qty=order_qty,
             limit_price=limit_price,
             time_in_force=cast(TimeInForceWord, time_in_force),
-            expire_day=parse_window(expire_on).start_day if expire_on else 0,
+            expire_day=_day_of(expire_on) if expire_on else 0,
             post_only=post_only,
             all_or_none=all_or_none,
             min_qty=min_qty,

@@ -48,7 +48,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.TOO_LATE: "the command was valid until {limit}, it is {value}",
     Reason.CASH: "{value} fen are needed and {limit} fen are available",
     Reason.TITLE: "{value} GPUs are wanted and {limit} are free on {date}",
-    Reason.SELF_MATCH: "the order would trade with the account's own order {limit}",
+    Reason.SELF_MATCH: "the order would trade with the account's own order {value}",
     Reason.LIEN: "{value} GPUs are wanted and {limit} are free of liens on {date}",
     Reason.LOG_UNAVAILABLE: "the log cannot be written",
     Reason.DRAINING: "the exchange is going down",

@@ -5,6 +5,7 @@ Boundaries are the gates of windows, the starts of delivery days, and 16:00 of e
 open order ends. Each is crossed in a record of its own, in order, however long the exchange was
 away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records, all of that
 time: orders whose day is over end first, then each window's, and a window expires with its last.
+Between such records an order that is due but not yet reached can still trade.
 """
 
 from exchange.domain.commands import AdvanceClock

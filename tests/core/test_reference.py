@@ -195,6 +195,20 @@ class SideBySide(RuleBasedStateMachine):
 
     @rule(
         pick=picks,
+        qty=quantities,
+        time_in_force=st.sampled_from([1, 1, 3, 4]),
+        min_qty=st.sampled_from([0, 0, 2]),
+        policy=st.sampled_from([1, 2, 2, 3, 3]),
+    )
+    def meet_own(self, pick, qty, time_in_force, min_qty, policy):
+        """An order against one that its own account has open, and those around it."""
+        order = self.reference.order(self.some_order(pick)[0])
+        if order is not None:
+            terms = (order[1], order[4], 3 - order[5], qty, order[7], time_in_force)
+            self.place(*terms, 0, min_qty, 0, policy)
+
+    @rule(
+        pick=picks,
         qty=st.one_of(st.just(-1), st.just(-1), quantities, st.just(0)),
         price=st.one_of(st.just(-1), prices),
         is_crossing=st.booleans(),
