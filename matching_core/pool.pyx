@@ -86,7 +86,9 @@ cdef class Pool:
         """The ids of orders that end by a day: earlier days first, then the oldest first."""
         cdef list order_ids = []
         cdef int32_t slot
-        for due_day in sorted(due_day for due_day in self.expiries if due_day <= day):
+        for due_day in sorted(self.expiries):
+            if due_day > day or len(order_ids) == max_count:
+                break
             slot = self.expiries[due_day]
             while slot != NO_SLOT and len(order_ids) < max_count:
                 order_ids.append(self.orders[slot].order_id)
@@ -114,8 +116,7 @@ cdef class Pool:
                 if self.orders[slot].order_id == 0 or self.details[slot].expire_day != day:
                     fail("an expire day lists orders that end then; not so day", day)
                 if self.details[slot].expiry_prev_slot != prev_slot:
-                    fail("an expire day is linked both ways; not so at order",
-                         self.orders[slot].order_id)
+                    fail("an expire day is linked both ways; not so", self.orders[slot].order_id)
                 listed_count += 1
                 prev_slot = slot
                 slot = self.details[slot].expiry_next_slot

@@ -80,14 +80,16 @@ def mass_cancel(command: MassCancel, state: State, account_id: int) -> None:
 
 def _expire_day(command: PlaceOrder, instrument: InstrumentListed, state: State) -> int:
     """The day at whose gate the order ends, 0 for none; refuses one that is over or too late."""
-    if command.time_in_force is TimeInForce.GTD:
+    time_in_force = command.time_in_force
+    if time_in_force is TimeInForce.GTD:
         expire_day = command.expire_day
         last_day = day_at(instrument.gate_closure_ns)
         require(expire_day <= last_day, Reason.EXPIRE_DAY, expire_day, last_day, expire_day)
+    elif command.expire_day:
+        raise Refused(Reason.EXPIRE_DAY, command.expire_day)
+    elif time_in_force is not TimeInForce.DAY:
+        return 0
     else:
-        require(command.expire_day == 0, Reason.EXPIRE_DAY, command.expire_day)
-        if command.time_in_force is not TimeInForce.DAY:
-            return 0
         expire_day = day_at(state.market_ns)
     first_day = last_gated_day(state.market_ns) + 1
     require(expire_day >= first_day, Reason.EXPIRE_DAY, expire_day, first_day, expire_day)
