@@ -20,8 +20,9 @@ from rich.table import Table
 from clients.directory import add_credentials, read_credentials, read_serving
 from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
 from clients.sdk import SyncExchangeClient
+from exchange.domain.enums import WindowKind
 from exchange.domain.windows import date_of, parse_window
-from exchange.domain.wire import Run, SideWord, TimeInForceWord
+from exchange.domain.wire import Run, SelfMatchPolicyWord, SideWord, TimeInForceWord
 
 commands = typer.Typer()
 pledge_commands = typer.Typer(no_args_is_help=True)
@@ -48,6 +49,17 @@ def exit_code_of(error: ExchangeError) -> int:
     return 1
 
 
+def _day_of(code: str) -> int:
+    """The delivery day that a code such as D270305 names."""
+    try:
+        window = parse_window(code)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if window.kind is not WindowKind.DAY:
+        raise typer.BadParameter(f"{code} names more than a day")
+    return window.start_day
+
+
 @commands.command()
 def order(
     instrument: str,
@@ -58,8 +70,15 @@ def order(
     url: Url = "",
     token_file: TokenFile = None,
     who: As = "trader",
-    time_in_force: Annotated[str, typer.Option(help="gtc, ioc or fok.")] = "gtc",
+    time_in_force: Annotated[str, typer.Option(help="day, gtc, gtd, ioc or fok.")] = "gtc",
+    expire_on: Annotated[str, typer.Option(help="Last day of a gtd order, as in D270305.")] = "",
     post_only: bool = False,
+    all_or_none: bool = False,
+    min_qty: Annotated[int, typer.Option(help="What must trade on entry.")] = 0,
+    display_qty: Annotated[int, typer.Option(help="What others see at a time.")] = 0,
+    self_match_policy: Annotated[
+        str, typer.Option(help="cancel_incoming, cancel_resting or cancel_both.")
+    ] = "cancel_incoming",
     client_order_id: str = "",
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +90,12 @@ def order(
             order_qty=order_qty,
             limit_price=limit_price,
             time_in_force=cast(TimeInForceWord, time_in_force),
+            expire_day=_day_of(expire_on) if expire_on else 0,
             post_only=post_only,
+            all_or_none=all_or_none,
+            min_qty=min_qty,
+            display_qty=display_qty,
+            self_match_policy=cast(SelfMatchPolicyWord, self_match_policy),
             client_order_id=client_order_id or None,
         )
         exchange.logout()

@@ -14,6 +14,7 @@ from exchange.domain.wire import (
     PlaceOrder,
     Pong,
     Request,
+    SelfMatchPolicyWord,
     SideWord,
     TimeInForceWord,
 )
@@ -105,11 +106,20 @@ class ExchangeClient(HttpClient):
         order_qty: int,
         limit_price: int,
         time_in_force: TimeInForceWord = "gtc",
+        expire_day: int = 0,
         post_only: bool = False,
+        all_or_none: bool = False,
+        min_qty: int = 0,
+        display_qty: int = 0,
+        self_match_policy: SelfMatchPolicyWord = "cancel_incoming",
         client_order_id: str | None = None,
         valid_until_ns: int = 0,
     ) -> Ack:
-        """A limit order; returns once it is durable, its fills follow as executions."""
+        """
+        A limit order; returns once it is durable, its fills follow as executions.
+
+        `expire_day` is a delivery day number, and goes with `gtd` alone.
+        """
         order = PlaceOrder(
             client_order_id=client_order_id or new_id(),
             instrument=instrument,
@@ -119,6 +129,11 @@ class ExchangeClient(HttpClient):
             time_in_force=time_in_force,
             post_only=post_only,
             valid_until_ns=valid_until_ns,
+            expire_day=expire_day,
+            all_or_none=all_or_none,
+            min_qty=min_qty,
+            display_qty=display_qty,
+            self_match_policy=self_match_policy,
         )
         return cast(Ack, await self._ask(order))
 

@@ -25,13 +25,13 @@ from .holdings cimport (
     Holding,
     Product,
 )
-from .pool cimport Order, OrderDetail
+from .pool cimport Order, OrderDetail, policy_of
 from .price_levels cimport Level, PriceLevels
 from .state cimport State
-from .types cimport BUY, NO_SLOT, SELL
+from .types cimport BUY, CANCEL_BOTH, CANCEL_INCOMING, NO_SLOT, SELL, ends_on_a_day, may_rest
 
 cdef enum:
-    SNAPSHOT_VERSION = 1
+    SNAPSHOT_VERSION = 2
 
 
 # -- check ----------------------------------------------------------------------------------------
@@ -98,6 +98,14 @@ cdef int _check_order(State state, Book book, int32_t slot) except -1:
         fail("leaves are more than 0 and at most the quantity; not so", order.order_id)
     if open_qty % book.product.lot_qty or detail.order_qty % book.product.lot_qty:
         fail("quantities are whole lots; not so", order.order_id)
+    if state.pool.display_qty(slot) % book.product.lot_qty:
+        fail("clips are whole lots; not so", order.order_id)
+    if not CANCEL_INCOMING <= policy_of(order) <= CANCEL_BOTH:
+        fail("a self-match policy is 1 to 3; not so", order.order_id)
+    if not may_rest(detail.time_in_force):
+        fail("an immediate order does not rest; not so", order.order_id)
+    if (detail.expire_day != 0) != ends_on_a_day(detail.time_in_force):
+        fail("an order for a day or to a date names its day; not so", order.order_id)
     if not 0 <= detail.fee_slack <= 9999:
         fail("a fee slack is 0 to 9999; not so", order.order_id)
     if detail.held_amount != state.hold_needed(
@@ -286,8 +294,12 @@ cdef int _write_queue(EventBuffer out, State state, const Level* level) except -
         out.number(detail.session_id)
         out.number(detail.order_qty)
         out.number(order.leaves_qty)
+        out.number(state.pool.open_qty(slot) - order.leaves_qty)
+        out.number(state.pool.display_qty(slot))
+        out.number(policy_of(order))
         out.number(detail.time_in_force)
         out.number(detail.exec_inst)
+        out.number(detail.expire_day)
         out.number(detail.held_amount)
         out.number(detail.fee_slack)
         out.number(detail.maker_bps)

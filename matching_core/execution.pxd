@@ -23,6 +23,7 @@ cdef class Execution(View):
     cdef bytes funded_prefix
     cdef bytes returned_prefix
 
+    cdef int _cancel_own(self) except -1
     cdef int _trade(self, Book book, int64_t taker_order_id) except -1
     cdef int _trade_one(
         self, Book book, int32_t maker_slot, int32_t taker_slot, int64_t qty

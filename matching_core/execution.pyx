@@ -19,6 +19,7 @@ from .pool cimport Order, OrderDetail, side_of
 from .types cimport (
     BUY,
     HOURS_PER_DAY,
+    OWN_ORDER_MET,
     Amended,
     Cancelled,
     Funded,
@@ -57,6 +58,15 @@ cdef class Execution(View):
         cdef list trades = self.trades
         self.trades = []
         return trades
+
+    # -- own orders -------------------------------------------------------------------------------
+
+    cdef int _cancel_own(self) except -1:
+        """Ends the resting orders of the same account that the plan lists, in its order."""
+        cdef int32_t index
+        for index in range(self.plan.own_count):
+            self._cancel(self.plan.own[index].maker_slot, OWN_ORDER_MET)
+        return 0
 
     # -- trades -----------------------------------------------------------------------------------
 
@@ -223,9 +233,10 @@ cdef class Execution(View):
             side_of(&self.pool.orders[slot]),
             order.limit_price,
             order.leaves_qty,
+            self.pool.display_qty(slot),
         )
         self.apply_rested(&rested)
-        return self.events.write(self.rested_prefix, <const int64_t*>&rested, 5)
+        return self.events.write(self.rested_prefix, <const int64_t*>&rested, 6)
 
     cdef int _cancel(self, int32_t slot, int64_t reason) except -1:
         cdef Cancelled cancelled = self._cancellation(slot, reason)

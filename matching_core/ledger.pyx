@@ -7,6 +7,9 @@ rule that changes does not rewrite what has happened. Live trading goes through 
 Each asserts what its event must agree with (the order's owner, side, quantity, cash that is there)
 and raises `CoreError` where it does not.
 
+An iceberg's clips are in no event: a fill that uses one up brings the next to the end of the queue
+in `Queues.fill`, live and in recovery, so the order of every queue follows from the trades.
+
 An order is in the pool from `order_accepted` on and in a queue from `order_rested` on; the last
 fill, or `order_cancelled`, forgets it.
 """
@@ -21,7 +24,9 @@ from .pool cimport IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_
 from .state cimport State
 from .types cimport (
     BUY,
+    CANCEL_BOTH,
     CANCEL_INCOMING,
+    MAX_DAY,
     MAX_PRICE,
     MAX_QTY,
     MAX_WINDOW_DAYS,
@@ -36,6 +41,7 @@ from .types cimport (
     Rested,
     Returned,
     Traded,
+    ends_on_a_day,
 )
 
 
@@ -57,6 +63,9 @@ cdef class Ledger(State):
         int64_t time_in_force,
         int64_t exec_inst,
         int64_t held_amount,
+        int64_t display_qty=0,
+        int64_t self_match_policy=CANCEL_INCOMING,
+        int64_t expire_day=0,
     ):
         """Takes in one `OrderAccepted`."""
         cdef Accepted event = Accepted(
@@ -71,6 +80,9 @@ cdef class Ledger(State):
             time_in_force,
             exec_inst,
             held_amount,
+            display_qty,
+            self_match_policy,
+            expire_day,
         )
         self.apply_accepted(&event)
 
@@ -81,9 +93,12 @@ cdef class Ledger(State):
         int64_t side,
         int64_t limit_price,
         int64_t leaves_qty,
+        int64_t display_qty=0,
     ):
         """Takes in one `OrderRested`."""
-        cdef Rested event = Rested(order_id, instrument_id, side, limit_price, leaves_qty)
+        cdef Rested event = Rested(
+            order_id, instrument_id, side, limit_price, leaves_qty, display_qty
+        )
         self.apply_rested(&event)
 
     def order_amended(
@@ -220,6 +235,14 @@ cdef class Ledger(State):
             fail("a price is 1 to 16_000_000 fen", event.limit_price)
         if not 0 <= event.time_in_force < 128 or not 0 <= event.exec_inst < 128:
             fail("conditions of an order are small numbers; not so", event.order_id)
+        if not 0 <= event.display_qty <= event.order_qty:
+            fail("an order shows no more than it has", event.display_qty)
+        if not CANCEL_INCOMING <= event.self_match_policy <= CANCEL_BOTH:
+            fail("a self-match policy is 1 to 3", event.self_match_policy)
+        if not 0 <= event.expire_day <= MAX_DAY:
+            fail("an expire day is a day number, or 0", event.expire_day)
+        if (event.expire_day != 0) != ends_on_a_day(event.time_in_force):
+            fail("an order for a day or to a date names its day", event.expire_day)
         if event.held_amount < 0:
             fail("a new order holds 0 or more", event.held_amount)
         if self.cash.available[event.account_id] < event.held_amount:
@@ -234,7 +257,10 @@ cdef class Ledger(State):
         order.limit_price = <int32_t>event.limit_price
         order.leaves_qty = <int32_t>event.order_qty
         order.marks = marks_of(
-            book.index, <int>event.side, CANCEL_INCOMING, event.exec_inst & POST_ONLY
+            book.index,
+            <int>event.side,
+            <int>event.self_match_policy,
+            event.exec_inst & POST_ONLY,
         )
         detail.held_amount = event.held_amount
         detail.session_id = event.session_id
@@ -244,6 +270,10 @@ cdef class Ledger(State):
         detail.taker_bps = <int16_t>book.product.taker_bps
         detail.time_in_force = <int8_t>event.time_in_force
         detail.exec_inst = <int8_t>event.exec_inst
+        if event.display_qty:
+            self.pool.show(slot, <int32_t>event.display_qty)
+        if event.expire_day:
+            self.pool.expire_on(slot, <int32_t>event.expire_day)
         return self.cash.hold(event.account_id, event.held_amount)
 
     cdef int apply_rested(self, const Rested* event) except -1:
@@ -257,6 +287,8 @@ cdef class Ledger(State):
             fail("an order rests on its own side of its book", event.order_id)
         if order.limit_price != event.limit_price or order.leaves_qty != event.leaves_qty:
             fail("what rests is the rest at its limit", event.order_id)
+        if self.pool.display_qty(slot) != event.display_qty:
+            fail("an order shows what it was accepted to show", event.order_id)
         return book.append(slot)
 
     cdef int apply_amended(self, const Amended* event) except -1:

@@ -4,7 +4,7 @@ Where all open orders live.
 
 Orders are rows of arrays, found by a slot: what matching reads (`Order`, 32 bytes), what an iceberg
 keeps back (`Clip`, 8 bytes, an array that exists from the first iceberg on), and what only the
-venue needs (`OrderDetail`, 48 bytes; a plain book has none). One more array maps ids to slots, at 6
+venue needs (`OrderDetail`, 64 bytes; a plain book has none). One more array maps ids to slots, at 6
 to 13 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
 a list.
 """
@@ -42,6 +42,9 @@ cdef struct OrderDetail:
     int32_t fee_slack              # 1/10000 fen that the fees so far exceed the exact ones
     int32_t account_prev_slot      # the account's open orders, newest first
     int32_t account_next_slot
+    int32_t expire_day             # 0 where the order does not end by itself
+    int32_t expiry_prev_slot       # the day's orders, oldest first; before the first is the last
+    int32_t expiry_next_slot
     int16_t maker_bps              # frozen when the order was accepted
     int16_t taker_bps
     int8_t time_in_force
@@ -84,23 +87,30 @@ cdef class Pool:
     cdef int64_t table_mask
     cdef int table_shift
     cdef AccountOrders* accounts
+    cdef dict expiries             # expire day: slot of the oldest order that ends then
     cdef int32_t account_capacity
 
     # -- queries
     cdef int32_t find(self, int64_t order_id) noexcept nogil
     cdef int64_t open_qty(self, int32_t slot) noexcept nogil
+    cdef int64_t display_qty(self, int32_t slot) noexcept nogil
     cdef bint is_queued(self, int32_t slot) noexcept nogil
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil
     cdef int32_t first_of_account(self, int64_t account_id) noexcept nogil
+    cdef int64_t next_expire_day(self) except -1
+    cdef list orders_due(self, int64_t day, int64_t max_count)
     cdef int check(self) except -1
     # -- writers
     cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1
     cdef int remove(self, int32_t slot) except -1
     cdef int show(self, int32_t slot, int32_t display_qty) except -1
+    cdef int expire_on(self, int32_t slot, int32_t day) except -1
 
     cdef int64_t _home(self, int64_t order_id) noexcept nogil
     cdef void _link_account(self, int32_t slot) noexcept nogil
     cdef void _unlink_account(self, int32_t slot) noexcept nogil
+    cdef int _unlink_expiry(self, int32_t slot) except -1
+    cdef int _check_expiries(self) except -1
     cdef void _enter(self, int32_t slot) noexcept nogil
     cdef void _leave(self, int32_t slot) noexcept nogil
     cdef int _grow(self) except -1

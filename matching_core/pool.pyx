@@ -7,7 +7,8 @@ bytes. Deleting shifts the entries behind it back instead of leaving a tombstone
 ever sees orders come and go stays as short to probe as a fresh one.
 
 Invariants, part of `Venue.check()`: the map finds every open order and nothing else; an account's
-list holds exactly its open orders.
+list holds exactly its open orders, and an expire day's those that end then, in the order in which
+they came.
 """
 
 from cython cimport final
@@ -26,6 +27,7 @@ cdef class Pool:
     def __cinit__(self, bint has_details=True):
         self.has_details = has_details
         self.free_slot = NO_SLOT
+        self.expiries = {}
         self._grow()
         self._grow_table()
 
@@ -56,6 +58,10 @@ cdef class Pool:
             qty += self.clips[slot].hidden_qty
         return qty
 
+    cdef int64_t display_qty(self, int32_t slot) noexcept nogil:
+        """The most that an order shows at once; 0 where it shows all."""
+        return self.clips[slot].display_qty if self.orders[slot].marks & IS_ICEBERG else 0
+
     cdef bint is_queued(self, int32_t slot) noexcept nogil:
         """Whether an order stands in a queue; not so between accepted and rested."""
         return (self.orders[slot].marks & IS_QUEUED) != 0
@@ -72,8 +78,25 @@ cdef class Pool:
             return NO_SLOT
         return self.accounts[account_id].first_slot
 
+    cdef int64_t next_expire_day(self) except -1:
+        """The first day on which an open order ends, 0 if none does."""
+        return min(self.expiries) if self.expiries else 0
+
+    cdef list orders_due(self, int64_t day, int64_t max_count):
+        """The ids of orders that end by a day: earlier days first, then the oldest first."""
+        cdef list order_ids = []
+        cdef int32_t slot
+        for due_day in sorted(self.expiries):
+            if due_day > day or len(order_ids) == max_count:
+                break
+            slot = self.expiries[due_day]
+            while slot != NO_SLOT and len(order_ids) < max_count:
+                order_ids.append(self.orders[slot].order_id)
+                slot = self.details[slot].expiry_next_slot
+        return order_ids
+
     cdef int check(self) except -1:
-        """Verifies that the map holds as many orders as are open; queues look for each."""
+        """Verifies the map's count, for queues look for each order, and the lists of expiry."""
         cdef int64_t at
         cdef int64_t entry_count = 0
         for at in range(self.table_mask + 1):
@@ -81,6 +104,29 @@ cdef class Pool:
                 entry_count += 1
         if entry_count != self.count:
             fail("the map holds the open orders and no others; it holds", entry_count)
+        return self._check_expiries() if self.has_details else 0
+
+    cdef int _check_expiries(self) except -1:
+        cdef int64_t listed_count = 0
+        cdef int32_t slot, prev_slot
+        for day in self.expiries:
+            slot = self.expiries[day]
+            prev_slot = self.details[slot].expiry_prev_slot
+            while slot != NO_SLOT:
+                if self.orders[slot].order_id == 0 or self.details[slot].expire_day != day:
+                    fail("an expire day lists orders that end then; not so day", day)
+                if self.details[slot].expiry_prev_slot != prev_slot:
+                    fail("an expire day is linked both ways; not so", self.orders[slot].order_id)
+                listed_count += 1
+                prev_slot = slot
+                slot = self.details[slot].expiry_next_slot
+            if self.details[<int32_t>self.expiries[day]].expiry_prev_slot != prev_slot:
+                fail("before the first of an expire day is its last; not so day", day)
+        for slot in range(self.used):
+            if self.orders[slot].order_id != 0 and self.details[slot].expire_day != 0:
+                listed_count -= 1
+        if listed_count:
+            fail("every order that ends by itself is listed once; too many are", listed_count)
         return 0
 
     # -- writers ----------------------------------------------------------------------------------
@@ -123,6 +169,7 @@ cdef class Pool:
         self._leave(slot)
         if self.has_details:
             self._unlink_account(slot)
+            self._unlink_expiry(slot)
         self.count -= 1
         order.order_id = 0
         order.next_slot = self.free_slot
@@ -165,6 +212,39 @@ cdef class Pool:
         if detail.account_next_slot != NO_SLOT:
             self.details[detail.account_next_slot].account_prev_slot = detail.account_prev_slot
         account.count -= 1
+
+    # -- the lists of expire days -----------------------------------------------------------------
+
+    cdef int expire_on(self, int32_t slot, int32_t day) except -1:
+        """Lists a new order among those that end on a day, behind the others."""
+        cdef OrderDetail* detail = &self.details[slot]
+        cdef int32_t first_slot = self.expiries.setdefault(day, slot)
+        cdef OrderDetail* first = &self.details[first_slot]
+        detail.expire_day = day
+        detail.expiry_next_slot = NO_SLOT
+        if first_slot != slot:
+            self.details[first.expiry_prev_slot].expiry_next_slot = slot
+            detail.expiry_prev_slot = first.expiry_prev_slot
+        first.expiry_prev_slot = slot
+        return 0
+
+    cdef int _unlink_expiry(self, int32_t slot) except -1:
+        cdef OrderDetail* detail = &self.details[slot]
+        cdef int32_t first_slot
+        if detail.expire_day == 0:
+            return 0
+        first_slot = self.expiries[detail.expire_day]
+        if slot != first_slot:
+            self.details[detail.expiry_prev_slot].expiry_next_slot = detail.expiry_next_slot
+        elif detail.expiry_next_slot == NO_SLOT:
+            del self.expiries[detail.expire_day]
+        else:
+            self.expiries[detail.expire_day] = detail.expiry_next_slot
+        if detail.expiry_next_slot != NO_SLOT:
+            self.details[detail.expiry_next_slot].expiry_prev_slot = detail.expiry_prev_slot
+        elif slot != first_slot:
+            self.details[first_slot].expiry_prev_slot = detail.expiry_prev_slot
+        return 0
 
     # -- the map ----------------------------------------------------------------------------------
 

@@ -24,12 +24,15 @@ cdef enum:                         # FIX 54
     SELL = 2
 
 cdef enum:                         # FIX 59
+    DAY = 0
     GTC = 1
     IOC = 3
     FOK = 4
+    GTD = 6
 
 cdef enum:                         # FIX 18 as bits
     POST_ONLY = 1
+    ALL_OR_NONE = 2
 
 cdef enum:                         # what an order does on meeting one of its own account
     MATCH_OWN = 0                  # they trade
@@ -44,20 +47,21 @@ cdef enum:                         # why an order ended unfilled
     REQUESTED = 1
     MASS_CANCEL = 2
     UNFILLED = 3
+    OWN_ORDER_MET = 7
 
 cdef enum:                         # refusals
     REASON_OPEN_ORDERS = 3002
     REASON_UNKNOWN_INSTRUMENT = 4001
-    REASON_MIN_QTY = 4002          # below 0 or above the quantity
     REASON_LOT = 4003
-    REASON_DISPLAY_QTY = 4004      # below 0, above the quantity, or more than MAX_CLIPS clips
     REASON_WOULD_TAKE = 4005
     REASON_CANNOT_FILL = 4006
     REASON_WINDOW_CLOSED = 4007
     REASON_NEVER_RESTS = 4008
-    REASON_ALL_OR_NONE = 4009      # it would rest, or has a display quantity
     REASON_WRONG_STATE = 4019
     REASON_EMPTY = 4024
+    REASON_MIN_QTY = 4025          # below 0 or above the quantity
+    REASON_DISPLAY_QTY = 4026      # below 0, above the quantity, or more than MAX_CLIPS clips
+    REASON_ALL_OR_NONE = 4027      # it would rest, or has a display quantity
     REASON_UNKNOWN_ORDER = 4041
     REASON_CASH = 5001
     REASON_TITLE = 5002
@@ -75,13 +79,17 @@ cdef struct Accepted:
     int64_t time_in_force
     int64_t exec_inst
     int64_t held_amount            # fen, from available to held
+    int64_t display_qty            # GPUs, the most that is shown at once; 0 for all
+    int64_t self_match_policy
+    int64_t expire_day             # the order ends at its gate; 0 where it does not by itself
 
 cdef struct Rested:
     int64_t order_id
     int64_t instrument_id
     int64_t side
     int64_t limit_price
-    int64_t leaves_qty
+    int64_t leaves_qty             # GPUs, hidden and all
+    int64_t display_qty
 
 cdef struct Amended:
     int64_t order_id
@@ -138,3 +146,9 @@ cdef struct Returned:
     int64_t end_day
     int64_t returned_qty
     int64_t day_amount             # fen of each day
+
+cdef inline bint ends_on_a_day(int64_t time_in_force) noexcept nogil:
+    return time_in_force == DAY or time_in_force == GTD
+
+cdef inline bint may_rest(int64_t time_in_force) noexcept nogil:
+    return time_in_force == GTC or ends_on_a_day(time_in_force)

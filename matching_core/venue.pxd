@@ -9,7 +9,7 @@ from .execution cimport Execution
 cdef struct Intent:
     # What a taker asks for: a new order, or the rest of an amended one with what it has already.
     int64_t account_id
-    int64_t order_qty              # GPUs, what refusals name
+    int64_t required_qty           # GPUs, what must fill at once, or nothing happens
     int64_t wanted_qty             # GPUs, what may trade or rest
     int64_t limit_price
     int64_t slack
@@ -18,8 +18,8 @@ cdef struct Intent:
     int64_t maker_bps
     int64_t taker_bps
     int side
+    int policy                     # on meeting own orders
     bint is_post_only
-    bint is_fill_or_kill
 
 cdef class Venue(Execution):
     """The matching core as Python sees it."""
@@ -29,6 +29,16 @@ cdef class Venue(Execution):
     cdef int64_t refused_day
 
     # -- plan: reads only; 0 or a refusal
+    cdef int _check_conditions(
+        self,
+        Book book,
+        int64_t order_qty,
+        int64_t time_in_force,
+        int64_t exec_inst,
+        int64_t min_qty,
+        int64_t display_qty,
+    ) except -1
+    cdef int _check_clips(self, int64_t display_qty, int64_t qty) except -1
     cdef int _plan(self, Book book, const Intent* intent, int64_t* needed_amount) except -1
     cdef int _plan_cash(self, const Intent* intent, int64_t required_amount) except -1
     cdef int64_t _house_excess(
@@ -36,6 +46,9 @@ cdef class Venue(Execution):
     ) except -1
     cdef int _refuse(self, int reason, int64_t value, int64_t limit, int64_t day) noexcept
     # -- apply
+    cdef int _carry_out(
+        self, Book book, int64_t order_id, const Intent* intent, bint rests
+    ) except -1
     cdef int _requeue(self, int32_t slot, int64_t order_qty, int64_t limit_price) except -1
 
     cdef int32_t _own_slot(self, int64_t order_id, int64_t account_id) noexcept

@@ -98,9 +98,18 @@ class Venue:
         time_in_force: int,
         exec_inst: int,
         held_amount: int,
+        display_qty: int = 0,
+        self_match_policy: int = 1,
+        expire_day: int = 0,
     ) -> None: ...
     def order_rested(
-        self, order_id: int, instrument_id: int, side: int, limit_price: int, leaves_qty: int
+        self,
+        order_id: int,
+        instrument_id: int,
+        side: int,
+        limit_price: int,
+        leaves_qty: int,
+        display_qty: int = 0,
     ) -> None: ...
     def order_amended(
         self,
@@ -180,8 +189,18 @@ class Venue:
         limit_price: int,
         time_in_force: int,
         exec_inst: int,
+        min_qty: int = 0,
+        display_qty: int = 0,
+        self_match_policy: int = 1,
+        expire_day: int = 0,
     ) -> int:
-        """A new order; 0, or the code of its refusal."""
+        """
+        A new order; 0, or the code of its refusal.
+
+        At least `min_qty` fills at once, or nothing happens. An order that rests shows no more than
+        `display_qty` at a time, or all where that is 0. `expire_day` goes with the times in force
+        that end on a day; that it lies ahead, and what happens at its end, is the caller's.
+        """
 
     def amend(self, order_id: int, account_id: int, order_qty: int, limit_price: int) -> int:
         """
@@ -224,12 +243,13 @@ class Venue:
 
     def order(
         self, order_id: int
-    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int] | None:
+    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int] | None:
         """
         An open order, or None.
 
         (order_id, account_id, key_id, session_id, instrument_id, side, order_qty, limit_price,
-        time_in_force, exec_inst, leaves_qty, held_amount)
+        time_in_force, exec_inst, leaves_qty, held_amount, display_qty, self_match_policy,
+        expire_day)
         """
 
     def session_of(self, order_id: int) -> int:
@@ -247,6 +267,16 @@ class Venue:
     def orders_of_instrument(self, instrument_id: int, max_count: int) -> list[int]:
         """The lowest ids of an instrument's open orders, ascending."""
 
+    def next_expire_day(self) -> int:
+        """The first day at whose gate an open order ends, 0 if none does."""
+
+    def orders_due(self, day: int, max_count: int) -> list[int]:
+        """
+        The ids of open orders that end by the gate of a day.
+
+        Earlier days come first, then the order in which they were accepted.
+        """
+
     def open_order_count(self, account_id: int) -> int:
         """How many orders an account has open."""
 
@@ -254,7 +284,7 @@ class Venue:
         """The best price of a side, 0 where it is empty."""
 
     def levels(self, instrument_id: int, side: int, depth: int) -> list[tuple[int, int, int]]:
-        """The best `depth` levels of a side as (price, qty, count), the best first."""
+        """The best `depth` levels of a side as (price, displayed qty, count), the best first."""
 
     def queue(self, instrument_id: int, side: int, price: int) -> list[int]:
         """The order ids at a price, in time priority."""

@@ -7,8 +7,10 @@ compares what that would cost with what the account has. Only a plan that passes
 applied, through the writers of `ledger`, and each step is appended to the event buffer as the bytes
 of its event. A refusal is a code; `refusal` says value, limit and day; nothing has changed.
 
-Events of one command: accepted (or amended), then each trade followed by what it does to the
-escrow, then rested or cancelled if anything is left.
+Events of one command: accepted (or amended), then the account's own orders that a self-match policy
+cancels, then each trade followed by what it does to the escrow, then rested or cancelled if
+anything is left. An order's means are checked before its own orders end: what those release does
+not pay for it.
 
 Prices: a trade is at the maker's. Fees: rounded up, cumulatively (`money`). Escrow shares of a
 buy-back: rounded down, and the days that stay gain.
@@ -24,24 +26,31 @@ from .errors cimport fail
 from .execution cimport Execution
 from .holdings cimport Holding
 from .money cimport MAX_INTEGER, fee_due, slack_after
-from .pool cimport Order, OrderDetail, side_of
+from .pool cimport Order, OrderDetail, policy_of, side_of
 from .price_levels cimport PriceLevels
 from .state cimport hold_of
 from .types cimport (
+    ALL_OR_NONE,
     BUY,
+    CANCEL_BOTH,
     CANCEL_INCOMING,
     FOK,
-    GTC,
     IOC,
     MASS_CANCEL,
+    MAX_CLIPS,
+    MAX_DAY,
     MAX_PRICE,
     MAX_QTY,
     NO_SLOT,
+    OWN_ORDER_MET,
     POST_ONLY,
+    REASON_ALL_OR_NONE,
     REASON_CANNOT_FILL,
     REASON_CASH,
+    REASON_DISPLAY_QTY,
     REASON_EMPTY,
     REASON_LOT,
+    REASON_MIN_QTY,
     REASON_NEVER_RESTS,
     REASON_OPEN_ORDERS,
     REASON_SELF_MATCH,
@@ -56,6 +65,8 @@ from .types cimport (
     VENUE_ACCOUNT_ID,
     Accepted,
     Amended,
+    ends_on_a_day,
+    may_rest,
 )
 
 from .errors import CoreError
@@ -85,8 +96,18 @@ cdef class Venue(Execution):
         int64_t limit_price,
         int64_t time_in_force,
         int64_t exec_inst,
+        int64_t min_qty=0,
+        int64_t display_qty=0,
+        int64_t self_match_policy=CANCEL_INCOMING,
+        int64_t expire_day=0,
     ):
-        """A new order; 0, or the code of its refusal."""
+        """
+        A new order; 0, or the code of its refusal.
+
+        At least `min_qty` fills at once, or nothing happens. An order that rests shows no more than
+        `display_qty` at a time, or all where that is 0. `expire_day` goes with the times in force
+        that end on a day; that it lies ahead, and what happens at its end, is the caller's.
+        """
         cdef Book book = self.books_by_id.get(instrument_id)
         cdef Accepted accepted
         cdef Intent intent
@@ -95,17 +116,26 @@ cdef class Venue(Execution):
         self._require_terms(order_id, account_id, side, order_qty, limit_price)
         if key_id < 0 or session_id < 0:
             fail("ids are 0 or more", min(key_id, session_id))
-        if time_in_force != GTC and time_in_force != IOC and time_in_force != FOK:
-            fail("a time in force is 1, 3 or 4", time_in_force)
-        if exec_inst & ~POST_ONLY:
-            fail("an order's conditions are 0 or 1", exec_inst)
+        if not may_rest(time_in_force) and time_in_force != IOC and time_in_force != FOK:
+            fail("a time in force is 0, 1, 3, 4 or 6", time_in_force)
+        if exec_inst & ~(POST_ONLY | ALL_OR_NONE):
+            fail("an order's conditions are 0 to 3", exec_inst)
+        if not CANCEL_INCOMING <= self_match_policy <= CANCEL_BOTH:
+            fail("a self-match policy is 1 to 3", self_match_policy)
+        if not 0 <= expire_day <= MAX_DAY or (expire_day != 0) != ends_on_a_day(time_in_force):
+            fail("an order for a day or to a date names its day, no other does", expire_day)
         if book is None:
             return self._refuse(REASON_UNKNOWN_INSTRUMENT, instrument_id, 0, 0)
         if book.is_closed:
             return self._refuse(REASON_WINDOW_CLOSED, instrument_id, 0, 0)
         if order_qty % book.product.lot_qty:
             return self._refuse(REASON_LOT, order_qty, book.product.lot_qty, 0)
-        if time_in_force == GTC:
+        refused = self._check_conditions(
+            book, order_qty, time_in_force, exec_inst, min_qty, display_qty
+        )
+        if refused:
+            return refused
+        if may_rest(time_in_force):
             if not book.is_resting_allowed:
                 return self._refuse(REASON_NEVER_RESTS, instrument_id, 0, 0)
             if self.pool.open_count(account_id) >= self.max_open_orders:
@@ -117,7 +147,7 @@ cdef class Venue(Execution):
                 )
         intent = Intent(
             account_id=account_id,
-            order_qty=order_qty,
+            required_qty=min_qty,
             wanted_qty=order_qty,
             limit_price=limit_price,
             slack=0,
@@ -126,9 +156,11 @@ cdef class Venue(Execution):
             maker_bps=book.product.maker_bps,
             taker_bps=book.product.taker_bps,
             side=<int>side,
+            policy=<int>self_match_policy,
             is_post_only=exec_inst & POST_ONLY,
-            is_fill_or_kill=time_in_force == FOK,
         )
+        if time_in_force == FOK or exec_inst & ALL_OR_NONE:
+            intent.required_qty = order_qty
         refused = self._plan(book, &intent, &held_amount)
         if refused:
             return refused
@@ -144,16 +176,13 @@ cdef class Venue(Execution):
             time_in_force,
             exec_inst,
             held_amount,
+            display_qty,
+            self_match_policy,
+            expire_day,
         )
         self.apply_accepted(&accepted)
-        self.events.write(self.accepted_prefix, <const int64_t*>&accepted, 11)
-        self._trade(book, order_id)
-        if self.plan.filled_qty < order_qty:
-            if time_in_force == GTC:
-                self._rest(order_id)
-            else:
-                self._cancel(self._slot_of(order_id), UNFILLED)
-        return 0
+        self.events.write(self.accepted_prefix, <const int64_t*>&accepted, 14)
+        return self._carry_out(book, order_id, &intent, may_rest(time_in_force))
 
     def amend(
         self, int64_t order_id, int64_t account_id, int64_t order_qty, int64_t limit_price
@@ -228,6 +257,39 @@ cdef class Venue(Execution):
 
     # -- plan -------------------------------------------------------------------------------------
 
+    cdef int _check_conditions(
+        self,
+        Book book,
+        int64_t order_qty,
+        int64_t time_in_force,
+        int64_t exec_inst,
+        int64_t min_qty,
+        int64_t display_qty,
+    ) except -1:
+        """What goes with what, in the order in which refusals are documented."""
+        cdef bint is_all_or_none = exec_inst & ALL_OR_NONE
+        if not 0 <= min_qty <= order_qty:
+            return self._refuse(REASON_MIN_QTY, min_qty, order_qty, 0)
+        if not 0 <= display_qty <= order_qty:
+            return self._refuse(REASON_DISPLAY_QTY, display_qty, order_qty, 0)
+        if display_qty % book.product.lot_qty:
+            return self._refuse(REASON_LOT, display_qty, book.product.lot_qty, 0)
+        if self._check_clips(display_qty, order_qty):
+            return REASON_DISPLAY_QTY
+        if is_all_or_none and may_rest(time_in_force):
+            return self._refuse(REASON_ALL_OR_NONE, order_qty, 0, 0)
+        if display_qty and (is_all_or_none or time_in_force == FOK):
+            return self._refuse(REASON_ALL_OR_NONE, order_qty, display_qty, 0)
+        return 0
+
+    cdef int _check_clips(self, int64_t display_qty, int64_t qty) except -1:
+        """An iceberg has `MAX_CLIPS` clips at most; the refusal names the least that it may show."""
+        if display_qty and display_qty * MAX_CLIPS < qty:
+            return self._refuse(
+                REASON_DISPLAY_QTY, display_qty, (qty + MAX_CLIPS - 1) // MAX_CLIPS, 0
+            )
+        return 0
+
     cdef int _plan(self, Book book, const Intent* intent, int64_t* needed_amount) except -1:
         """Fills `plan` and says what the order must hold; 0, or why not."""
         cdef PriceLevels opposite = book.levels_of(BUY + SELL - intent.side)
@@ -238,20 +300,20 @@ cdef class Venue(Execution):
         self.plan.walk(
             book,
             intent.side,
-            CANCEL_INCOMING,
+            intent.policy,
             <int32_t>intent.account_id,
             intent.limit_price,
             intent.wanted_qty,
         )
-        if intent.is_post_only and self.plan.crossing_qty:
+        if intent.is_post_only and self.plan.is_taking():
             return self._refuse(
                 REASON_WOULD_TAKE, intent.limit_price, opposite.best_price(), 0
             )
-        if intent.is_fill_or_kill and self.plan.crossing_qty < intent.wanted_qty:
+        if self.plan.crossing_qty < intent.required_qty:
             return self._refuse(
-                REASON_CANNOT_FILL, intent.order_qty, self.plan.crossing_qty, 0
+                REASON_CANNOT_FILL, intent.required_qty, self.plan.crossing_qty, 0
             )
-        if self.plan.own_order_id:
+        if self.plan.own_count and intent.policy == CANCEL_INCOMING:
             return self._refuse(REASON_SELF_MATCH, self.plan.own_order_id, 0, 0)
         needed_amount[0] = hold_of(
             book,
@@ -343,7 +405,7 @@ cdef class Venue(Execution):
         cdef int64_t needed_amount
         cdef Intent intent = Intent(
             account_id=order.account_id,
-            order_qty=order_qty,
+            required_qty=0,
             wanted_qty=wanted_qty,
             limit_price=limit_price,
             slack=detail.fee_slack,
@@ -352,10 +414,12 @@ cdef class Venue(Execution):
             maker_bps=detail.maker_bps,
             taker_bps=detail.taker_bps,
             side=side_of(order),
+            policy=policy_of(order),
             is_post_only=detail.exec_inst & POST_ONLY,
-            is_fill_or_kill=False,
         )
-        cdef int refused = self._plan(book, &intent, &needed_amount)
+        cdef int refused = self._check_clips(self.pool.display_qty(slot), wanted_qty)
+        if not refused:
+            refused = self._plan(book, &intent, &needed_amount)
         if refused:
             return refused
         cdef Amended amended = Amended(
@@ -370,10 +434,21 @@ cdef class Venue(Execution):
         )
         self.apply_amended(&amended)
         self.events.write(self.amended_prefix, <const int64_t*>&amended, 8)
+        return self._carry_out(book, order_id, &intent, True)
+
+    cdef int _carry_out(
+        self, Book book, int64_t order_id, const Intent* intent, bint rests
+    ) except -1:
+        """Own orders that the plan meets end, its fills trade, and what is left rests or ends."""
+        self._cancel_own()
         self._trade(book, order_id)
-        if self.plan.filled_qty < wanted_qty:
-            self._rest(order_id)
-        return 0
+        if self.plan.own_count and intent.policy == CANCEL_BOTH:
+            return self._cancel(self._slot_of(order_id), OWN_ORDER_MET)
+        if self.plan.filled_qty == intent.wanted_qty:
+            return 0
+        if rests:
+            return self._rest(order_id)
+        return self._cancel(self._slot_of(order_id), UNFILLED)
 
     # -- what commands share ----------------------------------------------------------------------
 

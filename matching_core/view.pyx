@@ -13,7 +13,7 @@ from .book cimport Book
 from .errors cimport fail
 from .holdings cimport Holding
 from .ledger cimport Ledger
-from .pool cimport Order, OrderDetail, side_of
+from .pool cimport Order, OrderDetail, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
 
@@ -52,7 +52,8 @@ cdef class View(Ledger):
         An open order, or None.
 
         (order_id, account_id, key_id, session_id, instrument_id, side, order_qty, limit_price,
-        time_in_force, exec_inst, leaves_qty, held_amount)
+        time_in_force, exec_inst, leaves_qty, held_amount, display_qty, self_match_policy,
+        expire_day)
         """
         cdef int32_t slot = self.pool.find(order_id)
         if slot == NO_SLOT:
@@ -72,6 +73,9 @@ cdef class View(Ledger):
             detail.exec_inst,
             self.pool.open_qty(slot),
             detail.held_amount,
+            self.pool.display_qty(slot),
+            policy_of(order),
+            detail.expire_day,
         )
 
     def session_of(self, int64_t order_id):
@@ -116,6 +120,20 @@ cdef class View(Ledger):
         order_ids.sort()
         return order_ids[:max_count]
 
+    def next_expire_day(self):
+        """The first day at whose gate an open order ends, 0 if none does."""
+        return self.pool.next_expire_day()
+
+    def orders_due(self, int64_t day, int64_t max_count):
+        """
+        The ids of open orders that end by the gate of a day.
+
+        Earlier days come first, then the order in which they were accepted.
+        """
+        if max_count < 0:
+            fail("a count is 0 or more", max_count)
+        return self.pool.orders_due(day, max_count)
+
     def open_order_count(self, int64_t account_id):
         """How many orders an account has open."""
         self.known_account(account_id)
@@ -127,7 +145,7 @@ cdef class View(Ledger):
         return self.book_of(instrument_id).levels_of(<int>side).best_price()
 
     def levels(self, int64_t instrument_id, int64_t side, int64_t depth):
-        """The best `depth` levels of a side as (price, qty, count), the best first."""
+        """The best `depth` levels of a side as (price, displayed qty, count), the best first."""
         self._require_side(side)
         return self.book_of(instrument_id).rows(<int>side, depth)
 

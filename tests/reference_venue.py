@@ -4,104 +4,26 @@ The order path written to be obviously right: what the matching core is compared
 Nothing is cached. A queue is sorted when it is looked at, held cash and reserved title are summed
 over the open orders, fees are the difference of two rounded totals, and title and escrow are kept
 for each day on its own. The surface is that of `matching_core.venue.Venue`, without its recovery;
-`take_events` gives tuples of an event's tag and fields.
+`take_events` gives tuples of an event's tag and fields. A dict keeps open orders in the order in
+which they came.
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby
 
 from exchange.domain.reasons import Reason
-from exchange.domain.units import BPS_WHOLE, HOURS_PER_DAY, MAX_INTEGER
+from exchange.domain.units import HOURS_PER_DAY, MAX_INTEGER
+from tests.reference_orders import BUY, FOK, SELL, Instrument, Order, Product
 
-BUY, SELL = 1, 2
-GTC, IOC, FOK = 1, 3, 4
-POST_ONLY = 1
-REQUESTED, MASS_CANCEL, UNFILLED = 1, 2, 3
+POST_ONLY, ALL_OR_NONE = 1, 2
+CANCEL_INCOMING, CANCEL_RESTING, CANCEL_BOTH = 1, 2, 3
+REQUESTED, MASS_CANCEL, UNFILLED, SELF_MATCH = 1, 2, 3, 7
+MAX_CLIPS = 1_000
 
 
 class Refusal(Exception):
     """A command was refused; caught by `_answer` alone."""
-
-
-@dataclass
-class Product:
-    """A product's terms, its house, and each day's grant and escrow."""
-
-    product_id: int
-    lot_qty: int
-    maker_bps: int
-    taker_bps: int
-    house: set[int]
-    granted: Counter[int] = field(default_factory=Counter)
-    sold: Counter[int] = field(default_factory=Counter)
-    escrow: Counter[int] = field(default_factory=Counter)
-
-
-@dataclass
-class Instrument:
-    """A delivery window."""
-
-    instrument_id: int
-    product: Product
-    start_day: int
-    end_day: int
-    is_resting_allowed: bool
-    is_closed: bool = False
-
-    @property
-    def days(self) -> range:
-        """Its delivery days."""
-        return range(self.start_day, self.end_day)
-
-    def notional(self, price: int, qty: int) -> int:
-        """Fen for so many GPUs over the window."""
-        return price * qty * HOURS_PER_DAY * len(self.days)
-
-
-@dataclass
-class Order:
-    """An open order, with what it has been charged and what that is exactly."""
-
-    order_id: int
-    account_id: int
-    key_id: int
-    session_id: int
-    instrument: Instrument
-    side: int
-    order_qty: int
-    limit_price: int
-    time_in_force: int
-    exec_inst: int
-    leaves_qty: int
-    arrival: int = 0
-    """When it joined its queue; 0 while it is in none."""
-    charged_amount: int = 0
-    exact_fee: int = 0
-    """In 1/10000 fen."""
-
-    @property
-    def is_house_sale(self) -> bool:
-        """Whether the fee must be held, because the proceeds may go to escrow."""
-        return self.side == SELL and self.account_id in self.instrument.product.house
-
-    @property
-    def held_amount(self) -> int:
-        """What the rest of the order may still cost."""
-        product = self.instrument.product
-        notional = self.instrument.notional(self.limit_price, self.leaves_qty)
-        bps = max(product.maker_bps, product.taker_bps)
-        fee = max(0, rounded_up(self.exact_fee + notional * bps) - self.charged_amount)
-        if self.side == BUY:
-            return notional + fee
-        return fee if self.is_house_sale else 0
-
-    def charge(self, notional: int, bps: int) -> int:
-        """The fee of a fill: what all fills cost, rounded up once, less what was charged."""
-        self.exact_fee += notional * bps
-        fee = max(0, rounded_up(self.exact_fee) - self.charged_amount)
-        self.charged_amount += fee
-        return fee
 
 
 class ReferenceVenue:
@@ -215,21 +137,16 @@ class ReferenceVenue:
         limit_price,
         time_in_force,
         exec_inst,
+        min_qty=0,
+        display_qty=0,
+        self_match_policy=CANCEL_INCOMING,
+        expire_day=0,
     ):
         instrument = self.instruments.get(instrument_id)
         require(instrument is not None, Reason.UNKNOWN_INSTRUMENT, instrument_id)
         require(not instrument.is_closed, Reason.WINDOW_CLOSED, instrument_id)
         lot_qty = instrument.product.lot_qty
         require(order_qty % lot_qty == 0, Reason.LOT, order_qty, lot_qty)
-        if time_in_force == GTC:
-            require(instrument.is_resting_allowed, Reason.NEVER_RESTS, instrument_id)
-            open_count = self.open_order_count(account_id) + 1
-            require(
-                open_count <= self.max_open_orders,
-                Reason.OPEN_ORDERS,
-                open_count,
-                self.max_open_orders,
-            )
         order = Order(
             order_id,
             account_id,
@@ -241,9 +158,23 @@ class ReferenceVenue:
             limit_price,
             time_in_force,
             exec_inst,
-            leaves_qty=order_qty,
+            order_qty,
+            display_qty,
+            self_match_policy,
+            expire_day,
         )
-        fills = self._plan(order, None)
+        self._require_conditions(order, min_qty)
+        if order.rests:
+            require(instrument.is_resting_allowed, Reason.NEVER_RESTS, instrument_id)
+            open_count = self.open_order_count(account_id) + 1
+            require(
+                open_count <= self.max_open_orders,
+                Reason.OPEN_ORDERS,
+                open_count,
+                self.max_open_orders,
+            )
+        is_whole = time_in_force == FOK or exec_inst & ALL_OR_NONE
+        own, fills = self._plan(order, None, order_qty if is_whole else min_qty)
         self.orders[order_id] = order
         self.available[account_id] -= order.held_amount
         self.events.append(
@@ -260,13 +191,29 @@ class ReferenceVenue:
                 time_in_force,
                 exec_inst,
                 order.held_amount,
+                display_qty,
+                self_match_policy,
+                expire_day,
             )
         )
-        self._trade(order, fills)
-        if order.leaves_qty and time_in_force == GTC:
-            self._rest(order)
-        elif order.leaves_qty:
-            self._cancel(order, UNFILLED)
+        self._carry_out(order, own, fills)
+
+    def _require_conditions(self, order, min_qty):
+        order_qty, display_qty = order.order_qty, order.display_qty
+        lot_qty = order.instrument.product.lot_qty
+        require(0 <= min_qty <= order_qty, Reason.MIN_QTY, min_qty, order_qty)
+        require(0 <= display_qty <= order_qty, Reason.DISPLAY_QTY, display_qty, order_qty)
+        require(display_qty % lot_qty == 0, Reason.LOT, display_qty, lot_qty)
+        self._require_clips(display_qty, order_qty)
+        is_all_or_none = bool(order.exec_inst & ALL_OR_NONE)
+        require(not (is_all_or_none and order.rests), Reason.ALL_OR_NONE, order_qty)
+        is_whole = is_all_or_none or order.time_in_force == FOK
+        require(not (is_whole and display_qty), Reason.ALL_OR_NONE, order_qty, display_qty)
+
+    def _require_clips(self, display_qty, qty):
+        if display_qty:
+            least_qty = -(-qty // MAX_CLIPS)
+            require(display_qty >= least_qty, Reason.DISPLAY_QTY, display_qty, least_qty)
 
     def _amend(self, order_id, account_id, order_qty, limit_price):
         order = self._own_order(order_id, account_id)
@@ -288,11 +235,15 @@ class ReferenceVenue:
         amended = replace(
             order, order_qty=order_qty, limit_price=limit_price, leaves_qty=leaves_qty
         )
-        fills = [] if keeps_place else self._plan(amended, order)
+        own, fills = [], []
+        if not keeps_place:
+            self._require_clips(order.display_qty, leaves_qty)
+            own, fills = self._plan(amended, order, 0)
         held_delta_amount = amended.held_amount - order.held_amount
         self.available[account_id] -= held_delta_amount
         order.order_qty, order.limit_price = order_qty, limit_price
         order.leaves_qty = leaves_qty
+        order.shown_qty = min(order.shown_qty, leaves_qty)
         self.events.append(
             (
                 "order_amended",
@@ -307,15 +258,18 @@ class ReferenceVenue:
             )
         )
         if not keeps_place:
-            order.arrival = 0
-            self._trade(order, fills)
-            if order.leaves_qty:
-                self._rest(order)
+            order.arrival = order.shown_qty = 0
+            self._carry_out(order, own, fills)
 
     # -- plan
 
-    def _plan(self, order, replaced):
-        """The fills of an incoming order as (maker, qty), `replaced` being its former self."""
+    def _plan(self, order, replaced, required_qty):
+        """
+        What an incoming order meets, `replaced` being its former self.
+
+        The own orders that end by it, and its fills as (maker, qty). The opposite queues are played
+        through: whose clip is used up goes behind the others of its price with the next one.
+        """
         crossing = [
             maker
             for maker in self._queue_of_side(order.instrument, BUY + SELL - order.side)
@@ -323,23 +277,32 @@ class ReferenceVenue:
         ]
         if order.exec_inst & POST_ONLY and crossing:
             raise Refusal(Reason.WOULD_TAKE, order.limit_price, crossing[0].limit_price, 0)
-        fills = []
+        policy = order.self_match_policy
+        own, fills = [], []
         wanted_qty = order.leaves_qty
-        for maker in crossing:
-            qty = min(wanted_qty, maker.leaves_qty)
-            if qty:
-                fills.append((maker, qty))
+        queue = [(maker, maker.shown_qty, maker.leaves_qty - maker.shown_qty) for maker in crossing]
+        while queue and wanted_qty:
+            maker, shown_qty, hidden_qty = queue.pop(0)
+            if maker.account_id == order.account_id:
+                if maker not in own:
+                    own.append(maker)
+                if policy == CANCEL_RESTING:
+                    continue
+            qty = min(wanted_qty, shown_qty)
+            fills.append((maker, qty))
             wanted_qty -= qty
-        require(
-            order.time_in_force != FOK or wanted_qty == 0,
-            Reason.CANNOT_FILL,
-            order.order_qty,
-            order.leaves_qty - wanted_qty,
-        )
-        for maker, _ in fills:
-            require(maker.account_id != order.account_id, Reason.SELF_MATCH, maker.order_id)
+            if qty == shown_qty and hidden_qty:
+                clip_qty = maker.clip_of(hidden_qty)
+                behind = sum(other.limit_price == maker.limit_price for other, *_ in queue)
+                queue.insert(behind, (maker, clip_qty, hidden_qty - clip_qty))
+        crossing_qty = order.leaves_qty - wanted_qty
+        require(crossing_qty >= required_qty, Reason.CANNOT_FILL, required_qty, crossing_qty)
+        if own and policy == CANCEL_INCOMING:
+            raise Refusal(Reason.SELF_MATCH, own[0].order_id, 0, 0)
+        if own and policy == CANCEL_BOTH:
+            fills = []
         self._plan_means(order, replaced, fills)
-        return fills
+        return own, fills
 
     def _plan_means(self, order, replaced, fills):
         available = self.available[order.account_id]
@@ -380,9 +343,17 @@ class ReferenceVenue:
 
     # -- apply
 
-    def _trade(self, taker, fills):
+    def _carry_out(self, order, own, fills):
+        for resting in own:
+            self._cancel(resting, SELF_MATCH)
         for maker, qty in fills:
-            self._trade_one(maker, taker, qty)
+            self._trade_one(maker, order, qty)
+        if own and order.self_match_policy == CANCEL_BOTH:
+            self._cancel(order, SELF_MATCH)
+        elif order.leaves_qty and order.rests:
+            self._rest(order)
+        elif order.leaves_qty:
+            self._cancel(order, UNFILLED)
 
     def _trade_one(self, maker, taker, qty):
         instrument = taker.instrument
@@ -405,6 +376,9 @@ class ReferenceVenue:
             self.available[0] += fees[order.order_id]
             if order.leaves_qty == 0:
                 del self.orders[order.order_id]
+        maker.shown_qty -= qty
+        if maker.shown_qty == 0:
+            self._queue_up(maker)
         for day in instrument.days:
             self.title[seller.account_id, product.product_id][day] -= qty
             self.title[buyer.account_id, product.product_id][day] += qty
@@ -489,9 +463,13 @@ class ReferenceVenue:
                 )
             )
 
-    def _rest(self, order):
+    def _queue_up(self, order):
         self.arrivals += 1
         order.arrival = self.arrivals
+        order.shown_qty = order.clip_of(order.leaves_qty)
+
+    def _rest(self, order):
+        self._queue_up(order)
         self.events.append(
             (
                 "order_rested",
@@ -500,6 +478,7 @@ class ReferenceVenue:
                 order.side,
                 order.limit_price,
                 order.leaves_qty,
+                order.display_qty,
             )
         )
 
@@ -543,6 +522,9 @@ class ReferenceVenue:
             order.exec_inst,
             order.leaves_qty,
             order.held_amount,
+            order.display_qty,
+            order.self_match_policy,
+            order.expire_day,
         )
 
     def rehome_session(self, old_session_id, new_session_id, account_id):
@@ -558,6 +540,17 @@ class ReferenceVenue:
             i for i, order in self.orders.items() if order.instrument.instrument_id == instrument_id
         )[:max_count]
 
+    def next_expire_day(self):
+        return min((order.expire_day for order in self._ending()), default=0)
+
+    def orders_due(self, day, max_count):
+        due = [order for order in self._ending() if order.expire_day <= day]
+        due.sort(key=lambda order: order.expire_day)
+        return [order.order_id for order in due[:max_count]]
+
+    def _ending(self):
+        return [order for order in self.orders.values() if order.expire_day]
+
     def open_order_count(self, account_id):
         return len(self.orders_of_account(account_id))
 
@@ -569,8 +562,8 @@ class ReferenceVenue:
         queue = self._queue_of_side(self.instruments[instrument_id], side)
         rows = []
         for price, group in groupby(queue, key=lambda order: order.limit_price):
-            leaves = [order.leaves_qty for order in group]
-            rows.append((price, sum(leaves), len(leaves)))
+            shown = [order.shown_qty for order in group]
+            rows.append((price, sum(shown), len(shown)))
         return rows[:depth]
 
     def queue(self, instrument_id, side, price):
@@ -642,11 +635,6 @@ def require(condition, reason, value=0, limit=0, day=0):
 def is_within(side, price, limit_price):
     """Whether a taker of this side accepts a price."""
     return price <= limit_price if side == BUY else price >= limit_price
-
-
-def rounded_up(exact_fee):
-    """Fen, up to the next whole one, of 1/10000 fen."""
-    return -(-exact_fee // BPS_WHOLE)
 
 
 def runs_of(days, nothing=0):

@@ -55,8 +55,8 @@ NAME = LogName("golden")
 AT_NS = 1_795_363_200_000_000_000
 """Wall clock of every golden frame: 2026-11-23 00:00 at the site."""
 BARRIER = EpochBarrier("golden", bytes(16), "golden", bytes(32), 1)
-SEED = 20_261_123
-STEPS_COUNT = 450
+SEED = 20_261_125
+STEPS_COUNT = 600
 RECORDS_PER_FRAME = 7
 
 COMMANDS: list[type[msgspec.Struct]] = list(get_args(c.AnyCommand))

@@ -22,6 +22,7 @@ from .enums import (
     ProductKind,
     Role,
     Scope,
+    SelfMatchPolicy,
     Side,
     SupplierGrade,
     TimeInForce,
@@ -41,6 +42,7 @@ from .units import (
     Ppm,
     Price,
     Qty,
+    QtyOrZero,
     Reference,
     Sha256,
 )
@@ -206,6 +208,14 @@ class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
     limit_price: Price
     time_in_force: TimeInForce = TimeInForce.GTC
     exec_inst: ExecInst = ExecInst.NONE
+    min_qty: QtyOrZero = 0
+    """At least so much trades on entry, or the order is refused; 0 for no minimum."""
+    display_qty: QtyOrZero = 0
+    """The most that is shown while the order rests; 0 for all. The next clip queues up anew."""
+    self_match_policy: SelfMatchPolicy = SelfMatchPolicy.CANCEL_INCOMING
+    expire_day: Day = 0
+    """The day at whose 16:00 a good-till-date order ends, the window's last trading day at most; 0
+    with every other time in force."""
 
 
 class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):

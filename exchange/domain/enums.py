@@ -13,9 +13,13 @@ class Side(IntEnum):
 class TimeInForce(IntEnum):
     """FIX tag 59, those that are served."""
 
+    DAY = 0
+    """Until 16:00 at the site on the delivery day that runs at entry."""
     GTC = 1
     IOC = 3
     FOK = 4
+    GTD = 6
+    """Until 16:00 at the site on the order's `expire_day`."""
 
 
 class ExecInst(IntFlag):
@@ -23,6 +27,19 @@ class ExecInst(IntFlag):
 
     NONE = 0
     POST_ONLY = 1
+    ALL_OR_NONE = 2
+    """Only where the order does not rest: a resting one would lock the book."""
+
+
+class SelfMatchPolicy(IntEnum):
+    """What an order does on meeting one of its own account; FIX tag 2964."""
+
+    CANCEL_INCOMING = 1
+    """It is refused as a whole."""
+    CANCEL_RESTING = 2
+    """The own orders that it reaches end before it trades with what lies behind them."""
+    CANCEL_BOTH = 3
+    """It and the own orders that it would meet end; nothing trades."""
 
 
 class CancelReason(IntEnum):
@@ -33,9 +50,11 @@ class CancelReason(IntEnum):
     UNFILLED = 3
     """The rest of an immediate-or-cancel order."""
     EXPIRED = 4
-    """The instrument's gate closed."""
+    """Its day or date is over, or the instrument's gate closed."""
     KEY_REVOKED = 5
     SESSION_CLOSED = 6
+    SELF_MATCH = 7
+    """It met an order of its own account, by the incoming order's policy."""
 
 
 class Role(StrEnum):

@@ -17,6 +17,7 @@ from .enums import (
     ProductKind,
     Role,
     Scope,
+    SelfMatchPolicy,
     Side,
     SupplierGrade,
     TimeInForce,
@@ -49,16 +50,31 @@ class OrderAccepted(Event, frozen=True, tag="order_accepted"):
     held_amount: int
     """Cash moved from available to held: a buy's notional and fee at the limit and the higher
     rate, rounded up; a primary sell's fee; 0 for other sells. A sell also reserves title."""
+    display_qty: int = 0
+    """The most that is shown of it while it rests; 0 for all."""
+    self_match_policy: SelfMatchPolicy = SelfMatchPolicy.CANCEL_INCOMING
+    expire_day: int = 0
+    """It ends at 16:00 at the site on this day; 0 where it does not by itself."""
 
 
 class OrderRested(Event, frozen=True, tag="order_rested"):
-    """What is left of an order joined the queue of its price."""
+    """
+    What is left of an order joined the queue of its price.
+
+    An iceberg shows a clip of `display_qty`, or less where less is left. When fills have used up
+    the clip, the order leaves its place and joins the end of the same queue with the next one. No
+    event says so, because the fills say when; a trade's quantity is never more than one clip. An
+    amendment that keeps the place takes from what is hidden first.
+    """
 
     order_id: int
     instrument_id: int
     side: Side
     limit_price: int
     leaves_qty: int
+    """All that is left, hidden or not."""
+    display_qty: int = 0
+    """0 where the order shows all."""
 
 
 class OrderAmended(Event, frozen=True, tag="order_amended"):

@@ -52,6 +52,14 @@ class Reason(IntEnum):
     STALE_INDEX = 4023
     EMPTY = 4024
     """Nothing to do: a list without entries, an order that is already so."""
+    MIN_QTY = 4025
+    """A minimum above the quantity."""
+    DISPLAY_QTY = 4026
+    """More on display than there is, or so little that the clips are too many."""
+    ALL_OR_NONE = 4027
+    """All-or-none of an order that would rest or show only a part."""
+    EXPIRE_DAY = 4028
+    """An expire day that is over, beyond the window's trading, missing, or not asked for."""
     UNKNOWN_ORDER = 4041
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092

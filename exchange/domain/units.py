@@ -27,6 +27,7 @@ NS_PER_DAY = 86_400 * NS_PER_SECOND
 
 Id = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Qty = Annotated[int, Meta(gt=0, le=MAX_QTY)]
+QtyOrZero = Annotated[int, Meta(ge=0, le=MAX_QTY)]
 Price = Annotated[int, Meta(gt=0, le=MAX_PRICE)]
 Amount = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
 Micro = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]

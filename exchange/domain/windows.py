@@ -130,6 +130,11 @@ def gate_ns(trading_day: int) -> int:
     return start_ns(trading_day) + GATE_OF_DAY_NS
 
 
+def last_gated_day(market_ns: int) -> int:
+    """The latest day whose 16:00 at the site has come by an instant."""
+    return day_at(market_ns - GATE_OF_DAY_NS)
+
+
 def add_months(first: date, months: int) -> date:
     """The first of the month that lies `months` after the month of `first`."""
     index = first.year * 12 + first.month - 1 + months

@@ -14,11 +14,23 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .reasons import Reason
-from .units import Amount, CommandId, Day, Id, Name, Ns, Price, Qty, Reference
+from .units import (
+    Amount,
+    CommandId,
+    Day,
+    Id,
+    Name,
+    Ns,
+    Price,
+    Qty,
+    QtyOrZero,
+    Reference,
+)
 
 Position = tuple[int, int]
 SideWord = Literal["buy", "sell"]
-TimeInForceWord = Literal["gtc", "ioc", "fok"]
+TimeInForceWord = Literal["day", "gtc", "gtd", "ioc", "fok"]
+SelfMatchPolicyWord = Literal["cancel_incoming", "cancel_resting", "cancel_both"]
 ExecType = Literal["new", "trade", "cancelled", "replaced", "expired"]
 Symbol = Annotated[str, Meta(min_length=1, max_length=96)]
 ClientId = Annotated[str, Meta(pattern=r"^[\x20-\x7e]{1,36}$")]
@@ -53,7 +65,13 @@ class Auth(Request, frozen=True, kw_only=True, tag="auth"):
 
 
 class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
-    """A limit order."""
+    """
+    A limit order.
+
+    `day` ends at 16:00 at the site today, `gtd` at 16:00 on `expire_day`. `all_or_none` goes with
+    `ioc` and `fok`. `min_qty` is the least that must trade on entry. With `display_qty` only so
+    much is shown at a time while the order rests.
+    """
 
     client_order_id: ClientId
     instrument: Symbol
@@ -63,6 +81,11 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
     time_in_force: TimeInForceWord = "gtc"
     post_only: bool = False
     valid_until_ns: Ns = 0
+    expire_day: Day = 0
+    all_or_none: bool = False
+    min_qty: QtyOrZero = 0
+    display_qty: QtyOrZero = 0
+    self_match_policy: SelfMatchPolicyWord = "cancel_incoming"
 
 
 class AmendOrder(Request, frozen=True, kw_only=True, tag="amend_order"):
@@ -299,6 +322,10 @@ class OrderView(Struct, frozen=True, kw_only=True):
     gpu_hours: int
     fee_amount: int
     time_in_force: TimeInForceWord
+    expire_day: int = 0
+    """The day at whose 16:00 the order ends; 0 where it does not by itself."""
+    display_qty: int = 0
+    """The most that others see of it at a time; 0 for all."""
 
 
 class Orders(Message, frozen=True, kw_only=True, tag="orders"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from exchange.domain import commands as c
-from exchange.domain.enums import ExecInst, Scope, Side, TimeInForce
+from exchange.domain.enums import ExecInst, Scope, SelfMatchPolicy, Side, TimeInForce
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.wire import Ack, AmendOrder, CancelOrder, MassCancel, PlaceOrder, Request
@@ -24,8 +24,15 @@ if TYPE_CHECKING:
     from .session import Session
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
-_TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
-_CONDITIONS = {False: ExecInst.NONE, True: ExecInst.POST_ONLY}
+_TIMES_IN_FORCE = {member.name.lower(): member for member in TimeInForce}
+_POLICIES = {member.name.lower(): member for member in SelfMatchPolicy}
+_CONDITIONS = {
+    (False, False): ExecInst.NONE,
+    (True, False): ExecInst.POST_ONLY,
+    (False, True): ExecInst.ALL_OR_NONE,
+    (True, True): ExecInst.POST_ONLY | ExecInst.ALL_OR_NONE,
+}
+"""By whether the order is post-only, and all-or-none."""
 
 
 class CommandReply:
@@ -95,7 +102,11 @@ class OrderEntry:
                     order_qty=request.order_qty,
                     limit_price=request.limit_price,
                     time_in_force=_TIMES_IN_FORCE[request.time_in_force],
-                    exec_inst=_CONDITIONS[request.post_only],
+                    exec_inst=_CONDITIONS[request.post_only, request.all_or_none],
+                    min_qty=request.min_qty,
+                    display_qty=request.display_qty,
+                    self_match_policy=_POLICIES[request.self_match_policy],
+                    expire_day=request.expire_day,
                 ),
                 CommandReply(
                     self._session, request, request.instrument, request.client_order_id, None, False

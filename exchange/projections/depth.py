@@ -1,7 +1,9 @@
 """
-The order book as price levels, without identities.
+The order book as price levels, without identities and without what icebergs hide.
 
 Each resting order is kept beside the levels, because a trade names the order and not its level.
+What an iceberg shows follows from its fills as `OrderRested` describes; the rest of it reaches no
+level.
 """
 
 from collections.abc import Mapping
@@ -34,6 +36,11 @@ class Resting(Struct, gc=False):
     side: Side
     limit_price: int
     leaves_qty: int
+    """All that is left, hidden or not."""
+    display_qty: int = 0
+    """0 where the order shows all."""
+    shown_qty: int = 0
+    """What the level counts."""
 
 
 class DepthState(Struct):
@@ -84,20 +91,27 @@ class Depth(Projection[DepthState]):
         """Takes the orders and builds the levels."""
         for order in state.resting:
             self._resting[order.order_id] = order
-            self._change(order, order.leaves_qty, 1)
+            self._change(order, order.shown_qty, 1)
 
     def _rest(self, event: OrderRested, _record: Record, _index: int) -> None:
         order = Resting(
-            event.order_id, event.instrument_id, event.side, event.limit_price, event.leaves_qty
+            event.order_id,
+            event.instrument_id,
+            event.side,
+            event.limit_price,
+            event.leaves_qty,
+            event.display_qty,
+            _clip(event.leaves_qty, event.display_qty),
         )
         self._resting[event.order_id] = order
-        self._change(order, order.leaves_qty, 1)
+        self._change(order, order.shown_qty, 1)
 
     def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
         if event.is_requeued:
             self._remove(event.order_id)
         else:
-            self._reduce(event.order_id, event.leaves_qty)
+            order = self._resting[event.order_id]
+            self._show(order, min(order.shown_qty, event.leaves_qty), event.leaves_qty)
 
     def _cancel(self, event: OrderCancelled, _record: Record, _index: int) -> None:
         self._remove(event.order_id)
@@ -106,17 +120,20 @@ class Depth(Projection[DepthState]):
         if event.maker_leaves_qty == 0:
             self._remove(event.maker_order_id)
         else:
-            self._reduce(event.maker_order_id, event.maker_leaves_qty)
+            order = self._resting[event.maker_order_id]
+            left_qty = order.shown_qty - event.last_qty
+            next_qty = left_qty or _clip(event.maker_leaves_qty, order.display_qty)
+            self._show(order, next_qty, event.maker_leaves_qty)
 
     def _remove(self, order_id: int) -> None:
         """Takes an order out; one that never rested has no level."""
         order = self._resting.pop(order_id, None)
         if order is not None:
-            self._change(order, -order.leaves_qty, -1)
+            self._change(order, -order.shown_qty, -1)
 
-    def _reduce(self, order_id: int, leaves_qty: int) -> None:
-        order = self._resting[order_id]
-        self._change(order, leaves_qty - order.leaves_qty, 0)
+    def _show(self, order: Resting, shown_qty: int, leaves_qty: int) -> None:
+        self._change(order, shown_qty - order.shown_qty, 0)
+        order.shown_qty = shown_qty
         order.leaves_qty = leaves_qty
 
     def _change(self, order: Resting, delta_qty: int, delta_count: int) -> None:
@@ -133,3 +150,8 @@ class Depth(Projection[DepthState]):
             assert level[0] == 0, f"empty level {order.limit_price} holds {level[0]} GPUs"
             del levels[order.limit_price]
         self.changed.add(order.instrument_id)
+
+
+def _clip(leaves_qty: int, display_qty: int) -> int:
+    """What an order shows when it joins a queue."""
+    return min(leaves_qty, display_qty) if display_qty else leaves_qty

@@ -42,7 +42,9 @@ NO_POSITION: Position = (0, 0)
 
 _SIDE_WORDS: dict[Side, SideWord] = {Side.BUY: "buy", Side.SELL: "sell"}
 _TIME_IN_FORCE_WORDS: dict[TimeInForce, TimeInForceWord] = {
+    TimeInForce.DAY: "day",
     TimeInForce.GTC: "gtc",
+    TimeInForce.GTD: "gtd",
     TimeInForce.IOC: "ioc",
     TimeInForce.FOK: "fok",
 }
@@ -65,6 +67,8 @@ class Order(Struct, gc=False):
     cum_qty: int = 0
     notional_amount: int = 0
     fee_amount: int = 0
+    expire_day: int = 0
+    display_qty: int = 0
 
 
 class Step(Struct, frozen=True, array_like=True, gc=False):
@@ -271,6 +275,8 @@ class Orders(Projection[OrdersState]):
             event.order_qty,
             event.limit_price,
             event.order_qty,
+            expire_day=event.expire_day,
+            display_qty=event.display_qty,
         )
         account = self._account(event.account_id)
         account.open[event.order_id] = order
@@ -376,4 +382,6 @@ class Orders(Projection[OrdersState]):
             gpu_hours=order.cum_qty * hours,
             fee_amount=order.fee_amount,
             time_in_force=_TIME_IN_FORCE_WORDS[order.time_in_force],
+            expire_day=order.expire_day,
+            display_qty=order.display_qty,
         )

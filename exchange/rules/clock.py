@@ -1,9 +1,11 @@
 """
 Market time and what it brings about.
 
-Boundaries are the gates of windows and the starts of delivery days. Each is crossed in a record of
-its own, in order, however long the exchange was away; a gate with more resting orders than
-`CLOCK_BATCH` takes several records, all at the gate's time, and the window expires in the last.
+Boundaries are the gates of windows, the starts of delivery days, and 16:00 of each day on which an
+open order ends. Each is crossed in a record of its own, in order, however long the exchange was
+away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records, all of that
+time: orders whose day is over end first, then each window's, and a window expires with its last.
+Between such records an order that is due but not yet reached can still trade.
 """
 
 from exchange.domain.commands import AdvanceClock
@@ -15,7 +17,7 @@ from exchange.domain.events import (
     InstrumentExpired,
 )
 from exchange.domain.reasons import Reason, require
-from exchange.domain.windows import day_at, start_ns
+from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
 from .participants import cancellations
 from .state import State
@@ -26,8 +28,11 @@ CLOCK_BATCH = 1_000
 
 def next_boundary_ns(state: State) -> int:
     """Market time at which something is due next; it is not after now where work is left."""
-    midnight_ns = start_ns(day_at(state.market_ns) + 1)
-    return min(midnight_ns, state.gates[0][0]) if state.gates else midnight_ns
+    due_ns = start_ns(day_at(state.market_ns) + 1)
+    expire_day = state.core.next_expire_day()
+    if expire_day:
+        due_ns = min(due_ns, gate_ns(expire_day))
+    return min(due_ns, state.gates[0][0]) if state.gates else due_ns
 
 
 def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[Event]:
@@ -43,18 +48,22 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     if to_ns > state.market_ns:
         events.append(ClockAdvanced(market_ns=to_ns))
         events += _expired_command_ids(to_ns, state)
-    events += _closing_gates(to_ns, state)
+    due_ids = state.core.orders_due(last_gated_day(to_ns), CLOCK_BATCH)
+    events += cancellations(due_ids, CancelReason.EXPIRED, state)
+    events += _closing_gates(to_ns, set(due_ids), state)
     require(len(events) > 0, Reason.EMPTY)
     return events
 
 
-def _closing_gates(to_ns: int, state: State) -> list[Event]:
+def _closing_gates(to_ns: int, ended_ids: set[int], state: State) -> list[Event]:
+    """What closing gates end, as far as the record has room beside the orders that end anyway."""
     events: list[Event] = []
     for gate_closure_ns, instrument_id in state.gates:
         if gate_closure_ns > to_ns:
             break
-        order_ids = state.core.orders_of_instrument(instrument_id, CLOCK_BATCH + 1 - len(events))
-        room = CLOCK_BATCH - len(events)
+        room = max(0, CLOCK_BATCH - len(ended_ids) - len(events))
+        open_ids = state.core.orders_of_instrument(instrument_id, room + 1 + len(ended_ids))
+        order_ids = [order_id for order_id in open_ids if order_id not in ended_ids]
         events += cancellations(order_ids[:room], CancelReason.EXPIRED, state)
         if len(order_ids) > room:
             break

@@ -5,11 +5,18 @@ An order's own checks (lot, means, self-match, what it would trade) are the core
 book; what only the rules know is checked here first: whose order it is, whether a supplier sells
 its own product, and whether the gate is open at this moment. A core function has planned and
 applied when it returns; its events wait in the core, already encoded.
+
+
+A day order ends at 16:00 at the site on the delivery day that runs when it is placed; after that
+hour there is no such moment left, and it is refused. A good-till-date order names its day, the
+window's last trading day at most. What is due is ended by the clock.
 """
 
 from exchange.domain.commands import AmendOrder, CancelOrder, MassCancel, PlaceOrder
-from exchange.domain.enums import Role
+from exchange.domain.enums import Role, TimeInForce
+from exchange.domain.events import InstrumentListed
 from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.windows import day_at, last_gated_day
 
 from .state import State
 
@@ -21,7 +28,7 @@ MASS_CANCEL_LIMIT = 1_000
 
 def place(command: PlaceOrder, state: State, account_id: int) -> None:
     """Places an order; its id is the sequence number of this record."""
-    _require_tradable(command.instrument_id, state, account_id)
+    instrument = _require_tradable(command.instrument_id, state, account_id)
     refusal = state.core.place(
         state.seq + 1,
         account_id,
@@ -33,6 +40,10 @@ def place(command: PlaceOrder, state: State, account_id: int) -> None:
         command.limit_price,
         command.time_in_force,
         command.exec_inst,
+        command.min_qty,
+        command.display_qty,
+        command.self_match_policy,
+        _expire_day(command, instrument, state),
     )
     _raise(refusal, state)
 
@@ -67,7 +78,25 @@ def mass_cancel(command: MassCancel, state: State, account_id: int) -> None:
     _raise(refusal, state)
 
 
-def _require_tradable(instrument_id: int, state: State, account_id: int) -> None:
+def _expire_day(command: PlaceOrder, instrument: InstrumentListed, state: State) -> int:
+    """The day at whose gate the order ends, 0 for none; refuses one that is over or too late."""
+    time_in_force = command.time_in_force
+    if time_in_force is TimeInForce.GTD:
+        expire_day = command.expire_day
+        last_day = day_at(instrument.gate_closure_ns)
+        require(expire_day <= last_day, Reason.EXPIRE_DAY, expire_day, last_day, expire_day)
+    elif command.expire_day:
+        raise Refused(Reason.EXPIRE_DAY, command.expire_day)
+    elif time_in_force is not TimeInForce.DAY:
+        return 0
+    else:
+        expire_day = day_at(state.market_ns)
+    first_day = last_gated_day(state.market_ns) + 1
+    require(expire_day >= first_day, Reason.EXPIRE_DAY, expire_day, first_day, expire_day)
+    return expire_day
+
+
+def _require_tradable(instrument_id: int, state: State, account_id: int) -> InstrumentListed:
     instrument = state.instruments.get(instrument_id)
     if instrument is None:
         raise Refused(Reason.UNKNOWN_INSTRUMENT, instrument_id)
@@ -77,6 +106,7 @@ def _require_tradable(instrument_id: int, state: State, account_id: int) -> None
     if Role.TRADER not in state.participants[account_id].roles:
         product = state.products[instrument.product_id]
         require(product.supplier_account_id == account_id, Reason.WRONG_ROLE, account_id)
+    return instrument
 
 
 def _order_id(command: AmendOrder | CancelOrder, state: State, account_id: int) -> int:

@@ -60,6 +60,30 @@ async def test_an_order_is_placed_once_the_exchange_acknowledges_it(encoding):
     assert (ack.log_seq, ack.order_id, ack.duplicate) == (12, 12, False)
 
 
+async def test_the_conditions_of_an_order_are_sent_as_they_are_given():
+    conditions = {
+        "time_in_force": "gtd",
+        "expire_day": 20_800,
+        "min_qty": 2,
+        "display_qty": 4,
+        "self_match_policy": "cancel_resting",
+    }
+
+    async def part(peer):
+        await peer.greet()
+        placed = await peer.accept(12)
+        assert {name: getattr(placed, name) for name in conditions} == conditions
+        whole = await peer.accept(13)
+        assert (whole.all_or_none, whole.time_in_force, whole.expire_day) == (True, "ioc", 0)
+        await wait_for_end(peer)
+
+    async with client_of(part) as exchange:
+        await exchange.place("A:M2703", "buy", order_qty=8, limit_price=9, **conditions)
+        await exchange.place(
+            "A:M2703", "buy", order_qty=8, limit_price=9, time_in_force="ioc", all_or_none=True
+        )
+
+
 async def test_a_refusal_names_reason_value_limit_and_day():
     async def part(peer):
         await peer.greet()

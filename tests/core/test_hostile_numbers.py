@@ -17,7 +17,7 @@ EXTREMES = [
     *(2**62, 2**63 - 1, 2**63, 2**64, 10**30),
 ]
 # Every public method that takes integers, with how many; those that answer a code first.
-COMMANDS = {"place": 10, "amend": 4, "cancel": 2, "mass_cancel": 4}
+COMMANDS = {"place": 14, "amend": 4, "cancel": 2, "mass_cancel": 4}
 WRITERS = {
     "add_account": 1,
     "add_product": 5,
@@ -30,8 +30,8 @@ WRITERS = {
     "add_lien": 5,
     "lift_lien": 5,
     "rehome_session": 3,
-    "order_accepted": 11,
-    "order_rested": 5,
+    "order_accepted": 14,
+    "order_rested": 6,
     "order_amended": 8,
     "order_cancelled": 7,
     "trade_executed": 18,
@@ -46,6 +46,8 @@ QUERIES = {
     "orders_of_account": 1,
     "orders_of_instrument": 2,
     "open_order_count": 1,
+    "orders_due": 2,
+    "next_expire_day": 0,
     "best": 2,
     "levels": 3,
     "queue": 3,
@@ -102,7 +104,7 @@ def test_hostile_commands_and_queries_leave_a_sound_venue(calls):
 @pytest.mark.parametrize("hostile", EXTREMES)
 def test_each_field_of_a_command_at_each_extreme(name, hostile):
     likely = {
-        "place": [90, 3, 1, 1, 1, BUY, 5, 100, GTC, 0],
+        "place": [90, 3, 1, 1, 1, BUY, 5, 100, GTC, 0, 0, 0, 1, 0],
         "amend": [4, 3, 5, 104],
         "cancel": [4, 3],
         "mass_cancel": [3, 1, SELL, 5],

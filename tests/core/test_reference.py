@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from matching_core.venue import Venue
 from tests.core.venues import BASE_DAY, decode, new_venue, rows
+from tests.reference_orders import DAY, GTD
 from tests.reference_venue import ReferenceVenue
 
 # Product 1: house 1 and 2, odd rates; product 2: house 3, the maker pays more; 4 and 5 strangers.
@@ -30,6 +31,8 @@ sides = st.sampled_from([1, 2])
 quantities = st.one_of(st.integers(1, 9), st.integers(1, 12).map(lambda n: 2 * n))
 # Few prices, so that orders meet; some tiny and some far apart, where roundings of fees differ.
 prices = st.one_of(st.integers(98, 102), st.sampled_from([1, 2, 3, 50, 1_000]))
+policies = st.sampled_from([1, 1, 2, 3])
+expire_days = st.integers(0, 3).map(lambda ahead: BASE_DAY + ahead)
 picks = st.integers(0, 10**6)
 
 
@@ -105,8 +108,23 @@ class SideBySide(RuleBasedStateMachine):
         price=prices,
         time_in_force=st.sampled_from([1, 1, 1, 1, 3, 4]),
         exec_inst=st.sampled_from([0, 0, 0, 0, 1]),
+        policy=policies,
+        expire_day=expire_days,
     )
-    def place(self, account_id, instrument_id, side, qty, price, time_in_force, exec_inst):
+    def place(
+        self,
+        account_id,
+        instrument_id,
+        side,
+        qty,
+        price,
+        time_in_force,
+        exec_inst,
+        min_qty=0,
+        display_qty=0,
+        policy=1,
+        expire_day=0,
+    ):
         order_id = self.next_order_id
         self.next_order_id += 1
         self.used_order_ids.append(order_id)
@@ -122,7 +140,41 @@ class SideBySide(RuleBasedStateMachine):
             price,
             time_in_force,
             exec_inst,
+            min_qty,
+            display_qty,
+            policy,
+            expire_day if time_in_force in (DAY, GTD) else 0,
         )
+
+    @rule(
+        account_id=accounts,
+        instrument_id=instruments,
+        side=sides,
+        qty=quantities,
+        price=prices,
+        time_in_force=st.sampled_from([0, 1, 1, 1, 3, 3, 4, 6]),
+        exec_inst=st.sampled_from([0, 0, 0, 1, 2, 2, 3]),
+        min_qty=st.sampled_from([0, 0, 0, 1, 2, 3, 8, 30, -1]),
+        display_qty=st.sampled_from([0, 0, 1, 2, 2, 3, 4, 8, 30, -1]),
+        policy=policies,
+        expire_day=expire_days,
+    )
+    def place_with_conditions(self, **terms):
+        """Every combination, the bad ones too."""
+        self.place(**terms)
+
+    @rule(
+        account_id=accounts,
+        instrument_id=st.sampled_from([1, 1, 1, 2, 3, 5]),
+        side=sides,
+        clips=st.integers(2, 6),
+        display_qty=st.sampled_from([1, 2, 2, 4]),
+        price=st.integers(99, 101),
+        policy=policies,
+    )
+    def place_iceberg(self, account_id, instrument_id, side, clips, display_qty, price, policy):
+        qty = clips * display_qty
+        self.place(account_id, instrument_id, side, qty, price, 1, 0, 0, display_qty, policy)
 
     @rule(
         account_id=accounts,
@@ -131,12 +183,29 @@ class SideBySide(RuleBasedStateMachine):
         qty=quantities,
         beyond=st.sampled_from([0, 0, 1, 30]),
         time_in_force=st.sampled_from([1, 3, 4]),
+        min_qty=st.sampled_from([0, 0, 2, 5]),
+        policy=policies,
     )
-    def cross(self, account_id, instrument_id, side, qty, beyond, time_in_force):
+    def cross(self, account_id, instrument_id, side, qty, beyond, time_in_force, min_qty, policy):
         """An order at the opposite best, or through it."""
         price = self.reference.best(instrument_id, 3 - side) or 100
         price = price + beyond if side == 1 else max(1, price - beyond)
-        self.place(account_id, instrument_id, side, qty, price, time_in_force, 0)
+        terms = (account_id, instrument_id, side, qty, price, time_in_force)
+        self.place(*terms, 0, min_qty, 0, policy)
+
+    @rule(
+        pick=picks,
+        qty=quantities,
+        time_in_force=st.sampled_from([1, 1, 3, 4]),
+        min_qty=st.sampled_from([0, 0, 2]),
+        policy=st.sampled_from([1, 2, 2, 3, 3]),
+    )
+    def meet_own(self, pick, qty, time_in_force, min_qty, policy):
+        """An order against one that its own account has open, and those around it."""
+        order = self.reference.order(self.some_order(pick)[0])
+        if order is not None:
+            terms = (order[1], order[4], 3 - order[5], qty, order[7], time_in_force)
+            self.place(*terms, 0, min_qty, 0, policy)
 
     @rule(
         pick=picks,
@@ -236,6 +305,13 @@ class SideBySide(RuleBasedStateMachine):
             assert fields == self.reference.cancellation(order_id, reason)
             self.everywhere("order_cancelled", *fields)
 
+    @rule(day=st.integers(0, 3), max_count=st.sampled_from([0, 1, 2, 100]))
+    def end_what_is_due(self, day, max_count):
+        for order_id in self.core.orders_due(BASE_DAY + day, max_count):
+            fields = self.core.cancellation(order_id, 4)
+            assert fields == self.reference.cancellation(order_id, 4)
+            self.everywhere("order_cancelled", *fields)
+
     # -- what must agree after each
 
     @invariant()
@@ -258,6 +334,8 @@ def view_of(venue: Venue | ReferenceVenue) -> list[object]:
             seen.append(venue.sellable(account_id, product_id, BASE_DAY + 1, BASE_DAY + 9))
             for name in ("title", "lien", "reserved_sale", "sublet_out"):
                 seen.append(venue.day_function(account_id, product_id, name))
+    seen.append(venue.next_expire_day())
+    seen += [venue.orders_due(BASE_DAY + ahead, count) for ahead in (-1, 1, 9) for count in (2, 99)]
     for product_id in PRODUCTS:
         seen += [venue.escrow(product_id), venue.granted(product_id)]
     for instrument_id in WINDOWS:
@@ -291,15 +369,23 @@ def test_a_long_day_of_seeded_flow_agrees(seed: int) -> None:
     for step in range(1_500):
         if random.random() < 0.75:
             price = random.choice([97, 98, 99, 100, 101, 102, 103, 1, 1_000])
+            display_qty = random.choice([0, 0, 0, 2, 4])
+            time_in_force = 1 if display_qty else random.choice([0, 1, 1, 1, 3, 4, 6])
             day.place(
                 random.choice(ACCOUNTS),
                 random.choice([1, 1, 1, 2, 3, 5]),
                 random.choice([1, 2]),
-                random.randint(1, 6) * 2,
+                random.randint(2, 8) * 2,
                 price,
-                random.choice([1, 1, 1, 1, 3, 4]),
+                time_in_force,
                 random.choice([0, 0, 0, 1]),
+                random.choice([0, 0, 0, 2]),
+                display_qty,
+                random.choice([1, 2, 3]),
+                BASE_DAY + random.randint(0, 3),
             )
+        elif random.random() < 0.1:
+            day.end_what_is_due(random.randint(0, 3), 2)
         elif random.random() < 0.5:
             day.amend(
                 random.randrange(10**6),

@@ -50,6 +50,14 @@ def test_the_shell_trades(venue: VenueProcess, market: Market) -> None:
     assert [run.qty for run in position.title] == [8]
     assert [run.start_day for run in position.title] == [market.month_start_day]
 
+    terms = ("--display-qty", 8, "--self-match-policy", "cancel_resting")
+    shown = ("order", symbol, "buy", 24, 900, *terms, "--json")
+    iceberg = done(venue.shell(*shown)).value
+    assert done(venue.shell("book", symbol, "--json")).value["bids"] == [[900, 8, 1]]
+    done(venue.shell("cancel", iceberg["order_id"], "--json"))
+    dated = ("--time-in-force", "gtd", "--expire-on", "D900101")
+    failed(venue.shell("order", symbol, "buy", 8, 900, *dated), REFUSED, "4028")
+
     cancelled = done(venue.shell("cancel", offer["order_id"], "--as", "supplier", "--json")).value
     assert cancelled["log_seq"] > bought["log_seq"]
     failed(venue.shell("cancel", offer["order_id"], "--as", "supplier"), REFUSED, "4041")

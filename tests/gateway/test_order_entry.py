@@ -2,8 +2,12 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from exchange.domain.commands import AdvanceClock
+from exchange.domain.enums import SelfMatchPolicy, TimeInForce
 from exchange.domain.record import decode_body
+from exchange.domain.windows import day_at, gate_ns
 from exchange.domain.wire import (
     Ack,
     AmendOrder,
@@ -53,6 +57,64 @@ async def test_a_market_refusal_names_the_thing_the_numbers_and_the_record(house
         == house.projections.listings.instruments[house.june].listed.start_day
     )
     assert "5 GPUs" in title.message
+
+
+@FORMS
+async def test_every_condition_of_an_order_reaches_the_record(house, form):
+    socket = await house.session(TRADER, form)
+    last_day = day_at(house.sequencer.market_ns) + 3
+    conditions = {
+        "time_in_force": "gtd",
+        "expire_day": last_day,
+        "display_qty": 2,
+        "self_match_policy": "cancel_both",
+    }
+    ack = await socket.ask(replace(buy("a", 6), **conditions))
+    command, _ = decode_body(house.records[-1])
+    assert (command.time_in_force, command.expire_day) == (TimeInForce.GTD, last_day)
+    assert command.display_qty == 2
+    assert command.self_match_policy is SelfMatchPolicy.CANCEL_BOTH
+    (view,) = house.projections.orders.of(TRADER)
+    assert (view.order_id, view.time_in_force, view.leaves_qty) == (ack.order_id, "gtd", 6)
+    assert (view.expire_day, view.display_qty) == (last_day, 2)
+    assert house.projections.depth.bids(house.june, 5) == [(900, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "code", "value", "limit"),
+    [
+        ({"all_or_none": True}, 4027, 6, 0),
+        ({"all_or_none": True, "time_in_force": "ioc", "display_qty": 2}, 4027, 6, 2),
+        ({"min_qty": 7}, 4025, 7, 6),
+        ({"min_qty": 1}, 4006, 1, 0),
+        ({"display_qty": 7}, 4026, 7, 6),
+        ({"expire_day": 99_999}, 4028, 99_999, 0),
+        ({"time_in_force": "gtd", "expire_day": 1}, 4028, 1, None),
+        ({"time_in_force": "gtd", "expire_day": 99_999}, 4028, 99_999, None),
+    ],
+)
+async def test_conditions_that_do_not_go_together_are_refused_with_thing_value_and_limit(
+    house, conditions, code, value, limit
+):
+    socket = await house.session(TRADER)
+    error = await socket.ask(replace(buy("a", 6, request_id=4), **conditions))
+    assert (error.code, error.value, error.request_id) == (code, value, 4)
+    assert limit is None or error.limit == limit
+    assert error.message.startswith(SYMBOL)
+    assert str(value) in error.message
+    assert error.log_seq == len(house.records)
+
+
+async def test_a_day_order_is_told_as_expired(house):
+    socket = await house.session(TRADER)
+    await socket.ask(replace(buy("a"), time_in_force="day"))
+    gate = gate_ns(day_at(house.sequencer.market_ns))
+    while house.sequencer.market_ns < gate:
+        await house.sequencer.execute(AdvanceClock(market_ns=gate))
+    (view,) = house.projections.orders.of(TRADER)
+    assert (view.order_status, view.time_in_force, view.leaves_qty) == ("expired", "day", 0)
+    (_, last) = house.projections.orders.since(TRADER, (0, 0))
+    assert (last.exec_type, last.order_status, last.reason) == ("expired", "expired", "expired")
 
 
 async def test_a_bank_that_places_an_order_is_refused_on_the_record(house):
@@ -164,7 +226,12 @@ async def test_bad_input_gets_its_code_and_its_field(house, payload, code, field
         ("limit_price", 16_000_001),
         ("limit_price", -5),
         ("side", "hold"),
-        ("time_in_force", "day"),
+        ("time_in_force", "week"),
+        ("expire_day", -1),
+        ("min_qty", -1),
+        ("display_qty", 10_000_001),
+        ("self_match_policy", "none"),
+        ("all_or_none", 1),
         ("client_order_id", ""),
         ("client_order_id", "x" * 37),
         ("instrument", ""),

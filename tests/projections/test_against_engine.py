@@ -5,7 +5,7 @@ import random
 import pytest
 
 from exchange.domain.commands import AmendOrder, CancelOrder, MassCancel, PlaceOrder
-from exchange.domain.enums import ExecInst, Side, TimeInForce
+from exchange.domain.enums import ExecInst, SelfMatchPolicy, Side, TimeInForce
 from exchange.domain.record import Record, decode_body
 from exchange.projections import Projections
 from tests.scenario import OTHER, SUPPLIER, TRADER, Market
@@ -30,8 +30,13 @@ def random_command(dice: random.Random, instruments: list[int], seq: int):
             side=dice.choice(list(Side)),
             order_qty=dice.randint(1, 9),
             limit_price=dice.randint(98, 102),
-            time_in_force=dice.choice(list(TimeInForce)),
+            time_in_force=dice.choice(
+                [TimeInForce.GTC, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK]
+            ),
             exec_inst=dice.choice([ExecInst.NONE, ExecInst.NONE, ExecInst.POST_ONLY]),
+            min_qty=dice.choice([0, 0, 0, 2]),
+            display_qty=dice.choice([0, 0, 1, 2, 3]),
+            self_match_policy=dice.choice(list(SelfMatchPolicy)),
         )
     order_id = dice.randint(max(1, seq - 40), seq)
     if roll < 0.85:

@@ -1,5 +1,7 @@
 """Each projection for itself, on hand-made records."""
 
+from msgspec.structs import replace
+
 from exchange.domain.commands import PlaceOrder
 from exchange.domain.enums import CancelReason, PledgeStatus, Role, Side, TimeInForce
 from exchange.domain.events import (
@@ -190,6 +192,27 @@ def test_a_fill_a_cut_and_a_cancel_move_the_level_of_the_order():
     assert tape.projection.asks(1, 5) == [(99, 4, 1)]
     tape.add(cancelled(2, SUPPLIER, Side.SELL, 4))
     assert tape.projection.asks(1, 5) == []
+
+
+def test_an_iceberg_counts_with_its_clip_and_the_next_follows_when_it_is_filled():
+    tape = Tape(Depth())
+    tape.add(replace(rested(1, Side.SELL, 10, 100), display_qty=3))
+    tape.add(rested(2, Side.SELL, 5, 100))
+    assert tape.projection.asks(1, 5) == [(100, 8, 2)]
+    tape.add(trade((1, SUPPLIER, 8), (9, TRADER, 0), 2, 100))
+    assert tape.projection.asks(1, 5) == [(100, 6, 2)]
+    tape.add(trade((1, SUPPLIER, 7), (9, TRADER, 0), 1, 100))
+    assert tape.projection.asks(1, 5) == [(100, 8, 2)]
+    tape.add(amended(1, SUPPLIER, 5, 100, 2))
+    assert tape.projection.asks(1, 5) == [(100, 7, 2)]
+    restored = Depth()
+    restored.load(tape.projection.state())
+    assert restored.asks(1, 5) == [(100, 7, 2)]
+    tape.add(amended(1, SUPPLIER, 10, 99, 7, requeued=1))
+    tape.add(replace(rested(1, Side.SELL, 7, 99), display_qty=3))
+    assert tape.projection.asks(1, 5) == [(99, 3, 1), (100, 5, 1)]
+    tape.add(cancelled(1, SUPPLIER, Side.SELL, 7))
+    assert tape.projection.asks(1, 5) == [(100, 5, 1)]
 
 
 def test_the_rest_of_an_immediate_order_never_had_a_level():

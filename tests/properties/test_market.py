@@ -28,7 +28,8 @@ from exchange.domain.commands import (
     RequestPledge,
     WithdrawCash,
 )
-from exchange.domain.enums import ExecInst, Role, Side, TimeInForce
+from exchange.domain.enums import CancelReason, ExecInst, Role, SelfMatchPolicy, Side, TimeInForce
+from exchange.domain.events import OrderCancelled
 from exchange.domain.reasons import Reason
 from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.units import NS_PER_DAY
@@ -64,14 +65,25 @@ def new_market() -> Market:
 def place(rng: random.Random, market: Market, account_id: int) -> Command:
     """An order near the others', in the account's last session if it has one."""
     sessions = [s.session_id for s in market.state.sessions.values() if s.account_id == account_id]
+    time_in_force = rng.choice([TimeInForce.GTC] * 4 + list(TimeInForce))
+    expire_day = day_at(market.state.market_ns) + rng.randint(0, 3)
+    is_immediate = time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     return PlaceOrder(
         session_id=sessions[-1] if sessions else 0,
         instrument_id=rng.choice([1, 2, 3, 4, 4, 4, 5, 5, 9]),
         side=rng.choice(list(Side)),
         order_qty=rng.randint(1, 6),
         limit_price=rng.randint(98, 102),
-        time_in_force=rng.choice([TimeInForce.GTC] * 4 + [TimeInForce.IOC, TimeInForce.FOK]),
-        exec_inst=rng.choice([ExecInst.NONE] * 4 + [ExecInst.POST_ONLY]),
+        time_in_force=time_in_force,
+        exec_inst=rng.choice(
+            [ExecInst.NONE, ExecInst.ALL_OR_NONE]
+            if is_immediate and rng.random() < 0.5
+            else [ExecInst.NONE] * 4 + [ExecInst.POST_ONLY]
+        ),
+        min_qty=rng.choice([0] * 6 + [1, 2]),
+        display_qty=rng.choice([0] * 4 + [1, 2]),
+        self_match_policy=rng.choice(list(SelfMatchPolicy)),
+        expire_day=expire_day if time_in_force is TimeInForce.GTD else 0,
     )
 
 
@@ -176,6 +188,15 @@ def test_the_random_market_reaches_every_event_of_trading_and_lending():
         for record in run(seed).records
         for event in decode_body(record)[1]
     )
+    reasons = Counter(
+        event.cancel_reason
+        for seed in range(12)
+        for record in run(seed).records
+        for event in decode_body(record)[1]
+        if isinstance(event, OrderCancelled)
+    )
+    assert reasons[CancelReason.SELF_MATCH] > 10
+    assert reasons[CancelReason.EXPIRED] > 10
     elsewhere = {"calendar_published", "key_revoked"}
     assert set(seen) >= set(EVENT_TYPES) - elsewhere
     assert seen["trade_executed"] > 50

@@ -1,0 +1,108 @@
+"""What the obvious venue keeps: products, windows and open orders, with what each order holds."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from exchange.domain.units import BPS_WHOLE, HOURS_PER_DAY
+
+BUY, SELL = 1, 2
+DAY, GTC, IOC, FOK, GTD = 0, 1, 3, 4, 6
+
+
+@dataclass
+class Product:
+    """A product's terms, its house, and each day's grant and escrow."""
+
+    product_id: int
+    lot_qty: int
+    maker_bps: int
+    taker_bps: int
+    house: set[int]
+    granted: Counter[int] = field(default_factory=Counter)
+    sold: Counter[int] = field(default_factory=Counter)
+    escrow: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass
+class Instrument:
+    """A delivery window."""
+
+    instrument_id: int
+    product: Product
+    start_day: int
+    end_day: int
+    is_resting_allowed: bool
+    is_closed: bool = False
+
+    @property
+    def days(self) -> range:
+        """Its delivery days."""
+        return range(self.start_day, self.end_day)
+
+    def notional(self, price: int, qty: int) -> int:
+        """Fen for so many GPUs over the window."""
+        return price * qty * HOURS_PER_DAY * len(self.days)
+
+
+@dataclass
+class Order:
+    """An open order, with what it has been charged and what that is exactly."""
+
+    order_id: int
+    account_id: int
+    key_id: int
+    session_id: int
+    instrument: Instrument
+    side: int
+    order_qty: int
+    limit_price: int
+    time_in_force: int
+    exec_inst: int
+    leaves_qty: int
+    display_qty: int
+    self_match_policy: int
+    expire_day: int
+    shown_qty: int = 0
+    """Of `leaves_qty`; 0 while it is in no queue."""
+    arrival: int = 0
+    """When it joined its queue; 0 while it is in none."""
+    charged_amount: int = 0
+    exact_fee: int = 0
+    """In 1/10000 fen."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether what does not trade at once stays."""
+        return self.time_in_force in (DAY, GTC, GTD)
+
+    def clip_of(self, qty: int) -> int:
+        """What it shows of so much."""
+        return min(qty, self.display_qty) if self.display_qty else qty
+
+    @property
+    def is_house_sale(self) -> bool:
+        """Whether the fee must be held, because the proceeds may go to escrow."""
+        return self.side == SELL and self.account_id in self.instrument.product.house
+
+    @property
+    def held_amount(self) -> int:
+        """What the rest of the order may still cost."""
+        product = self.instrument.product
+        notional = self.instrument.notional(self.limit_price, self.leaves_qty)
+        bps = max(product.maker_bps, product.taker_bps)
+        fee = max(0, rounded_up(self.exact_fee + notional * bps) - self.charged_amount)
+        if self.side == BUY:
+            return notional + fee
+        return fee if self.is_house_sale else 0
+
+    def charge(self, notional: int, bps: int) -> int:
+        """The fee of a fill: what all fills cost, rounded up once, less what was charged."""
+        self.exact_fee += notional * bps
+        fee = max(0, rounded_up(self.exact_fee) - self.charged_amount)
+        self.charged_amount += fee
+        return fee
+
+
+def rounded_up(exact_fee):
+    """Fen, up to the next whole one, of 1/10000 fen."""
+    return -(-exact_fee // BPS_WHOLE)
