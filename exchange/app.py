@@ -46,6 +46,7 @@ COMMAND_ID_RETENTION_DAYS = 2
 LONGEST_VALIDITY_NS = NS_PER_DAY // 2
 """Of commands that state none, however fast the market's clock runs."""
 WITNESS_INTERVAL_S = 1.0
+ALARM_INTERVAL_S = 1.0
 CONFIGURATION_INTERVAL_S = 60.0
 GC_THRESHOLDS = (200_000, 50, 1_000)
 ORPHAN_GRACE_S = 10.0
@@ -156,6 +157,7 @@ async def serve(
                 group.create_task(clock.run()),
                 group.create_task(_close_orphans(sequencer, list(engine.state.sessions))),
                 group.create_task(_every(WITNESS_INTERVAL_S, event_log.write_witness)),
+                group.create_task(_every(ALARM_INTERVAL_S, lambda: _raise_alarms(engine))),
                 group.create_task(_every(CONFIGURATION_INTERVAL_S, event_log.check_configuration)),
             ]
             write_serving(settings.data_dir, serving)
@@ -259,6 +261,13 @@ async def _close_orphans(sequencer: Sequencer, session_ids: list[int]) -> None:
     for session_id in session_ids:
         if session_id in sequencer.engine.state.sessions:
             await sequencer.execute(CloseSession(closed_session_id=session_id))
+
+
+async def _raise_alarms(engine: Engine) -> None:
+    """Tells the operator of rules that raised; the log has each as a refusal `internal_error`."""
+    faults, engine.faults = engine.faults, []
+    for seq, fault in faults:
+        log.error("rule_raised", seq=seq, exc_info=fault)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
