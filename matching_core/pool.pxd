@@ -9,9 +9,9 @@ to 13 bytes an order. Slots are reused and mean nothing outside; links are slots
 a list.
 """
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t, uint64_t
 
-from .types cimport BUY
+from .types cimport BUY, NO_SLOT
 
 cdef enum:                         # the low bits of `Order.marks`
     IS_SELL = 1
@@ -87,9 +87,6 @@ cdef class Pool:
     cdef int32_t account_capacity
 
     # -- queries
-    cdef int32_t find(self, int64_t order_id) noexcept nogil
-    cdef int64_t open_qty(self, int32_t slot) noexcept nogil
-    cdef bint is_queued(self, int32_t slot) noexcept nogil
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil
     cdef int32_t first_of_account(self, int64_t account_id) noexcept nogil
     cdef int check(self) except -1
@@ -98,7 +95,6 @@ cdef class Pool:
     cdef int remove(self, int32_t slot) except -1
     cdef int show(self, int32_t slot, int32_t display_qty) except -1
 
-    cdef int64_t _home(self, int64_t order_id) noexcept nogil
     cdef void _link_account(self, int32_t slot) noexcept nogil
     cdef void _unlink_account(self, int32_t slot) noexcept nogil
     cdef void _enter(self, int32_t slot) noexcept nogil
@@ -106,3 +102,30 @@ cdef class Pool:
     cdef int _grow(self) except -1
     cdef int _grow_table(self) except -1
     cdef int _reach_account(self, int32_t account_id) except -1
+
+    # -- inlined into the callers of all modules: the time of a command is mostly that of calls
+    cdef inline int32_t find(self, int64_t order_id) noexcept nogil:
+        """The slot of an open order, `NO_SLOT` if there is none."""
+        cdef int64_t at = self._home(order_id)
+        cdef int32_t slot = self.table[at]
+        while slot != NO_SLOT:
+            if self.orders[slot].order_id == order_id:
+                return slot
+            at = (at + 1) & self.table_mask
+            slot = self.table[at]
+        return NO_SLOT
+
+    cdef inline int64_t open_qty(self, int32_t slot) noexcept nogil:
+        """All that is left of an order, on display or not."""
+        cdef int64_t qty = self.orders[slot].leaves_qty
+        if self.orders[slot].marks & IS_ICEBERG:
+            qty += self.clips[slot].hidden_qty
+        return qty
+
+    cdef inline bint is_queued(self, int32_t slot) noexcept nogil:
+        """Whether an order stands in a queue; not so between accepted and rested."""
+        return (self.orders[slot].marks & IS_QUEUED) != 0
+
+    cdef inline int64_t _home(self, int64_t order_id) noexcept nogil:
+        # Ids count up, and this multiplier spreads such runs evenly.
+        return <int64_t>((<uint64_t>order_id * <uint64_t>0x9E3779B97F4A7C15) >> self.table_shift)

@@ -11,7 +11,7 @@ list holds exactly its open orders.
 """
 
 from cython cimport final
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
@@ -37,28 +37,6 @@ cdef class Pool:
         free(self.accounts)
 
     # -- queries ----------------------------------------------------------------------------------
-
-    cdef int32_t find(self, int64_t order_id) noexcept nogil:
-        """The slot of an open order, `NO_SLOT` if there is none."""
-        cdef int64_t at = self._home(order_id)
-        cdef int32_t slot = self.table[at]
-        while slot != NO_SLOT:
-            if self.orders[slot].order_id == order_id:
-                return slot
-            at = (at + 1) & self.table_mask
-            slot = self.table[at]
-        return NO_SLOT
-
-    cdef int64_t open_qty(self, int32_t slot) noexcept nogil:
-        """All that is left of an order, on display or not."""
-        cdef int64_t qty = self.orders[slot].leaves_qty
-        if self.orders[slot].marks & IS_ICEBERG:
-            qty += self.clips[slot].hidden_qty
-        return qty
-
-    cdef bint is_queued(self, int32_t slot) noexcept nogil:
-        """Whether an order stands in a queue; not so between accepted and rested."""
-        return (self.orders[slot].marks & IS_QUEUED) != 0
 
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil:
         """How many orders an account has open."""
@@ -91,17 +69,16 @@ cdef class Pool:
 
         Pointers to rows are stale after this.
         """
-        cdef int32_t slot
+        cdef int32_t slot = self.free_slot
         if self.has_details:
             self._reach_account(account_id)
-        if self.free_slot == NO_SLOT and self.used == self.capacity:
-            self._grow()
         if 8 * <int64_t>(self.count + 1) > 5 * (self.table_mask + 1):
             self._grow_table()
-        if self.free_slot != NO_SLOT:
-            slot = self.free_slot
+        if slot != NO_SLOT:
             self.free_slot = self.orders[slot].next_slot
         else:
+            if self.used == self.capacity:
+                self._grow()
             slot = self.used
             self.used += 1
         cdef Order* order = &self.orders[slot]
@@ -167,10 +144,6 @@ cdef class Pool:
         account.count -= 1
 
     # -- the map ----------------------------------------------------------------------------------
-
-    cdef int64_t _home(self, int64_t order_id) noexcept nogil:
-        # Ids count up, and this multiplier spreads such runs evenly.
-        return <int64_t>((<uint64_t>order_id * <uint64_t>0x9E3779B97F4A7C15) >> self.table_shift)
 
     cdef void _enter(self, int32_t slot) noexcept nogil:
         cdef int64_t at = self._home(self.orders[slot].order_id)

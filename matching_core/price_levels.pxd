@@ -3,6 +3,8 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from .types cimport NO_SLOT
+
 cdef enum:
     MAX_TIERS = 6                  # of 6 bits: every price of 31 bits, and some to spare
     NODE_WIDTH = 64
@@ -36,17 +38,53 @@ cdef class PriceLevels:
     cdef int32_t free_node
 
     # -- queries; a `Level*` is stale once a level is opened
-    cdef int32_t best_price(self) noexcept nogil
-    cdef bint reaches(self, int64_t price, int64_t limit_price) noexcept nogil
-    cdef Level* best(self) noexcept nogil
     cdef Level* worse(self, const Level* level) noexcept nogil
     cdef Level* better(self, const Level* level) noexcept nogil
-    cdef Level* at(self, int32_t price) noexcept nogil
     # -- writers
-    cdef Level* at_or_new(self, int32_t price) except NULL
     cdef void drop(self, Level* level) noexcept nogil
 
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil
+    cdef Level* _open(self, int32_t price) except NULL
     cdef int _grow_tiers(self, int64_t price) except -1
     cdef int32_t _new_level(self, int32_t price) except -1
     cdef int32_t _new_node(self) except -1
+
+    # -- inlined into the callers of all modules
+    cdef inline int32_t best_price(self) noexcept nogil:
+        """The best price, 0 on an empty side."""
+        return self.levels[self.best_level].price if self.length else 0
+
+    cdef inline bint reaches(self, int64_t price, int64_t limit_price) noexcept nogil:
+        """Whether a level of this side at `price` is good enough for a taker's limit."""
+        return self.sign * price >= self.sign * limit_price
+
+    cdef inline Level* best(self) noexcept nogil:
+        """The level that trades first, NULL on an empty side."""
+        return &self.levels[self.best_level] if self.length else NULL
+
+    cdef inline Level* at(self, int32_t price) noexcept nogil:
+        """The level at a price, NULL if there is none."""
+        cdef const Node* nodes = self.nodes
+        cdef int32_t at = self.root
+        cdef int tier = self.tiers - 1
+        if <int64_t>price >> 6 * self.tiers:
+            return NULL
+        while tier > 2:
+            at = nodes[at].children[(price >> 6 * tier) & 63]
+            if at == NO_SLOT:
+                return NULL
+            tier -= 1
+        # Three tiers there always are.
+        at = nodes[at].children[(price >> 12) & 63]
+        if at == NO_SLOT:
+            return NULL
+        at = nodes[at].children[(price >> 6) & 63]
+        if at == NO_SLOT:
+            return NULL
+        at = nodes[at].children[price & 63]
+        return NULL if at == NO_SLOT else &self.levels[at]
+
+    cdef inline Level* at_or_new(self, int32_t price) except NULL:
+        """The level at a price, opened empty if there is none."""
+        cdef Level* level = self.at(price)
+        return level if level != NULL else self._open(price)

@@ -43,18 +43,6 @@ cdef class PriceLevels:
 
     # -- queries ----------------------------------------------------------------------------------
 
-    cdef int32_t best_price(self) noexcept nogil:
-        """The best price, 0 on an empty side."""
-        return self.levels[self.best_level].price if self.length else 0
-
-    cdef bint reaches(self, int64_t price, int64_t limit_price) noexcept nogil:
-        """Whether a level of this side at `price` is good enough for a taker's limit."""
-        return self.sign * price >= self.sign * limit_price
-
-    cdef Level* best(self) noexcept nogil:
-        """The level that trades first, NULL on an empty side."""
-        return &self.levels[self.best_level] if self.length else NULL
-
     cdef Level* worse(self, const Level* level) noexcept nogil:
         """The next level away from the market, NULL behind the last."""
         return self._beside(level.price, self.sign < 0)
@@ -62,19 +50,6 @@ cdef class PriceLevels:
     cdef Level* better(self, const Level* level) noexcept nogil:
         """The next level towards the market, NULL before the best."""
         return self._beside(level.price, self.sign > 0)
-
-    cdef Level* at(self, int32_t price) noexcept nogil:
-        """The level at a price, NULL if there is none."""
-        cdef int32_t at = self.root
-        cdef int shift = 6 * (self.tiers - 1)
-        if <int64_t>price >> 6 * self.tiers:
-            return NULL
-        while shift >= 0:
-            at = self.nodes[at].children[(price >> shift) & 63]
-            if at == NO_SLOT:
-                return NULL
-            shift -= 6
-        return &self.levels[at]
 
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil:
         """The level next above or below that of a price which has one."""
@@ -108,13 +83,10 @@ cdef class PriceLevels:
 
     # -- writers ----------------------------------------------------------------------------------
 
-    cdef Level* at_or_new(self, int32_t price) except NULL:
-        """The level at a price, opened empty if there is none."""
-        cdef Level* level = self.at(price)
+    cdef Level* _open(self, int32_t price) except NULL:
+        """A new, empty level at a price that has none."""
         cdef int32_t at, child
         cdef int shift, place
-        if level != NULL:
-            return level
         self._grow_tiers(price)
         at = self.root
         shift = 6 * (self.tiers - 1)

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from .pool cimport Pool
 from .price_levels cimport PriceLevels
+from .types cimport BUY
 
 cdef class Queues:
     """One book's resting orders in price-time priority."""
@@ -14,7 +15,6 @@ cdef class Queues:
     cdef int32_t index             # of this book among those that share the pool
 
     # -- queries
-    cdef PriceLevels levels_of(self, int side)
     cdef bint is_crossed(self) noexcept nogil
     cdef list queue(self, int side, int64_t price)
     cdef list rows(self, int side, int64_t depth)
@@ -25,3 +25,8 @@ cdef class Queues:
     cdef int64_t fill(self, int32_t slot, int32_t qty) except -1
     cdef int reduce(self, int32_t slot, int32_t qty) except -1
     cdef int unlink(self, int32_t slot) except -1
+
+    # -- inlined into the callers of all modules
+    cdef inline PriceLevels levels_of(self, int side):
+        """The levels of a side."""
+        return self.bids if side == BUY else self.asks

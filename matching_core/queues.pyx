@@ -20,7 +20,7 @@ from libc.stdint cimport int32_t, int64_t
 from .errors cimport fail
 from .pool cimport IS_ICEBERG, IS_QUEUED, Clip, Order, Pool, book_index_of, side_of
 from .price_levels cimport Level, PriceLevels
-from .types cimport BUY, NO_SLOT
+from .types cimport NO_SLOT
 
 
 cdef class Queues:
@@ -33,10 +33,6 @@ cdef class Queues:
         self.asks = PriceLevels(-1)
 
     # -- queries ----------------------------------------------------------------------------------
-
-    cdef PriceLevels levels_of(self, int side):
-        """The levels of a side."""
-        return self.bids if side == BUY else self.asks
 
     cdef bint is_crossed(self) noexcept nogil:
         """Whether the best bid would pay the best ask, as it may while an auction collects."""
