@@ -6,10 +6,14 @@ A command is 24 bytes, see `core_flow.py`; `textbook_book.cpp` reads the same on
 `OrderBook.place` and `cancel` call after they have read their arguments, and makes no `Result`.
 """
 
+from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t
 
 from matching_core.order_book cimport OrderBook, Terms
 from matching_core.types cimport GTC, MATCH_OWN, NO_SLOT
+
+cdef extern from "Python.h":
+    PyObject* PyList_GET_ITEM(list items, Py_ssize_t index)
 
 cdef packed struct Command:
     int64_t order_id
@@ -28,7 +32,7 @@ def run(list books not None, const unsigned char[::1] commands not None, int64_t
     cdef const Command* command = <const Command*>&commands[0]
     cdef int64_t index
     cdef int64_t done_qty = 0
-    cdef OrderBook book
+    cdef PyObject* book            # borrowed from the list
     cdef Terms terms
     if count * sizeof(Command) > commands.shape[0]:
         raise ValueError(f"{count} commands are more than there are")
@@ -39,16 +43,16 @@ def run(list books not None, const unsigned char[::1] commands not None, int64_t
     terms.policy = MATCH_OWN
     terms.is_post_only = terms.is_all_or_none = False
     for index in range(count):
-        book = <OrderBook>books[command.book_index]
+        book = PyList_GET_ITEM(books, command.book_index)
         if command.price == 0:
-            done_qty += book.cancel_order(command.order_id)
+            done_qty += (<OrderBook>book).cancel_order(command.order_id)
         else:
             terms.order_id = command.order_id
             terms.price = command.price
             terms.qty = command.qty
             terms.side = command.side
-            if book.plan_order(&terms):
+            if (<OrderBook>book).plan_order(&terms):
                 raise ValueError(f"order {command.order_id} was refused")
-            done_qty += command.qty - book.apply_order(&terms)
+            done_qty += command.qty - (<OrderBook>book).apply_order(&terms)
         command += 1
     return done_qty

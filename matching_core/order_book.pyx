@@ -18,7 +18,6 @@ from .book_bytes cimport read_book, write_book
 from .errors cimport fail
 from .plan cimport Plan
 from .pool cimport IS_ICEBERG, IS_POST_ONLY, Order, Pool, marks_of, policy_of, side_of
-from .price_levels cimport PriceLevels
 from .queues cimport Queues
 from .results cimport (
     CANCELLED,
@@ -299,15 +298,13 @@ cdef class OrderBook:
     cdef int plan_order(self, const Terms* terms) except -1:
         """Checks an order and leaves in `plan` what it would meet; 0, or why it is refused."""
         cdef int refused = self._check_terms(terms)
-        cdef PriceLevels opposite
         cdef int64_t required_qty
         if refused:
             return refused
         if self.is_collecting:
             self.plan.clear()
             return 0
-        opposite = self.queues.asks if terms.side == BUY else self.queues.bids
-        if opposite.length and opposite.reaches(opposite.best_price(), terms.price):
+        if self.queues.is_met(terms.side, terms.price):
             self.plan.walk(
                 self.queues, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
             )

@@ -68,7 +68,8 @@ cdef class Plan:
                 if order.marks & IS_ICEBERG:
                     self._note_clip(slot, queues.pool.clips[slot].hidden_qty)
                 slot = order.next_slot
-            self._take_clips(queues, wanted_qty)
+            if self.clip_count:
+                self._take_clips(queues, wanted_qty)
             if self.crossing_qty < wanted_qty:
                 level = levels.worse(level)
         if self.own_count and policy != CANCEL_RESTING:

@@ -4,8 +4,8 @@ Where all open orders live.
 
 Orders are rows of arrays, found by a slot: what matching reads (`Order`, 32 bytes), what an iceberg
 keeps back (`Clip`, 8 bytes, an array that exists from the first iceberg on), and what only the
-venue needs (`OrderDetail`, 48 bytes; a plain book has none). One more array maps ids to slots, at 6
-to 13 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
+venue needs (`OrderDetail`, 48 bytes; a plain book has none). One more array maps ids to slots, at 8
+to 16 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
 a list.
 """
 
@@ -98,7 +98,6 @@ cdef class Pool:
     cdef void _link_account(self, int32_t slot) noexcept nogil
     cdef void _unlink_account(self, int32_t slot) noexcept nogil
     cdef void _enter(self, int32_t slot) noexcept nogil
-    cdef void _leave(self, int32_t slot) noexcept nogil
     cdef int _grow(self) except -1
     cdef int _grow_table(self) except -1
     cdef int _reach_account(self, int32_t account_id) except -1

@@ -33,13 +33,16 @@ cdef class PriceLevels:
 
     def __cinit__(self, int32_t sign):
         self.sign = sign
-        self.best_level = self.free_level = self.free_node = NO_SLOT
+        self.free_level = self.free_node = NO_SLOT
+        self._new_node()
+        self._new_level(0)
         self.root = self._new_node()
         self.tiers = 3
 
     def __dealloc__(self):
         free(self.levels)
         free(self.nodes)
+        free(self.used)
 
     # -- queries ----------------------------------------------------------------------------------
 
@@ -50,6 +53,17 @@ cdef class PriceLevels:
     cdef Level* better(self, const Level* level) noexcept nogil:
         """The next level towards the market, NULL before the best."""
         return self._beside(level.price, self.sign > 0)
+
+    cdef int32_t _third_tier(self, int32_t price) noexcept nogil:
+        """The third node from below on the way to a price, `NO_NODE` if there is none."""
+        cdef int32_t at = self.root
+        cdef int tier = self.tiers - 1
+        if <int64_t>price >> 6 * self.tiers:
+            return NO_NODE
+        while tier > 2:
+            at = self.nodes[at].children[(price >> 6 * tier) & 63]
+            tier -= 1
+        return at
 
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil:
         """The level next above or below that of a price which has one."""
@@ -65,7 +79,7 @@ cdef class PriceLevels:
         tier = self.tiers - 1
         while tier >= 0:
             place = (price >> (top_shift - 6 * tier)) & 63
-            beyond = self.nodes[path[tier]].used
+            beyond = self.used[path[tier]]
             if is_up:
                 beyond &= ~<uint64_t>0 << place << 1
             else:
@@ -77,7 +91,7 @@ cdef class PriceLevels:
             return NULL
         at = self.nodes[path[tier]].children[_nearest(beyond, is_up)]
         while tier < self.tiers - 1:
-            at = self.nodes[at].children[_nearest(self.nodes[at].used, is_up)]
+            at = self.nodes[at].children[_nearest(self.used[at], is_up)]
             tier += 1
         return &self.levels[at]
 
@@ -93,10 +107,10 @@ cdef class PriceLevels:
         while shift >= 0:
             place = (price >> shift) & 63
             child = self.nodes[at].children[place]
-            if child == NO_SLOT:
+            if child == NO_NODE:
                 child = self._new_node() if shift else self._new_level(price)
                 self.nodes[at].children[place] = child
-                self.nodes[at].used |= <uint64_t>1 << place
+                self.used[at] |= <uint64_t>1 << place
             at = child
             shift -= 6
         if self.length == 0 or self.sign * price > self.sign * self.best_price():
@@ -116,7 +130,7 @@ cdef class PriceLevels:
         cdef Node* node
         if slot == self.best_level:
             next_best = self.worse(level)
-            self.best_level = NO_SLOT if next_best == NULL else <int32_t>(next_best - self.levels)
+            self.best_level = NO_LEVEL if next_best == NULL else <int32_t>(next_best - self.levels)
         for tier in range(self.tiers):
             path[tier] = at
             at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
@@ -124,9 +138,9 @@ cdef class PriceLevels:
         while tier >= 0:
             node = &self.nodes[path[tier]]
             place = (price >> (top_shift - 6 * tier)) & 63
-            node.children[place] = NO_SLOT
-            node.used &= ~(<uint64_t>1 << place)
-            if node.used or tier == 0:
+            node.children[place] = NO_NODE
+            self.used[path[tier]] &= ~(<uint64_t>1 << place)
+            if self.used[path[tier]] or tier == 0:
                 break
             node.children[0] = self.free_node
             self.free_node = path[tier]
@@ -142,7 +156,7 @@ cdef class PriceLevels:
             if self.length:
                 root = self._new_node()
                 self.nodes[root].children[0] = self.root
-                self.nodes[root].used = 1
+                self.used[root] = 1
                 self.root = root
             self.tiers += 1
         return 0
@@ -173,6 +187,7 @@ cdef class PriceLevels:
         cdef int64_t capacity
         cdef int32_t slot = self.free_node
         cdef Node* node
+        cdef uint64_t* used
         if slot != NO_SLOT:
             self.free_node = self.nodes[slot].children[0]
         else:
@@ -182,11 +197,15 @@ cdef class PriceLevels:
                 if node == NULL:
                     raise MemoryError
                 self.nodes = node
+                used = <uint64_t*>realloc(self.used, capacity * sizeof(uint64_t))
+                if used == NULL:
+                    raise MemoryError
+                self.used = used
                 self.node_capacity = <int32_t>capacity
             slot = self.used_nodes
             self.used_nodes += 1
-        self.nodes[slot].used = 0
-        memset(self.nodes[slot].children, 0xFF, NODE_WIDTH * sizeof(int32_t))
+        self.used[slot] = 0
+        memset(&self.nodes[slot], 0, sizeof(Node))
         return slot
 
 

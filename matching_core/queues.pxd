@@ -3,8 +3,8 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from .pool cimport Pool
-from .price_levels cimport PriceLevels
+from .pool cimport IS_SELL, Order, Pool
+from .price_levels cimport Level, PriceLevels
 from .types cimport BUY
 
 cdef class Queues:
@@ -26,7 +26,21 @@ cdef class Queues:
     cdef int reduce(self, int32_t slot, int32_t qty) except -1
     cdef int unlink(self, int32_t slot) except -1
 
+
     # -- inlined into the callers of all modules
+    cdef inline Level* level_of(self, const Order* order) noexcept nogil:
+        """The level at an order's price, NULL if there is none."""
+        # Not by way of `levels_of`, which counts a reference.
+        if order.marks & IS_SELL:
+            return self.asks.at(order.limit_price)
+        return self.bids.at(order.limit_price)
+
+    cdef inline bint is_met(self, int side, int64_t limit_price) noexcept nogil:
+        """Whether an order of this side and limit would meet one of the other side."""
+        if side == BUY:
+            return self.asks.length != 0 and self.asks.best_price() <= limit_price
+        return self.bids.length != 0 and self.bids.best_price() >= limit_price
+
     cdef inline PriceLevels levels_of(self, int side):
         """The levels of a side."""
         return self.bids if side == BUY else self.asks

@@ -18,7 +18,7 @@ something. In continuous trading the best bid is below the best ask (`is_crossed
 from libc.stdint cimport int32_t, int64_t
 
 from .errors cimport fail
-from .pool cimport IS_ICEBERG, IS_QUEUED, Clip, Order, Pool, book_index_of, side_of
+from .pool cimport IS_ICEBERG, IS_QUEUED, IS_SELL, Clip, Order, Pool, book_index_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport NO_SLOT
 
@@ -93,7 +93,10 @@ cdef class Queues:
         cdef Clip* clip
         if order.marks & IS_QUEUED or order.leaves_qty <= 0:
             fail("an order that rests has something left and does so once", order.order_id)
-        level = self.levels_of(side_of(order)).at_or_new(order.limit_price)
+        if order.marks & IS_SELL:
+            level = self.asks.at_or_new(order.limit_price)
+        else:
+            level = self.bids.at_or_new(order.limit_price)
         if order.marks & IS_ICEBERG:
             clip = &self.pool.clips[slot]
             clip.hidden_qty = max(0, order.leaves_qty - clip.display_qty)
@@ -114,7 +117,7 @@ cdef class Queues:
     cdef int hide(self, int32_t slot, int32_t hidden_qty) except -1:
         """Puts so much behind a resting clip that was restored on its own."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.levels_of(side_of(order)).at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         if level == NULL or not order.marks & IS_ICEBERG or hidden_qty < 0:
             fail("only a resting iceberg hides quantity; not so", order.order_id)
         self.pool.clips[slot].hidden_qty += hidden_qty
@@ -129,13 +132,13 @@ cdef class Queues:
         which nothing is left has left its queue, and the caller removes it from the pool.
         """
         cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.levels_of(side_of(order)).at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         if level == NULL or not 0 < qty <= order.leaves_qty:
             fail("a fill is of what a resting order displays; not so", order.order_id)
         level.total_qty -= qty
         order.leaves_qty -= qty
         if order.leaves_qty == 0:
-            self.unlink(slot)
+            _take_out(self, order, slot, level)
             if order.leaves_qty == 0:
                 return 0
             self.append(slot)
@@ -144,7 +147,7 @@ cdef class Queues:
     cdef int reduce(self, int32_t slot, int32_t qty) except -1:
         """Takes from an order where it stands, hidden quantity first; its place stays."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.levels_of(side_of(order)).at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         cdef int32_t hidden_qty = 0
         if level == NULL or not 0 <= qty < self.pool.open_qty(slot):
             fail("a resting order is reduced to something; not so", order.order_id)
@@ -159,29 +162,38 @@ cdef class Queues:
     cdef int unlink(self, int32_t slot) except -1:
         """Takes an order out of its queue, and its level away with the last order."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef PriceLevels levels = self.levels_of(side_of(order))
-        cdef Level* level = levels.at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         if level == NULL or not order.marks & IS_QUEUED:
             fail("a resting order has a level; this one has none", order.order_id)
-        if order.prev_slot == NO_SLOT:
-            level.head_slot = order.next_slot
-        else:
-            self.pool.orders[order.prev_slot].next_slot = order.next_slot
-        if order.next_slot == NO_SLOT:
-            level.tail_slot = order.prev_slot
-        else:
-            self.pool.orders[order.next_slot].prev_slot = order.prev_slot
-        level.count -= 1
-        level.total_qty -= order.leaves_qty
-        if order.marks & IS_ICEBERG:
-            level.hidden_qty -= self.pool.clips[slot].hidden_qty
-            order.leaves_qty += self.pool.clips[slot].hidden_qty
-            self.pool.clips[slot].hidden_qty = 0
-        if level.count == 0:
-            levels.drop(level)
-        order.prev_slot = order.next_slot = NO_SLOT
-        order.marks &= ~<unsigned int>IS_QUEUED
+        _take_out(self, order, slot, level)
         return 0
+
+
+cdef inline void _take_out(
+    Queues queues, Order* order, int32_t slot, Level* level
+) noexcept nogil:
+    """Unlinks an order from its level, and drops the level with its last order."""
+    if order.prev_slot == NO_SLOT:
+        level.head_slot = order.next_slot
+    else:
+        queues.pool.orders[order.prev_slot].next_slot = order.next_slot
+    if order.next_slot == NO_SLOT:
+        level.tail_slot = order.prev_slot
+    else:
+        queues.pool.orders[order.next_slot].prev_slot = order.prev_slot
+    level.count -= 1
+    level.total_qty -= order.leaves_qty
+    if order.marks & IS_ICEBERG:
+        level.hidden_qty -= queues.pool.clips[slot].hidden_qty
+        order.leaves_qty += queues.pool.clips[slot].hidden_qty
+        queues.pool.clips[slot].hidden_qty = 0
+    if level.count == 0:
+        if order.marks & IS_SELL:
+            queues.asks.drop(level)
+        else:
+            queues.bids.drop(level)
+    order.prev_slot = order.next_slot = NO_SLOT
+    order.marks &= ~<unsigned int>IS_QUEUED
 
 
 cdef int64_t _check_level(Queues queues, int side, const Level* level) except -1:
