@@ -30,19 +30,19 @@ def run(list books not None, const unsigned char[::1] commands not None, int64_t
     Each command names one of `books` by its index.
     """
     cdef const Command* command = <const Command*>&commands[0]
-    cdef int64_t index
+    cdef const Command* end = command + count
     cdef int64_t done_qty = 0
     cdef PyObject* book            # borrowed from the list
     cdef Terms terms
-    if count * sizeof(Command) > commands.shape[0]:
-        raise ValueError(f"{count} commands are more than there are")
+    if not 0 <= count <= commands.shape[0] // <int64_t>sizeof(Command):
+        raise ValueError(f"there are not {count} commands")
     terms.min_qty = terms.display_qty = 0
     terms.account_id = 0
     terms.slot = NO_SLOT
     terms.time_in_force = GTC
     terms.policy = MATCH_OWN
     terms.is_post_only = terms.is_all_or_none = False
-    for index in range(count):
+    while command < end:
         book = PyList_GET_ITEM(books, command.book_index)
         if command.price == 0:
             done_qty += (<OrderBook>book).cancel_order(command.order_id)

@@ -63,49 +63,6 @@ cdef class Pool:
 
     # -- writers ----------------------------------------------------------------------------------
 
-    cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1:
-        """
-        A zeroed, unlinked row under an id that is positive and new, which the caller has looked up.
-
-        Pointers to rows are stale after this.
-        """
-        cdef int32_t slot = self.free_slot
-        if self.has_details:
-            self._reach_account(account_id)
-        if 2 * <int64_t>self.count > self.table_mask:
-            self._grow_table()
-        if slot != NO_SLOT:
-            self.free_slot = self.orders[slot].next_slot
-        else:
-            if self.used == self.capacity:
-                self._grow()
-            slot = self.used
-            self.used += 1
-        cdef Order* order = &self.orders[slot]
-        memset(order, 0, sizeof(Order))
-        order.order_id = order_id
-        order.account_id = account_id
-        order.prev_slot = order.next_slot = NO_SLOT
-        if self.has_details:
-            self._link_account(slot)
-        self.count += 1
-        self._enter(slot)
-        return slot
-
-    cdef int remove(self, int32_t slot) except -1:
-        """Forgets an order that no queue links any more."""
-        cdef Order* order = &self.orders[slot]
-        if order.marks & IS_QUEUED:
-            fail("an order that ends has left its queue", order.order_id)
-        _leave(self, slot)
-        if self.has_details:
-            self._unlink_account(slot)
-        self.count -= 1
-        order.order_id = 0
-        order.next_slot = self.free_slot
-        self.free_slot = slot
-        return 0
-
     cdef int show(self, int32_t slot, int32_t display_qty) except -1:
         """Makes an order that is in no queue an iceberg: no more than so much of it shows."""
         if self.orders[slot].marks & IS_QUEUED or display_qty <= 0:
@@ -144,12 +101,6 @@ cdef class Pool:
         account.count -= 1
 
     # -- the map ----------------------------------------------------------------------------------
-
-    cdef void _enter(self, int32_t slot) noexcept nogil:
-        cdef int64_t at = self._home(self.orders[slot].order_id)
-        while self.table[at] != NO_SLOT:
-            at = (at + 1) & self.table_mask
-        self.table[at] = slot
 
     # -- growth -----------------------------------------------------------------------------------
 
@@ -212,21 +163,3 @@ cdef class Pool:
         self.accounts = accounts
         self.account_capacity = <int32_t>capacity
         return 0
-
-
-cdef inline void _leave(Pool pool, int32_t slot) noexcept nogil:
-    cdef int32_t* table = pool.table
-    cdef int64_t mask = pool.table_mask
-    cdef int64_t hole = pool._home(pool.orders[slot].order_id)
-    cdef int64_t at, home
-    while table[hole] != slot:
-        hole = (hole + 1) & mask
-    at = (hole + 1) & mask
-    while table[at] != NO_SLOT:
-        home = pool._home(pool.orders[table[at]].order_id)
-        # An entry may fill the hole unless its home lies behind the hole.
-        if ((at - home) & mask) >= ((at - hole) & mask):
-            table[hole] = table[at]
-            hole = at
-        at = (at + 1) & mask
-    table[hole] = NO_SLOT

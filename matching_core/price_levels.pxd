@@ -46,7 +46,9 @@ cdef class PriceLevels:
     cdef int32_t _third_tier(self, int32_t price) noexcept nogil
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil
     cdef Level* _open(self, int32_t price) except NULL
+    cdef int32_t _new_leaf(self, int32_t price) except -1
     cdef int _grow_tiers(self, int64_t price) except -1
+    cdef void _prune(self, int32_t price) noexcept nogil
     cdef int32_t _new_level(self, int32_t price) except -1
     cdef int32_t _new_node(self) except -1
 
@@ -63,18 +65,21 @@ cdef class PriceLevels:
         """The level that trades first, NULL on an empty side."""
         return &self.levels[self.best_level] if self.length else NULL
 
-    cdef inline Level* at(self, int32_t price) noexcept nogil:
-        """The level at a price, NULL if there is none."""
+    cdef inline int32_t leaf_of(self, int32_t price) noexcept nogil:
+        """The node of the lowest tier on the way to a price, `NO_NODE` if there is none."""
         cdef const Node* nodes = self.nodes
         cdef int32_t at = self.root
         if self.tiers != 3:
             at = self._third_tier(price)
         elif price >> 18:
-            return NULL
+            return NO_NODE
         # Three tiers there always are; `NO_NODE` leads to itself, so the way needs no questions.
         at = nodes[at].children[(price >> 12) & 63]
-        at = nodes[at].children[(price >> 6) & 63]
-        at = nodes[at].children[price & 63]
+        return nodes[at].children[(price >> 6) & 63]
+
+    cdef inline Level* at(self, int32_t price) noexcept nogil:
+        """The level at a price, NULL if there is none."""
+        cdef int32_t at = self.nodes[self.leaf_of(price)].children[price & 63]
         return NULL if at == NO_LEVEL else &self.levels[at]
 
     cdef inline Level* at_or_new(self, int32_t price) except NULL:

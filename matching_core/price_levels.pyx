@@ -68,28 +68,26 @@ cdef class PriceLevels:
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil:
         """The level next above or below that of a price which has one."""
         cdef int32_t[MAX_TIERS] path
-        cdef int32_t at = self.root
-        cdef int top_shift = 6 * (self.tiers - 1)
-        cdef int tier = 0
-        cdef int place
-        cdef uint64_t beyond
+        cdef int32_t at = self.leaf_of(price)
+        cdef uint64_t beyond = _beyond(self.used[at], price & 63, is_up)
+        cdef int tier, top_shift
+        if beyond:
+            return &self.levels[self.nodes[at].children[_nearest(beyond, is_up)]]
+        top_shift = 6 * (self.tiers - 1)
+        at = self.root
         for tier in range(self.tiers):
             path[tier] = at
             at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
-        tier = self.tiers - 1
+        tier = self.tiers - 2
         while tier >= 0:
-            place = (price >> (top_shift - 6 * tier)) & 63
-            beyond = self.used[path[tier]]
-            if is_up:
-                beyond &= ~<uint64_t>0 << place << 1
-            else:
-                beyond &= (<uint64_t>1 << place) - 1
+            at = path[tier]
+            beyond = _beyond(self.used[at], (price >> (top_shift - 6 * tier)) & 63, is_up)
             if beyond:
                 break
             tier -= 1
         if tier < 0:
             return NULL
-        at = self.nodes[path[tier]].children[_nearest(beyond, is_up)]
+        at = self.nodes[at].children[_nearest(beyond, is_up)]
         while tier < self.tiers - 1:
             at = self.nodes[at].children[_nearest(self.used[at], is_up)]
             tier += 1
@@ -99,55 +97,70 @@ cdef class PriceLevels:
 
     cdef Level* _open(self, int32_t price) except NULL:
         """A new, empty level at a price that has none."""
-        cdef int32_t at, child
-        cdef int shift, place
-        self._grow_tiers(price)
-        at = self.root
-        shift = 6 * (self.tiers - 1)
-        while shift >= 0:
-            place = (price >> shift) & 63
-            child = self.nodes[at].children[place]
-            if child == NO_NODE:
-                child = self._new_node() if shift else self._new_level(price)
-                self.nodes[at].children[place] = child
-                self.used[at] |= <uint64_t>1 << place
-            at = child
-            shift -= 6
+        cdef int32_t leaf = self.leaf_of(price)
+        cdef int32_t slot
+        if leaf == NO_NODE:
+            leaf = self._new_leaf(price)
+        slot = self._new_level(price)
+        self.nodes[leaf].children[price & 63] = slot
+        self.used[leaf] |= <uint64_t>1 << (price & 63)
         if self.length == 0 or self.sign * price > self.sign * self.best_price():
-            self.best_level = at
+            self.best_level = slot
         self.length += 1
-        return &self.levels[at]
+        return &self.levels[slot]
 
     cdef void drop(self, Level* level) noexcept nogil:
         """Removes a level of this side, and the nodes that lead to nothing else."""
         cdef int32_t slot = <int32_t>(level - self.levels)
         cdef int32_t price = level.price
+        cdef int32_t leaf = self.leaf_of(price)
+        cdef Level* next_best
+        if slot == self.best_level:
+            next_best = self.worse(level)
+            self.best_level = NO_LEVEL if next_best == NULL else <int32_t>(next_best - self.levels)
+        self.nodes[leaf].children[price & 63] = NO_LEVEL
+        self.used[leaf] &= ~(<uint64_t>1 << (price & 63))
+        if self.used[leaf] == 0:
+            self._prune(price)
+        level.head_slot = self.free_level
+        self.free_level = slot
+        self.length -= 1
+
+    cdef int32_t _new_leaf(self, int32_t price) except -1:
+        """Makes the way to a price down to the lowest tier, which is not there yet."""
+        cdef int32_t at, child
+        cdef int shift, place
+        self._grow_tiers(price)
+        at = self.root
+        shift = 6 * (self.tiers - 1)
+        while shift > 0:
+            place = (price >> shift) & 63
+            child = self.nodes[at].children[place]
+            if child == NO_NODE:
+                child = self._new_node()
+                self.nodes[at].children[place] = child
+                self.used[at] |= <uint64_t>1 << place
+            at = child
+            shift -= 6
+        return at
+
+    cdef void _prune(self, int32_t price) noexcept nogil:
+        """Removes the nodes on the way to a price that lead to nothing any more, but the root."""
         cdef int32_t[MAX_TIERS] path
         cdef int32_t at = self.root
         cdef int top_shift = 6 * (self.tiers - 1)
         cdef int tier, place
-        cdef Level* next_best
-        cdef Node* node
-        if slot == self.best_level:
-            next_best = self.worse(level)
-            self.best_level = NO_LEVEL if next_best == NULL else <int32_t>(next_best - self.levels)
         for tier in range(self.tiers):
             path[tier] = at
             at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
         tier = self.tiers - 1
-        while tier >= 0:
-            node = &self.nodes[path[tier]]
-            place = (price >> (top_shift - 6 * tier)) & 63
-            node.children[place] = NO_NODE
-            self.used[path[tier]] &= ~(<uint64_t>1 << place)
-            if self.used[path[tier]] or tier == 0:
-                break
-            node.children[0] = self.free_node
+        while tier > 0 and self.used[path[tier]] == 0:
+            self.nodes[path[tier]].children[0] = self.free_node
             self.free_node = path[tier]
             tier -= 1
-        level.head_slot = self.free_level
-        self.free_level = slot
-        self.length -= 1
+            place = (price >> (top_shift - 6 * tier)) & 63
+            self.nodes[path[tier]].children[place] = NO_NODE
+            self.used[path[tier]] &= ~(<uint64_t>1 << place)
 
     cdef int _grow_tiers(self, int64_t price) except -1:
         """Puts roots above the root until the trie is wide enough for a price."""
@@ -207,6 +220,11 @@ cdef class PriceLevels:
         self.used[slot] = 0
         memset(&self.nodes[slot], 0, sizeof(Node))
         return slot
+
+
+cdef inline uint64_t _beyond(uint64_t bits, int place, bint is_up) noexcept nogil:
+    """Of the bits of a node, those above or below a place."""
+    return bits & (~<uint64_t>0 << place << 1 if is_up else (<uint64_t>1 << place) - 1)
 
 
 cdef inline int _nearest(uint64_t bits, bint is_up) noexcept nogil:

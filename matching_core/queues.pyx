@@ -86,34 +86,6 @@ cdef class Queues:
 
     # -- writers ----------------------------------------------------------------------------------
 
-    cdef int append(self, int32_t slot) except -1:
-        """Puts an order at the end of the queue of its price; of an iceberg, a clip."""
-        cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level
-        cdef Clip* clip
-        if order.marks & IS_QUEUED or order.leaves_qty <= 0:
-            fail("an order that rests has something left and does so once", order.order_id)
-        if order.marks & IS_SELL:
-            level = self.asks.at_or_new(order.limit_price)
-        else:
-            level = self.bids.at_or_new(order.limit_price)
-        if order.marks & IS_ICEBERG:
-            clip = &self.pool.clips[slot]
-            clip.hidden_qty = max(0, order.leaves_qty - clip.display_qty)
-            order.leaves_qty -= clip.hidden_qty
-            level.hidden_qty += clip.hidden_qty
-        order.prev_slot = level.tail_slot
-        order.next_slot = NO_SLOT
-        if level.tail_slot == NO_SLOT:
-            level.head_slot = slot
-        else:
-            self.pool.orders[level.tail_slot].next_slot = slot
-        level.tail_slot = slot
-        level.count += 1
-        level.total_qty += order.leaves_qty
-        order.marks |= IS_QUEUED
-        return 0
-
     cdef int hide(self, int32_t slot, int32_t hidden_qty) except -1:
         """Puts so much behind a resting clip that was restored on its own."""
         cdef Order* order = &self.pool.orders[slot]
@@ -138,7 +110,7 @@ cdef class Queues:
         level.total_qty -= qty
         order.leaves_qty -= qty
         if order.leaves_qty == 0:
-            _take_out(self, order, slot, level)
+            self._take_out(order, slot, level)
             if order.leaves_qty == 0:
                 return 0
             self.append(slot)
@@ -159,41 +131,6 @@ cdef class Queues:
         order.leaves_qty -= qty - hidden_qty
         return 0
 
-    cdef int unlink(self, int32_t slot) except -1:
-        """Takes an order out of its queue, and its level away with the last order."""
-        cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.level_of(order)
-        if level == NULL or not order.marks & IS_QUEUED:
-            fail("a resting order has a level; this one has none", order.order_id)
-        _take_out(self, order, slot, level)
-        return 0
-
-
-cdef inline void _take_out(
-    Queues queues, Order* order, int32_t slot, Level* level
-) noexcept nogil:
-    """Unlinks an order from its level, and drops the level with its last order."""
-    if order.prev_slot == NO_SLOT:
-        level.head_slot = order.next_slot
-    else:
-        queues.pool.orders[order.prev_slot].next_slot = order.next_slot
-    if order.next_slot == NO_SLOT:
-        level.tail_slot = order.prev_slot
-    else:
-        queues.pool.orders[order.next_slot].prev_slot = order.prev_slot
-    level.count -= 1
-    level.total_qty -= order.leaves_qty
-    if order.marks & IS_ICEBERG:
-        level.hidden_qty -= queues.pool.clips[slot].hidden_qty
-        order.leaves_qty += queues.pool.clips[slot].hidden_qty
-        queues.pool.clips[slot].hidden_qty = 0
-    if level.count == 0:
-        if order.marks & IS_SELL:
-            queues.asks.drop(level)
-        else:
-            queues.bids.drop(level)
-    order.prev_slot = order.next_slot = NO_SLOT
-    order.marks &= ~<unsigned int>IS_QUEUED
 
 
 cdef int64_t _check_level(Queues queues, int side, const Level* level) except -1:
