@@ -31,20 +31,22 @@ MODULES = (
 FAST = ("-O3", "-march=x86-64-v3")
 """For both sides of a comparison; every server processor since 2013 or so runs it."""
 
-PLAIN = ("-O3",)
-"""As the package is built."""
+
+def copy_core(folder: Path) -> Path:
+    """A copy of the plain book's sources in `folder`, for whoever changes them; the package."""
+    package = folder / "matching_core"
+    package.mkdir(parents=True)
+    for source in (ROOT / "matching_core").iterdir():
+        is_ours = source.suffix == ".pyx" and source.stem in MODULES
+        if is_ours or source.suffix in (".pxd", ".py"):
+            shutil.copy(source, package)
+    shutil.copy(ROOT / "load_tests" / "core_loop.pyx", folder)
+    return package
 
 
 def compile_core(folder: Path, flags: Sequence[str]) -> None:
-    """Makes `matching_core` and `core_loop` importable from `folder`, in a fresh process."""
+    """Makes `matching_core` and `core_loop` importable from a folder of `copy_core`."""
     package = folder / "matching_core"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    for source in (ROOT / "matching_core").glob("*.p[yx]*"):
-        if source.suffix == ".pxd" or source.stem in MODULES:
-            shutil.copy(source, package)
-    (package / "__init__.py").write_text("from .order_book import OrderBook\n")
-    shutil.copy(ROOT / "load_tests" / "core_loop.pyx", folder)
     sources = [package / f"{name}.pyx" for name in MODULES] + [folder / "core_loop.pyx"]
     with ThreadPoolExecutor(2) as workers:
         list(workers.map(lambda source: _compile_module(folder, source, flags), sources))

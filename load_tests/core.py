@@ -1,10 +1,10 @@
 """
 How fast is the matcher on its own, against a textbook C++ book and against plain Python?
 
-The C loop runs prepared commands through `OrderBook` without Python in between; it and the C++ book are
-compiled in the same run with the same flags, and take turns on the same commands. Called from Python
-one by one, the package as it is built competes with a book of SortedDict. Processor time, not the
-clock's.
+The C loop runs prepared commands through `OrderBook` without Python in between; it and the C++ book
+are compiled in the same run with the same flags, and take turns on the same commands. Called from
+Python one by one, the package as it is built competes with a book of SortedDict. Processor time, not
+the clock's.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ import msgspec
 # A file started by its path finds its own directory only.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from load_tests.compiled_core import FAST, compile_core, compile_textbook
+from load_tests.compiled_core import FAST, compile_core, compile_textbook, copy_core
 from load_tests.core_flow import COMMAND, Flow, Row, packed
 from load_tests.measure import ROOT, parser, report, show, significant, spread
 from load_tests.sorted_book import SortedBook
@@ -58,6 +58,7 @@ def main() -> None:
     commands_count = QUICK_COMMANDS_COUNT if chosen.quick else COMMANDS_COUNT
     with tempfile.TemporaryDirectory(prefix="exchange-load-") as directory:
         folder = Path(directory)
+        copy_core(folder)
         compile_core(folder, FAST)
         compile_textbook(folder, FAST)
         _write_flows(folder, commands_count, chosen.quick)
@@ -133,6 +134,7 @@ def _use_compiled(folder: Path) -> Any:
         del sys.modules[name]
     sys.path.insert(0, str(folder))
     import core_loop
+
     import matching_core
 
     assert Path(matching_core.__file__).is_relative_to(folder)
@@ -176,7 +178,7 @@ def _timed(run: Callable[..., int], books: Any, stock: bytes, steps: bytes) -> t
 
 
 def _memory(folder: Path) -> Figures:
-    """Resident bytes an order, from a fresh process; just grown is the worst, just full the best."""
+    """Resident bytes an order, measured in a fresh process; right after growing is the worst."""
     core_loop, compiled_book = _use_compiled(folder)
     found = {}
     for count in (262_145, 500_000, 1_000_000):

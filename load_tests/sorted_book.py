@@ -1,4 +1,4 @@
-"""The plain Python book that the core is measured beside: SortedDict, deque, dict, and no conditions."""
+"""The plain Python book beside the core: SortedDict, deque and dict, and no conditions."""
 
 from collections import deque
 
