@@ -31,7 +31,7 @@ test-sanitized: setup
 		$(abspath $(BIN))/python -c "from setuptools import setup; setup()" -q build_ext --inplace --force
 	cd $(SANITIZED) && ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-		$(abspath $(BIN))/python -m pytest -p no:cacheprovider -x tests/core
+		$(abspath $(BIN))/python -m pytest -p no:cacheprovider -x -s tests/core
 
 setup: .venv/.ready
 

@@ -3,8 +3,8 @@ How fast is the matcher on its own, against a textbook C++ book and against plai
 
 The C loop runs prepared commands through `OrderBook` without Python in between; it and the C++ book
 are compiled in the same run with the same flags, and take turns on the same commands. Called from
-Python one by one, the package as it is built competes with a book of SortedDict. Processor time, not
-the clock's.
+Python one by one, the package as it is built competes with a book of SortedDict. Processor time,
+not the clock's.
 """
 
 import ctypes
@@ -37,6 +37,8 @@ COMMANDS_COUNT, RUNS_COUNT = 400_000, 9
 QUICK_COMMANDS_COUNT, QUICK_RUNS_COUNT = 100_000, 3
 BOOKS_COUNT, ORDERS_PER_BOOK = 10_000, 100
 MANY_RESTING_COUNT = 1_000_000
+MEMORY_COUNTS = (250_000, 262_145, 500_000, 1_000_000)
+"""262 145 has just doubled the id map: the worst."""
 
 Figures = dict[str, Any]
 
@@ -46,14 +48,14 @@ def main() -> None:
     question = "one command of the plain book, in a C loop over prepared commands, 10 000 resting"
     options = parser(question)
     options.add_argument("--loop", metavar="FOLDER", help="internal: run the compiled loops there")
-    options.add_argument("--memory", metavar="FOLDER", help="internal: the size of a resting order")
+    options.add_argument("--memory", type=int, help="internal: the size of so many resting orders")
     chosen = options.parse_args()
     runs_count = QUICK_RUNS_COUNT if chosen.quick else RUNS_COUNT
     if chosen.loop:
         print(json.dumps(_loops(Path(chosen.loop), runs_count)))
         return
     if chosen.memory:
-        print(json.dumps(_memory(Path(chosen.memory))))
+        print(json.dumps(_memory(chosen.memory)))
         return
     commands_count = QUICK_COMMANDS_COUNT if chosen.quick else COMMANDS_COUNT
     with tempfile.TemporaryDirectory(prefix="exchange-load-") as directory:
@@ -63,7 +65,7 @@ def main() -> None:
         compile_textbook(folder, FAST)
         _write_flows(folder, commands_count, chosen.quick)
         loops = _child("--loop", folder, chosen.quick)
-        memory = _child("--memory", folder, chosen.quick)
+    memory = {str(count): _child("--memory", count, chosen.quick) for count in MEMORY_COUNTS}
     details: Figures = {
         "loops": {name: _row(runs) for name, runs in loops.items()},
         "python": _row(_from_python(commands_count // 4, runs_count)),
@@ -121,9 +123,8 @@ def _write_flows(folder: Path, commands_count: int, is_quick: bool) -> None:
         (flows / name).write_bytes(pickle.dumps((books, stock, packed(flow.steps(commands_count)))))
 
 
-def _child(option: str, folder: Path, is_quick: bool) -> Any:
-    command = [sys.executable, __file__, option, str(folder)] + ["--quick"] * is_quick
-    # The child finds the compiled copy of the package instead of the shipped one.
+def _child(option: str, argument: Path | int, is_quick: bool) -> Any:
+    command = [sys.executable, __file__, option, str(argument)] + ["--quick"] * is_quick
     done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True, text=True)
     return json.loads(done.stdout)
 
@@ -177,29 +178,15 @@ def _timed(run: Callable[..., int], books: Any, stock: bytes, steps: bytes) -> t
     return (time.process_time_ns() - started) / count, done_qty
 
 
-def _memory(folder: Path) -> Figures:
-    """Resident bytes an order, measured in a fresh process; right after growing is the worst."""
-    core_loop, compiled_book = _use_compiled(folder)
-    found = {}
-    for count in (262_145, 500_000, 1_000_000):
-        rows = [
-            (order_id, 0, 90_000 + order_id % 20_000, 9, 1 + (order_id % 20_000 > 9_999))
-            for order_id in range(1, count + 1)
-        ]
-        commands = packed([_apart(row) for row in rows])
-        del rows
-        books = [compiled_book()]
-        before = _resident_bytes()
-        core_loop.run(books, commands, count)
-        found[str(count)] = significant((_resident_bytes() - before) / count)
-        del books
-    return found
-
-
-def _apart(row: Row) -> Row:
-    """The order on the side of the middle on which it meets nobody."""
-    order_id, book_index, price, qty, _ = row
-    return order_id, book_index, price, qty, 1 if price < 100_000 else 2
+def _memory(count: int) -> float:
+    """Resident bytes an order; the process is fresh, and the orders come one by one."""
+    before = _resident_bytes()
+    book = OrderBook()
+    for order_id in range(1, count + 1):
+        price = 90_000 + order_id % 20_000
+        book.place(order_id, 1 if price < 100_000 else 2, price, 9)
+    assert len(book) == count
+    return significant((_resident_bytes() - before) / count)
 
 
 def _resident_bytes() -> int:
