@@ -6,13 +6,32 @@ SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd) pyproject.toml
 DEMAND ?=
 PRICES ?=
 
-.PHONY: run test setup build lint bench clean
+.PHONY: run test test-mutants test-sanitized setup build lint bench clean
 
 run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Ten mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
+test-mutants: setup
+	$(BIN)/python tests/core/mutants.py
+
+# The core's tests, property tests and all, in a copy that is compiled with the address and undefined
+# behaviour sanitizers; the first finding ends the run. Leaks are not looked for: Python itself has them.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZED := build/sanitized
+
+test-sanitized: setup
+	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	cp -r matching_core exchange clients tests pyproject.toml README.md $(SANITIZED)
+	rm -f $(SANITIZED)/matching_core/*.so $(SANITIZED)/matching_core/*.c
+	cd $(SANITIZED) && CFLAGS="-g -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
+		$(abspath $(BIN))/python -c "from setuptools import setup; setup()" -q build_ext --inplace --force
+	cd $(SANITIZED) && ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		$(abspath $(BIN))/python -m pytest -p no:cacheprovider -x -s tests/core
 
 setup: .venv/.ready
 
@@ -31,7 +50,7 @@ lint: setup
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy
 
 bench: setup
-	for question in log engine replay gateway; do $(BIN)/python load_tests/$$question.py; done
+	for question in core log engine replay gateway; do $(BIN)/python load_tests/$$question.py; done
 
 clean:
 	rm -rf .venv build *.egg-info matching_core/*.so matching_core/*.c

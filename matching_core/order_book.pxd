@@ -39,6 +39,9 @@ cdef class OrderBook:
     cdef int64_t cancel_order(self, int64_t order_id) except -1
 
     cdef int _check_terms(self, const Terms* terms) noexcept
+    cdef int _check_conditions(self, const Terms* terms) noexcept
+    cdef int _walk(self, const Terms* terms, int64_t required_qty) except -1
+    cdef int _trade(self) except -1
     cdef int _end(self, int32_t slot) except -1
     cdef Result _enter(self, const Terms* terms)
     cdef list _planned_fills(self)

@@ -18,7 +18,6 @@ from .book_bytes cimport read_book, write_book
 from .errors cimport fail
 from .plan cimport Plan
 from .pool cimport IS_ICEBERG, IS_POST_ONLY, Order, Pool, marks_of, policy_of, side_of
-from .price_levels cimport PriceLevels
 from .queues cimport Queues
 from .results cimport (
     CANCELLED,
@@ -299,25 +298,27 @@ cdef class OrderBook:
     cdef int plan_order(self, const Terms* terms) except -1:
         """Checks an order and leaves in `plan` what it would meet; 0, or why it is refused."""
         cdef int refused = self._check_terms(terms)
-        cdef PriceLevels opposite
         cdef int64_t required_qty
         if refused:
             return refused
         if self.is_collecting:
             self.plan.clear()
             return 0
-        opposite = self.queues.asks if terms.side == BUY else self.queues.bids
-        if opposite.length and opposite.reaches(opposite.best_price(), terms.price):
-            self.plan.walk(
-                self.queues, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
-            )
-        else:
+        required_qty = terms.min_qty
+        if terms.time_in_force == FOK or terms.is_all_or_none:
+            required_qty = terms.qty
+        if not self.queues.is_met(terms.side, terms.price):
             self.plan.clear()
+            return REASON_CANNOT_FILL if required_qty else 0
+        return self._walk(terms, required_qty)
+
+    cdef int _walk(self, const Terms* terms, int64_t required_qty) except -1:
+        """Plans an order that would meet others; 0, or why it is refused."""
+        self.plan.walk(
+            self.queues, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
+        )
         if terms.is_post_only and self.plan.is_taking():
             return REASON_WOULD_TAKE
-        required_qty = terms.qty if terms.time_in_force == FOK else terms.min_qty
-        if terms.is_all_or_none:
-            required_qty = terms.qty
         if self.plan.crossing_qty < required_qty:
             return REASON_CANNOT_FILL
         if self.plan.own_count and terms.policy == CANCEL_INCOMING:
@@ -334,6 +335,11 @@ cdef class OrderBook:
             return REASON_PRICE
         if not 0 < terms.qty <= MAX_INT32:
             return REASON_QTY
+        if terms.min_qty or terms.display_qty or terms.is_all_or_none or self.is_collecting:
+            return self._check_conditions(terms)
+        return 0
+
+    cdef int _check_conditions(self, const Terms* terms) noexcept:
         if not 0 <= terms.min_qty <= terms.qty:
             return REASON_MIN_QTY
         if terms.display_qty:
@@ -344,9 +350,9 @@ cdef class OrderBook:
                 return REASON_DISPLAY_QTY
             if terms.display_qty * MAX_CLIPS < terms.qty:
                 return REASON_DISPLAY_QTY
-        if terms.is_all_or_none and terms.time_in_force == GTC:
+        if terms.is_all_or_none and (terms.time_in_force == GTC or terms.display_qty):
             return REASON_ALL_OR_NONE
-        if terms.display_qty and (terms.is_all_or_none or terms.time_in_force == FOK):
+        if terms.time_in_force == FOK and terms.display_qty:
             return REASON_ALL_OR_NONE
         if self.is_collecting and (terms.time_in_force != GTC or terms.min_qty):
             return REASON_WRONG_STATE
@@ -358,7 +364,6 @@ cdef class OrderBook:
         """Carries out `plan`: own orders end, fills trade, the rest rests; how much that is."""
         cdef int64_t leaves_qty = terms.qty - self.plan.filled_qty
         cdef int32_t slot = terms.slot
-        cdef int32_t index
         cdef Order* order
         if terms.time_in_force != GTC or (self.plan.own_count and terms.policy == CANCEL_BOTH):
             leaves_qty = 0
@@ -366,11 +371,8 @@ cdef class OrderBook:
             self.queues.unlink(slot)
         elif leaves_qty:
             slot = self.pool.add(terms.order_id, terms.account_id)
-        for index in range(self.plan.own_count):
-            self._end(self.plan.own[index].maker_slot)
-        for index in range(self.plan.count):
-            if self.queues.fill(self.plan.fills[index].maker_slot, self.plan.fills[index].qty) == 0:
-                self.pool.remove(self.plan.fills[index].maker_slot)
+        if self.plan.is_taking():
+            self._trade()
         if leaves_qty == 0:
             if slot != NO_SLOT:
                 self.pool.remove(slot)
@@ -384,13 +386,24 @@ cdef class OrderBook:
         self.queues.append(slot)
         return leaves_qty
 
+    cdef int _trade(self) except -1:
+        """Ends the own orders of `plan`, and gives its fills to the makers."""
+        cdef int32_t index
+        for index in range(self.plan.own_count):
+            self._end(self.plan.own[index].maker_slot)
+        for index in range(self.plan.count):
+            if self.queues.fill(self.plan.fills[index].maker_slot, self.plan.fills[index].qty) == 0:
+                self.pool.remove(self.plan.fills[index].maker_slot)
+        return 0
+
     cdef int64_t cancel_order(self, int64_t order_id) except -1:
         cdef int32_t slot = self.pool.find(order_id)
         cdef int64_t open_qty
         if slot == NO_SLOT:
             return 0
         open_qty = self.pool.open_qty(slot)
-        self._end(slot)
+        self.queues.unlink(slot)
+        self.pool.remove(slot)
         return open_qty
 
     cdef int _end(self, int32_t slot) except -1:

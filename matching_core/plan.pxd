@@ -33,10 +33,18 @@ cdef class Plan:
         int64_t limit_price,
         int64_t wanted_qty,
     ) except -1
-    cdef void clear(self) noexcept nogil
-    cdef bint is_taking(self) noexcept nogil
 
     cdef int _note_fill(self, int32_t slot, int32_t qty) except -1
     cdef int _note_clip(self, int32_t slot, int32_t hidden_qty) except -1
     cdef int _note_own(self, int32_t slot, int64_t order_id) except -1
     cdef int _take_clips(self, Queues queues, int64_t wanted_qty) except -1
+
+    # -- inlined into the callers of all modules
+    cdef inline void clear(self) noexcept nogil:
+        """The plan of an order that meets nothing."""
+        self.count = self.own_count = 0
+        self.filled_qty = self.crossing_qty = self.own_order_id = 0
+
+    cdef inline bint is_taking(self) noexcept nogil:
+        """Whether the order would meet anything at all, which a post-only order must not."""
+        return self.count != 0 or self.own_count != 0

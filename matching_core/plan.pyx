@@ -68,22 +68,14 @@ cdef class Plan:
                 if order.marks & IS_ICEBERG:
                     self._note_clip(slot, queues.pool.clips[slot].hidden_qty)
                 slot = order.next_slot
-            self._take_clips(queues, wanted_qty)
+            if self.clip_count:
+                self._take_clips(queues, wanted_qty)
             if self.crossing_qty < wanted_qty:
                 level = levels.worse(level)
         if self.own_count and policy != CANCEL_RESTING:
             self.count = 0
             self.filled_qty = 0
         return 0
-
-    cdef void clear(self) noexcept nogil:
-        """The plan of an order that meets nothing."""
-        self.count = self.own_count = 0
-        self.filled_qty = self.crossing_qty = self.own_order_id = 0
-
-    cdef bint is_taking(self) noexcept nogil:
-        """Whether the order would meet anything at all, which a post-only order must not."""
-        return self.count != 0 or self.own_count != 0
 
     cdef int _take_clips(self, Queues queues, int64_t wanted_qty) except -1:
         """Takes what a swept level hides, clip by clip in the order in which they come up."""

@@ -4,14 +4,16 @@ Where all open orders live.
 
 Orders are rows of arrays, found by a slot: what matching reads (`Order`, 32 bytes), what an iceberg
 keeps back (`Clip`, 8 bytes, an array that exists from the first iceberg on), and what only the
-venue needs (`OrderDetail`, 64 bytes; a plain book has none). One more array maps ids to slots, at 6
-to 13 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
+venue needs (`OrderDetail`, 64 bytes; a plain book has none). One more array maps ids to slots, at 8
+to 16 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
 a list.
 """
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
-from .types cimport BUY
+from .errors cimport fail
+from .types cimport BUY, NO_SLOT
 
 cdef enum:                         # the low bits of `Order.marks`
     IS_SELL = 1
@@ -91,28 +93,114 @@ cdef class Pool:
     cdef int32_t account_capacity
 
     # -- queries
-    cdef int32_t find(self, int64_t order_id) noexcept nogil
-    cdef int64_t open_qty(self, int32_t slot) noexcept nogil
     cdef int64_t display_qty(self, int32_t slot) noexcept nogil
-    cdef bint is_queued(self, int32_t slot) noexcept nogil
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil
     cdef int32_t first_of_account(self, int64_t account_id) noexcept nogil
     cdef int64_t next_expire_day(self) except -1
     cdef list orders_due(self, int64_t day, int64_t max_count)
     cdef int check(self) except -1
     # -- writers
-    cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1
-    cdef int remove(self, int32_t slot) except -1
     cdef int show(self, int32_t slot, int32_t display_qty) except -1
     cdef int expire_on(self, int32_t slot, int32_t day) except -1
 
-    cdef int64_t _home(self, int64_t order_id) noexcept nogil
     cdef void _link_account(self, int32_t slot) noexcept nogil
     cdef void _unlink_account(self, int32_t slot) noexcept nogil
     cdef int _unlink_expiry(self, int32_t slot) except -1
     cdef int _check_expiries(self) except -1
-    cdef void _enter(self, int32_t slot) noexcept nogil
-    cdef void _leave(self, int32_t slot) noexcept nogil
     cdef int _grow(self) except -1
     cdef int _grow_table(self) except -1
     cdef int _reach_account(self, int32_t account_id) except -1
+
+    # -- inlined into the callers of all modules: the time of a command is mostly that of calls
+    cdef inline int32_t find(self, int64_t order_id) noexcept nogil:
+        """The slot of an open order, `NO_SLOT` if there is none."""
+        cdef int64_t at = self._home(order_id)
+        cdef int32_t slot = self.table[at]
+        while slot != NO_SLOT:
+            if self.orders[slot].order_id == order_id:
+                return slot
+            at = (at + 1) & self.table_mask
+            slot = self.table[at]
+        return NO_SLOT
+
+    cdef inline int64_t open_qty(self, int32_t slot) noexcept nogil:
+        """All that is left of an order, on display or not."""
+        cdef int64_t qty = self.orders[slot].leaves_qty
+        if self.orders[slot].marks & IS_ICEBERG:
+            qty += self.clips[slot].hidden_qty
+        return qty
+
+    cdef inline bint is_queued(self, int32_t slot) noexcept nogil:
+        """Whether an order stands in a queue; not so between accepted and rested."""
+        return (self.orders[slot].marks & IS_QUEUED) != 0
+
+    cdef inline int64_t _home(self, int64_t order_id) noexcept nogil:
+        # Ids count up, and this multiplier spreads such runs evenly.
+        return <int64_t>((<uint64_t>order_id * <uint64_t>0x9E3779B97F4A7C15) >> self.table_shift)
+
+    cdef inline int32_t add(self, int64_t order_id, int32_t account_id) except -1:
+        """
+        A zeroed, unlinked row under an id that is positive and new, which the caller has looked up.
+
+        Pointers to rows are stale after this.
+        """
+        cdef int32_t slot = self.free_slot
+        if self.has_details:
+            self._reach_account(account_id)
+        if 2 * <int64_t>self.count > self.table_mask:
+            self._grow_table()
+        if slot != NO_SLOT:
+            self.free_slot = self.orders[slot].next_slot
+        else:
+            if self.used == self.capacity:
+                self._grow()
+            slot = self.used
+            self.used += 1
+        cdef Order* order = &self.orders[slot]
+        memset(order, 0, sizeof(Order))
+        order.order_id = order_id
+        order.account_id = account_id
+        order.prev_slot = order.next_slot = NO_SLOT
+        if self.has_details:
+            self._link_account(slot)
+        self.count += 1
+        self._enter(slot)
+        return slot
+
+    cdef inline int remove(self, int32_t slot) except -1:
+        """Forgets an order that no queue links any more."""
+        cdef Order* order = &self.orders[slot]
+        if order.marks & IS_QUEUED:
+            fail("an order that ends has left its queue", order.order_id)
+        self._leave(slot)
+        if self.has_details:
+            self._unlink_account(slot)
+            self._unlink_expiry(slot)
+        self.count -= 1
+        order.order_id = 0
+        order.next_slot = self.free_slot
+        self.free_slot = slot
+        return 0
+
+    cdef inline void _enter(self, int32_t slot) noexcept nogil:
+        cdef int64_t at = self._home(self.orders[slot].order_id)
+        while self.table[at] != NO_SLOT:
+            at = (at + 1) & self.table_mask
+        self.table[at] = slot
+
+    cdef inline void _leave(self, int32_t slot) noexcept nogil:
+        cdef int32_t* table = self.table
+        cdef int64_t mask = self.table_mask
+        cdef int64_t hole = self._home(self.orders[slot].order_id)
+        cdef int64_t at, home
+        while table[hole] != slot:
+            hole = (hole + 1) & mask
+        at = (hole + 1) & mask
+        while table[at] != NO_SLOT:
+            home = self._home(self.orders[table[at]].order_id)
+            # An entry may fill the hole unless its home lies behind the hole.
+            if ((at - home) & mask) >= ((at - hole) & mask):
+                table[hole] = table[at]
+                hole = at
+            at = (at + 1) & mask
+        table[hole] = NO_SLOT

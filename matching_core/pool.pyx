@@ -12,7 +12,7 @@ they came.
 """
 
 from cython cimport final
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
@@ -40,31 +40,9 @@ cdef class Pool:
 
     # -- queries ----------------------------------------------------------------------------------
 
-    cdef int32_t find(self, int64_t order_id) noexcept nogil:
-        """The slot of an open order, `NO_SLOT` if there is none."""
-        cdef int64_t at = self._home(order_id)
-        cdef int32_t slot = self.table[at]
-        while slot != NO_SLOT:
-            if self.orders[slot].order_id == order_id:
-                return slot
-            at = (at + 1) & self.table_mask
-            slot = self.table[at]
-        return NO_SLOT
-
-    cdef int64_t open_qty(self, int32_t slot) noexcept nogil:
-        """All that is left of an order, on display or not."""
-        cdef int64_t qty = self.orders[slot].leaves_qty
-        if self.orders[slot].marks & IS_ICEBERG:
-            qty += self.clips[slot].hidden_qty
-        return qty
-
     cdef int64_t display_qty(self, int32_t slot) noexcept nogil:
         """The most that an order shows at once; 0 where it shows all."""
         return self.clips[slot].display_qty if self.orders[slot].marks & IS_ICEBERG else 0
-
-    cdef bint is_queued(self, int32_t slot) noexcept nogil:
-        """Whether an order stands in a queue; not so between accepted and rested."""
-        return (self.orders[slot].marks & IS_QUEUED) != 0
 
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil:
         """How many orders an account has open."""
@@ -130,51 +108,6 @@ cdef class Pool:
         return 0
 
     # -- writers ----------------------------------------------------------------------------------
-
-    cdef int32_t add(self, int64_t order_id, int32_t account_id) except -1:
-        """
-        A zeroed, unlinked row under an id that is positive and new, which the caller has looked up.
-
-        Pointers to rows are stale after this.
-        """
-        cdef int32_t slot
-        if self.has_details:
-            self._reach_account(account_id)
-        if self.free_slot == NO_SLOT and self.used == self.capacity:
-            self._grow()
-        if 8 * <int64_t>(self.count + 1) > 5 * (self.table_mask + 1):
-            self._grow_table()
-        if self.free_slot != NO_SLOT:
-            slot = self.free_slot
-            self.free_slot = self.orders[slot].next_slot
-        else:
-            slot = self.used
-            self.used += 1
-        cdef Order* order = &self.orders[slot]
-        memset(order, 0, sizeof(Order))
-        order.order_id = order_id
-        order.account_id = account_id
-        order.prev_slot = order.next_slot = NO_SLOT
-        if self.has_details:
-            self._link_account(slot)
-        self.count += 1
-        self._enter(slot)
-        return slot
-
-    cdef int remove(self, int32_t slot) except -1:
-        """Forgets an order that no queue links any more."""
-        cdef Order* order = &self.orders[slot]
-        if order.marks & IS_QUEUED:
-            fail("an order that ends has left its queue", order.order_id)
-        self._leave(slot)
-        if self.has_details:
-            self._unlink_account(slot)
-            self._unlink_expiry(slot)
-        self.count -= 1
-        order.order_id = 0
-        order.next_slot = self.free_slot
-        self.free_slot = slot
-        return 0
 
     cdef int show(self, int32_t slot, int32_t display_qty) except -1:
         """Makes an order that is in no queue an iceberg: no more than so much of it shows."""
@@ -248,38 +181,11 @@ cdef class Pool:
 
     # -- the map ----------------------------------------------------------------------------------
 
-    cdef int64_t _home(self, int64_t order_id) noexcept nogil:
-        # Ids count up, and this multiplier spreads such runs evenly.
-        return <int64_t>((<uint64_t>order_id * <uint64_t>0x9E3779B97F4A7C15) >> self.table_shift)
-
-    cdef void _enter(self, int32_t slot) noexcept nogil:
-        cdef int64_t at = self._home(self.orders[slot].order_id)
-        while self.table[at] != NO_SLOT:
-            at = (at + 1) & self.table_mask
-        self.table[at] = slot
-
-    cdef void _leave(self, int32_t slot) noexcept nogil:
-        cdef int64_t hole = self._home(self.orders[slot].order_id)
-        cdef int64_t at, home
-        while self.table[hole] != slot:
-            hole = (hole + 1) & self.table_mask
-        at = hole
-        while True:
-            at = (at + 1) & self.table_mask
-            if self.table[at] == NO_SLOT:
-                break
-            home = self._home(self.orders[self.table[at]].order_id)
-            # An entry may fill the hole unless its home lies behind the hole.
-            if ((at - home) & self.table_mask) >= ((at - hole) & self.table_mask):
-                self.table[hole] = self.table[at]
-                hole = at
-        self.table[hole] = NO_SLOT
-
     # -- growth -----------------------------------------------------------------------------------
 
     cdef int _grow(self) except -1:
-        # By half, not double: right after growing, a plain book still takes 64 bytes an order.
-        cdef int64_t capacity = 64 if self.capacity == 0 else 3 * <int64_t>self.capacity // 2
+        # By a quarter, not double: right after growing, a plain book takes 56 bytes an order.
+        cdef int64_t capacity = 64 if self.capacity == 0 else 5 * <int64_t>self.capacity // 4
         cdef Order* orders
         cdef Clip* clips
         cdef OrderDetail* details

@@ -33,27 +33,18 @@ cdef class PriceLevels:
 
     def __cinit__(self, int32_t sign):
         self.sign = sign
-        self.best_level = self.free_level = self.free_node = NO_SLOT
+        self.free_level = self.free_node = NO_SLOT
+        self._new_node()
+        self._new_level(0)
         self.root = self._new_node()
         self.tiers = 3
 
     def __dealloc__(self):
         free(self.levels)
         free(self.nodes)
+        free(self.used)
 
     # -- queries ----------------------------------------------------------------------------------
-
-    cdef int32_t best_price(self) noexcept nogil:
-        """The best price, 0 on an empty side."""
-        return self.levels[self.best_level].price if self.length else 0
-
-    cdef bint reaches(self, int64_t price, int64_t limit_price) noexcept nogil:
-        """Whether a level of this side at `price` is good enough for a taker's limit."""
-        return self.sign * price >= self.sign * limit_price
-
-    cdef Level* best(self) noexcept nogil:
-        """The level that trades first, NULL on an empty side."""
-        return &self.levels[self.best_level] if self.length else NULL
 
     cdef Level* worse(self, const Level* level) noexcept nogil:
         """The next level away from the market, NULL behind the last."""
@@ -63,105 +54,113 @@ cdef class PriceLevels:
         """The next level towards the market, NULL before the best."""
         return self._beside(level.price, self.sign > 0)
 
-    cdef Level* at(self, int32_t price) noexcept nogil:
-        """The level at a price, NULL if there is none."""
+    cdef int32_t _third_tier(self, int32_t price) noexcept nogil:
+        """The third node from below on the way to a price, `NO_NODE` if there is none."""
         cdef int32_t at = self.root
-        cdef int shift = 6 * (self.tiers - 1)
+        cdef int tier = self.tiers - 1
         if <int64_t>price >> 6 * self.tiers:
-            return NULL
-        while shift >= 0:
-            at = self.nodes[at].children[(price >> shift) & 63]
-            if at == NO_SLOT:
-                return NULL
-            shift -= 6
-        return &self.levels[at]
+            return NO_NODE
+        while tier > 2:
+            at = self.nodes[at].children[(price >> 6 * tier) & 63]
+            tier -= 1
+        return at
 
     cdef Level* _beside(self, int32_t price, bint is_up) noexcept nogil:
         """The level next above or below that of a price which has one."""
         cdef int32_t[MAX_TIERS] path
-        cdef int32_t at = self.root
-        cdef int top_shift = 6 * (self.tiers - 1)
-        cdef int tier = 0
-        cdef int place
-        cdef uint64_t beyond
+        cdef int32_t at = self.leaf_of(price)
+        cdef uint64_t beyond = _beyond(self.used[at], price & 63, is_up)
+        cdef int tier, top_shift
+        if beyond:
+            return &self.levels[self.nodes[at].children[_nearest(beyond, is_up)]]
+        top_shift = 6 * (self.tiers - 1)
+        at = self.root
         for tier in range(self.tiers):
             path[tier] = at
             at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
-        tier = self.tiers - 1
+        tier = self.tiers - 2
         while tier >= 0:
-            place = (price >> (top_shift - 6 * tier)) & 63
-            beyond = self.nodes[path[tier]].used
-            if is_up:
-                beyond &= ~<uint64_t>0 << place << 1
-            else:
-                beyond &= (<uint64_t>1 << place) - 1
+            at = path[tier]
+            beyond = _beyond(self.used[at], (price >> (top_shift - 6 * tier)) & 63, is_up)
             if beyond:
                 break
             tier -= 1
         if tier < 0:
             return NULL
-        at = self.nodes[path[tier]].children[_nearest(beyond, is_up)]
+        at = self.nodes[at].children[_nearest(beyond, is_up)]
         while tier < self.tiers - 1:
-            at = self.nodes[at].children[_nearest(self.nodes[at].used, is_up)]
+            at = self.nodes[at].children[_nearest(self.used[at], is_up)]
             tier += 1
         return &self.levels[at]
 
     # -- writers ----------------------------------------------------------------------------------
 
-    cdef Level* at_or_new(self, int32_t price) except NULL:
-        """The level at a price, opened empty if there is none."""
-        cdef Level* level = self.at(price)
-        cdef int32_t at, child
-        cdef int shift, place
-        if level != NULL:
-            return level
-        self._grow_tiers(price)
-        at = self.root
-        shift = 6 * (self.tiers - 1)
-        while shift >= 0:
-            place = (price >> shift) & 63
-            child = self.nodes[at].children[place]
-            if child == NO_SLOT:
-                child = self._new_node() if shift else self._new_level(price)
-                self.nodes[at].children[place] = child
-                self.nodes[at].used |= <uint64_t>1 << place
-            at = child
-            shift -= 6
+    cdef Level* _open(self, int32_t price) except NULL:
+        """A new, empty level at a price that has none."""
+        cdef int32_t leaf = self.leaf_of(price)
+        cdef int32_t slot
+        if leaf == NO_NODE:
+            leaf = self._new_leaf(price)
+        slot = self._new_level(price)
+        self.nodes[leaf].children[price & 63] = slot
+        self.used[leaf] |= <uint64_t>1 << (price & 63)
         if self.length == 0 or self.sign * price > self.sign * self.best_price():
-            self.best_level = at
+            self.best_level = slot
         self.length += 1
-        return &self.levels[at]
+        return &self.levels[slot]
 
     cdef void drop(self, Level* level) noexcept nogil:
         """Removes a level of this side, and the nodes that lead to nothing else."""
         cdef int32_t slot = <int32_t>(level - self.levels)
         cdef int32_t price = level.price
+        cdef int32_t leaf = self.leaf_of(price)
+        cdef Level* next_best
+        if slot == self.best_level:
+            next_best = self.worse(level)
+            self.best_level = NO_LEVEL if next_best == NULL else <int32_t>(next_best - self.levels)
+        self.nodes[leaf].children[price & 63] = NO_LEVEL
+        self.used[leaf] &= ~(<uint64_t>1 << (price & 63))
+        if self.used[leaf] == 0:
+            self._prune(price)
+        level.head_slot = self.free_level
+        self.free_level = slot
+        self.length -= 1
+
+    cdef int32_t _new_leaf(self, int32_t price) except -1:
+        """Makes the way to a price down to the lowest tier, which is not there yet."""
+        cdef int32_t at, child
+        cdef int shift, place
+        self._grow_tiers(price)
+        at = self.root
+        shift = 6 * (self.tiers - 1)
+        while shift > 0:
+            place = (price >> shift) & 63
+            child = self.nodes[at].children[place]
+            if child == NO_NODE:
+                child = self._new_node()
+                self.nodes[at].children[place] = child
+                self.used[at] |= <uint64_t>1 << place
+            at = child
+            shift -= 6
+        return at
+
+    cdef void _prune(self, int32_t price) noexcept nogil:
+        """Removes the nodes on the way to a price that lead to nothing any more, but the root."""
         cdef int32_t[MAX_TIERS] path
         cdef int32_t at = self.root
         cdef int top_shift = 6 * (self.tiers - 1)
         cdef int tier, place
-        cdef Level* next_best
-        cdef Node* node
-        if slot == self.best_level:
-            next_best = self.worse(level)
-            self.best_level = NO_SLOT if next_best == NULL else <int32_t>(next_best - self.levels)
         for tier in range(self.tiers):
             path[tier] = at
             at = self.nodes[at].children[(price >> (top_shift - 6 * tier)) & 63]
         tier = self.tiers - 1
-        while tier >= 0:
-            node = &self.nodes[path[tier]]
-            place = (price >> (top_shift - 6 * tier)) & 63
-            node.children[place] = NO_SLOT
-            node.used &= ~(<uint64_t>1 << place)
-            if node.used or tier == 0:
-                break
-            node.children[0] = self.free_node
+        while tier > 0 and self.used[path[tier]] == 0:
+            self.nodes[path[tier]].children[0] = self.free_node
             self.free_node = path[tier]
             tier -= 1
-        level.head_slot = self.free_level
-        self.free_level = slot
-        self.length -= 1
+            place = (price >> (top_shift - 6 * tier)) & 63
+            self.nodes[path[tier]].children[place] = NO_NODE
+            self.used[path[tier]] &= ~(<uint64_t>1 << place)
 
     cdef int _grow_tiers(self, int64_t price) except -1:
         """Puts roots above the root until the trie is wide enough for a price."""
@@ -170,7 +169,7 @@ cdef class PriceLevels:
             if self.length:
                 root = self._new_node()
                 self.nodes[root].children[0] = self.root
-                self.nodes[root].used = 1
+                self.used[root] = 1
                 self.root = root
             self.tiers += 1
         return 0
@@ -201,6 +200,7 @@ cdef class PriceLevels:
         cdef int64_t capacity
         cdef int32_t slot = self.free_node
         cdef Node* node
+        cdef uint64_t* used
         if slot != NO_SLOT:
             self.free_node = self.nodes[slot].children[0]
         else:
@@ -210,12 +210,21 @@ cdef class PriceLevels:
                 if node == NULL:
                     raise MemoryError
                 self.nodes = node
+                used = <uint64_t*>realloc(self.used, capacity * sizeof(uint64_t))
+                if used == NULL:
+                    raise MemoryError
+                self.used = used
                 self.node_capacity = <int32_t>capacity
             slot = self.used_nodes
             self.used_nodes += 1
-        self.nodes[slot].used = 0
-        memset(self.nodes[slot].children, 0xFF, NODE_WIDTH * sizeof(int32_t))
+        self.used[slot] = 0
+        memset(&self.nodes[slot], 0, sizeof(Node))
         return slot
+
+
+cdef inline uint64_t _beyond(uint64_t bits, int place, bint is_up) noexcept nogil:
+    """Of the bits of a node, those above or below a place."""
+    return bits & (~<uint64_t>0 << place << 1 if is_up else (<uint64_t>1 << place) - 1)
 
 
 cdef inline int _nearest(uint64_t bits, bint is_up) noexcept nogil:

@@ -18,9 +18,9 @@ something. In continuous trading the best bid is below the best ask (`is_crossed
 from libc.stdint cimport int32_t, int64_t
 
 from .errors cimport fail
-from .pool cimport IS_ICEBERG, IS_QUEUED, Clip, Order, Pool, book_index_of, side_of
+from .pool cimport IS_ICEBERG, IS_QUEUED, IS_SELL, Clip, Order, Pool, book_index_of, side_of
 from .price_levels cimport Level, PriceLevels
-from .types cimport BUY, NO_SLOT
+from .types cimport NO_SLOT
 
 
 cdef class Queues:
@@ -33,10 +33,6 @@ cdef class Queues:
         self.asks = PriceLevels(-1)
 
     # -- queries ----------------------------------------------------------------------------------
-
-    cdef PriceLevels levels_of(self, int side):
-        """The levels of a side."""
-        return self.bids if side == BUY else self.asks
 
     cdef bint is_crossed(self) noexcept nogil:
         """Whether the best bid would pay the best ask, as it may while an auction collects."""
@@ -90,35 +86,10 @@ cdef class Queues:
 
     # -- writers ----------------------------------------------------------------------------------
 
-    cdef int append(self, int32_t slot) except -1:
-        """Puts an order at the end of the queue of its price; of an iceberg, a clip."""
-        cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level
-        cdef Clip* clip
-        if order.marks & IS_QUEUED or order.leaves_qty <= 0:
-            fail("an order that rests has something left and does so once", order.order_id)
-        level = self.levels_of(side_of(order)).at_or_new(order.limit_price)
-        if order.marks & IS_ICEBERG:
-            clip = &self.pool.clips[slot]
-            clip.hidden_qty = max(0, order.leaves_qty - clip.display_qty)
-            order.leaves_qty -= clip.hidden_qty
-            level.hidden_qty += clip.hidden_qty
-        order.prev_slot = level.tail_slot
-        order.next_slot = NO_SLOT
-        if level.tail_slot == NO_SLOT:
-            level.head_slot = slot
-        else:
-            self.pool.orders[level.tail_slot].next_slot = slot
-        level.tail_slot = slot
-        level.count += 1
-        level.total_qty += order.leaves_qty
-        order.marks |= IS_QUEUED
-        return 0
-
     cdef int hide(self, int32_t slot, int32_t hidden_qty) except -1:
         """Puts so much behind a resting clip that was restored on its own."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.levels_of(side_of(order)).at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         if level == NULL or not order.marks & IS_ICEBERG or hidden_qty < 0:
             fail("only a resting iceberg hides quantity; not so", order.order_id)
         self.pool.clips[slot].hidden_qty += hidden_qty
@@ -133,13 +104,13 @@ cdef class Queues:
         which nothing is left has left its queue, and the caller removes it from the pool.
         """
         cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.levels_of(side_of(order)).at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         if level == NULL or not 0 < qty <= order.leaves_qty:
             fail("a fill is of what a resting order displays; not so", order.order_id)
         level.total_qty -= qty
         order.leaves_qty -= qty
         if order.leaves_qty == 0:
-            self.unlink(slot)
+            self._take_out(order, slot, level)
             if order.leaves_qty == 0:
                 return 0
             self.append(slot)
@@ -148,7 +119,7 @@ cdef class Queues:
     cdef int reduce(self, int32_t slot, int32_t qty) except -1:
         """Takes from an order where it stands, hidden quantity first; its place stays."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef Level* level = self.levels_of(side_of(order)).at(order.limit_price)
+        cdef Level* level = self.level_of(order)
         cdef int32_t hidden_qty = 0
         if level == NULL or not 0 <= qty < self.pool.open_qty(slot):
             fail("a resting order is reduced to something; not so", order.order_id)
@@ -160,32 +131,6 @@ cdef class Queues:
         order.leaves_qty -= qty - hidden_qty
         return 0
 
-    cdef int unlink(self, int32_t slot) except -1:
-        """Takes an order out of its queue, and its level away with the last order."""
-        cdef Order* order = &self.pool.orders[slot]
-        cdef PriceLevels levels = self.levels_of(side_of(order))
-        cdef Level* level = levels.at(order.limit_price)
-        if level == NULL or not order.marks & IS_QUEUED:
-            fail("a resting order has a level; this one has none", order.order_id)
-        if order.prev_slot == NO_SLOT:
-            level.head_slot = order.next_slot
-        else:
-            self.pool.orders[order.prev_slot].next_slot = order.next_slot
-        if order.next_slot == NO_SLOT:
-            level.tail_slot = order.prev_slot
-        else:
-            self.pool.orders[order.next_slot].prev_slot = order.prev_slot
-        level.count -= 1
-        level.total_qty -= order.leaves_qty
-        if order.marks & IS_ICEBERG:
-            level.hidden_qty -= self.pool.clips[slot].hidden_qty
-            order.leaves_qty += self.pool.clips[slot].hidden_qty
-            self.pool.clips[slot].hidden_qty = 0
-        if level.count == 0:
-            levels.drop(level)
-        order.prev_slot = order.next_slot = NO_SLOT
-        order.marks &= ~<unsigned int>IS_QUEUED
-        return 0
 
 
 cdef int64_t _check_level(Queues queues, int side, const Level* level) except -1:
