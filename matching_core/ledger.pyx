@@ -297,7 +297,7 @@ cdef class Ledger(State):
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
         cdef int64_t filled_qty = detail.order_qty - self.pool.open_qty(slot)
-        cdef int64_t added_qty = event.leaves_qty - self.pool.open_qty(slot)
+        cdef int64_t added_qty
         if book.instrument_id != event.instrument_id or order.account_id != event.account_id:
             fail("an order is amended by its owner in its book", event.order_id)
         if not order.marks & IS_QUEUED:
@@ -308,6 +308,10 @@ cdef class Ledger(State):
             fail("leaves are the quantity less what is filled", event.leaves_qty)
         if event.leaves_qty <= 0:
             fail("an amended order has something left", event.leaves_qty)
+        if not -MAX_INTEGER <= event.held_delta_amount <= MAX_INTEGER:
+            fail("an amount is within 2**53 - 1", event.held_delta_amount)
+        # Not before: the numbers of an event may be anything until they have passed the above.
+        added_qty = event.leaves_qty - self.pool.open_qty(slot)
         if not event.is_requeued and (added_qty >= 0 or event.limit_price != order.limit_price):
             fail("only less quantity at the same price keeps its place", event.order_id)
         if detail.held_amount + event.held_delta_amount < 0:

@@ -192,3 +192,17 @@ def test_a_broken_state_is_found():
     market.venue.escrow_funded(9, 1, BASE_DAY + 10, BASE_DAY + 20, 1, 1)
     with pytest.raises(CoreError, match="strangers"):
         market.venue.check()
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1])
+@pytest.mark.parametrize("place", [5, 6], ids=["leaves", "held delta"])
+def test_an_amended_event_of_extreme_numbers_is_refused_before_it_is_reckoned_with(number, place):
+    """Found by the sanitizers: the difference overflowed before its terms were bounded."""
+    market = Market()
+    assert market.place(1, SELL, 20, 1000) == 0
+    amended = [market.last_order_id, 1, 1, 10, 1000, 10, 0, 0]
+    amended[place] = number
+    before = market.venue.snapshot()
+    with pytest.raises(CoreError):
+        market.venue.order_amended(*amended)
+    assert market.venue.snapshot() == before
