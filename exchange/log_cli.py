@@ -19,13 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients.cli import DEFAULT_DATA, AsJson, DataDir, money
-from exchange.domain.commands import Command
-from exchange.domain.events import Event
 from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import date_of
 from exchange.engine import replay as walk
 from exchange.engine.engine import Difference, Engine
+from exchange.gateway.named import named
 from exchange.log import (
     ChainVerifier,
     Frame,
@@ -65,7 +64,7 @@ def log_tail(
     for seq, encoded in latest:
         command, events = decode_body(encoded)
         if as_json:
-            row = {"seq": seq, "command": _named(command), "events": [_named(e) for e in events]}
+            row = {"seq": seq, "command": named(command), "events": [named(e) for e in events]}
             typer.echo(msgspec.json.encode(row))
         else:
             typer.echo(f"{seq} {command}")
@@ -231,7 +230,7 @@ def _picture(engine: Engine) -> dict[str, Any]:
             participant.name: core.balances(account_id)
             for account_id, participant in state.participants.items()
         },
-        "marks": [_named(mark) for mark in marks],
+        "marks": [named(mark) for mark in marks],
     }
 
 
@@ -260,9 +259,3 @@ def _print_picture(picture: dict[str, Any]) -> None:
         marks.add_row(*node, price, str(mark["level"]), ", ".join(mark["notes"]))
     for table in (books, positions, marks):
         console.print(table)
-
-
-def _named(message: Command | Event) -> dict[str, Any]:
-    """A message's fields by name, with its tag as `type`; bytes as base64."""
-    fields = {name: getattr(message, name) for name in message.__struct_fields__}
-    return {"type": str(message.__struct_config__.tag), **msgspec.to_builtins(fields)}

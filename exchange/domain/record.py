@@ -43,7 +43,6 @@ _BODY: msgspec.msgpack.Decoder[tuple[Command, list[Event]]] = msgspec.msgpack.De
 _EVENTS_OF: msgspec.msgpack.Decoder[tuple[Any, list[Event]]] = msgspec.msgpack.Decoder(
     tuple[msgspec.Raw, list[_AnyEvent]]
 )
-_EVENTS: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[_AnyEvent])
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -55,11 +54,6 @@ def decode_body(encoded: bytes) -> tuple[Command, list[Event]]:
 def events_of(encoded: bytes) -> list[Event]:
     """A record's events, for who has its command already."""
     return _EVENTS_OF.decode(encoded)[1]
-
-
-def decode_events(count: int, encoded: bytes) -> list[Event]:
-    """Events from their concatenated bytes, as the core writes them."""
-    return _EVENTS.decode(array_header(count) + encoded)
 
 
 def encode_command(command: Command) -> bytes:

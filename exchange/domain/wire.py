@@ -15,7 +15,6 @@ from msgspec import Meta, Struct
 
 from .reasons import Reason
 from .units import (
-    Amount,
     CommandId,
     Day,
     Id,
@@ -24,7 +23,6 @@ from .units import (
     Price,
     Qty,
     QtyOrZero,
-    Reference,
 )
 
 Position = tuple[int, int]
@@ -532,14 +530,6 @@ class Receipt(Struct, frozen=True, kw_only=True):
     log_seq: int
     created_id: int = 0
     duplicate: bool = False
-
-
-class CashRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """POST /v1/admin/deposits and /withdrawals."""
-
-    account_id: Id
-    amount: Amount
-    external_reference: Reference
 
 
 class Health(Struct, frozen=True, kw_only=True):
