@@ -3,7 +3,8 @@
 The call auction of one book.
 
 While a book collects, it may be crossed. It uncrosses at the price of the largest volume; of
-those, at one with the smallest surplus; of those, at the one nearest the reference price. Every
+those, at one with the smallest surplus; of those, at the one nearest the reference price, or where
+there is none (0), at the middle of them, rounded down. Every
 tick counts, also those at which nobody bids. Between the best ask and the best bid demand only
 falls and supply only rises, so equally good prices adjoin: the nearest is unique, and no further
 rule is needed. Hidden quantity counts in full.
@@ -72,6 +73,8 @@ cdef class Uncross:
             next_price = _lower_price(bid, ask, best_bid)
             if next_price - price >= 2:
                 self._offer(price + 1, next_price - 1, demand_qty, supply_qty)
+        if reference_price == 0:
+            reference_price = (self.low_price + self.high_price) // 2
         self.price = min(max(reference_price, self.low_price), self.high_price)
         self.surplus_qty = _beyond(bids, self.price) - _beyond(asks, self.price)
         return 0

@@ -28,10 +28,20 @@ from .holdings cimport (
 from .pool cimport Order, OrderDetail, policy_of
 from .price_levels cimport Level, PriceLevels
 from .state cimport State
-from .types cimport BUY, CANCEL_BOTH, CANCEL_INCOMING, NO_SLOT, SELL, ends_on_a_day, may_rest
+from .types cimport (
+    BUY,
+    CANCEL_BOTH,
+    CANCEL_INCOMING,
+    HALTED,
+    NO_SLOT,
+    SELL,
+    collects,
+    ends_on_a_day,
+    may_rest,
+)
 
 cdef enum:
-    SNAPSHOT_VERSION = 2
+    SNAPSHOT_VERSION = 3
 
 
 # -- check ----------------------------------------------------------------------------------------
@@ -49,8 +59,7 @@ cdef int check_state(State state) except -1:
     for book in state.books:
         order_count += _check_side(state, book, BUY, held, reserved)
         order_count += _check_side(state, book, SELL, held, reserved)
-        if book.is_crossed():
-            fail("the best bid is below the best ask; not so in", book.instrument_id)
+        _check_session(state, book)
     if order_count != state.pool.count:
         fail("every open order rests in one queue; open are", state.pool.count)
     state.pool.check()
@@ -65,6 +74,18 @@ cdef int check_state(State state) except -1:
         total_amount += _check_product(product, reserved)
     if total_amount != state.cash.deposits_amount:
         fail("cash and escrow make up the deposits; they are", total_amount)
+    return 0
+
+
+cdef int _check_session(State state, Book book) except -1:
+    cdef int session_state = state.state_of(book)
+    if book.is_closed and book.auction_end_ns:
+        fail("a closed book holds no auction; not so", book.instrument_id)
+    if collects(session_state) or session_state == HALTED:
+        if book.is_uncrossing:
+            fail("a book uncrosses when it has collected; not so", book.instrument_id)
+    elif book.is_crossed() != book.is_uncrossing:
+        fail("the best bid is below the best ask; not so in", book.instrument_id)
     return 0
 
 
@@ -215,6 +236,9 @@ cdef bytes snapshot_of(State state):
     out.number(SNAPSHOT_VERSION)
     out.number(state.base_day)
     out.number(state.next_trade_id)
+    out.number(state.market_ns)
+    out.number(state.is_catching_up)
+    out.number(state.session_state)
     out.number(state.cash.deposits_amount)
     out.number(state.cash.count)
     for account_id in range(state.cash.count):
@@ -269,7 +293,15 @@ cdef int _write_book(EventBuffer out, State state, Book book) except -1:
     out.number(book.start_day)
     out.number(book.end_day)
     out.number(book.is_resting_allowed)
+    out.number(book.gate_closure_ns)
     out.number(book.is_closed)
+    out.number(book.is_halted)
+    out.number(book.auction_end_ns)
+    out.number(book.last_price)
+    out.number(book.settlement_price)
+    out.number(book.low_limit_price)
+    out.number(book.high_limit_price)
+    out.number(book.dynamic_bps)
     for levels in (book.bids, book.asks):
         out.number(levels.length)
         level = levels.best()

@@ -13,7 +13,21 @@ cdef class Book(Queues):
     cdef readonly int64_t end_day
     cdef readonly int64_t hours    # of the window, for one GPU
     cdef readonly bint is_resting_allowed
-    cdef public bint is_closed
+    cdef readonly int64_t gate_closure_ns  # market time; orders are refused from then on
+    cdef bint is_closed
+    cdef bint is_halted
+    cdef bint is_uncrossing        # has collected, and must uncross before it trades on
+    cdef int64_t auction_end_ns    # of an unscheduled auction, 0 where none runs
+    cdef int64_t last_price        # of the last trade, 0 before the first
+    cdef int64_t settlement_price  # 0 where none was published
+    cdef int64_t low_limit_price   # the static band, both ends within; wide open without one
+    cdef int64_t high_limit_price
+    cdef int64_t dynamic_bps       # half the width of the dynamic band, 0 for none
     cdef Product product
 
     cdef int64_t notional(self, int64_t price, int64_t qty) noexcept nogil
+    cdef int64_t reach(self, int side, int64_t limit_price) noexcept nogil
+
+    cdef inline int64_t reference_price(self) noexcept nogil:
+        """What bands and auctions go by: the last trade, before it the settlement price, or 0."""
+        return self.last_price if self.last_price else self.settlement_price

@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, int64_t
 from .holdings cimport Product
 from .pool cimport Pool
 from .queues cimport Queues
-from .types cimport HOURS_PER_DAY
+from .types cimport BUY, HOURS_PER_DAY, MAX_BPS, MAX_PRICE
 
 
 @final
@@ -27,6 +27,7 @@ cdef class Book(Queues):
         int64_t start_day,
         int64_t end_day,
         bint is_resting_allowed,
+        int64_t gate_closure_ns,
     ):
         self.product = product
         self.instrument_id = instrument_id
@@ -34,7 +35,25 @@ cdef class Book(Queues):
         self.end_day = end_day
         self.hours = (end_day - start_day) * HOURS_PER_DAY
         self.is_resting_allowed = is_resting_allowed
+        self.gate_closure_ns = gate_closure_ns
+        self.high_limit_price = MAX_PRICE
 
     cdef int64_t notional(self, int64_t price, int64_t qty) noexcept nogil:
         """Fen for so many GPUs over the whole window; below 2**61 within the bounds."""
         return price * self.hours * qty
+
+    cdef int64_t reach(self, int side, int64_t limit_price) noexcept nogil:
+        """
+        How far an order may trade at once: to its limit, or to the edge of the dynamic band.
+
+        The band lies around the last trade, or the settlement price before there is one, rounded
+        towards it, and is a tick wide at least. Without either there is none.
+        """
+        cdef int64_t reference_price = self.reference_price()
+        cdef int64_t width_price
+        if self.dynamic_bps == 0 or reference_price == 0:
+            return limit_price
+        width_price = max(<int64_t>1, reference_price * self.dynamic_bps // MAX_BPS)
+        if side == BUY:
+            return min(limit_price, reference_price + width_price)
+        return max(limit_price, reference_price - width_price)

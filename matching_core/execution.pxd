@@ -22,11 +22,13 @@ cdef class Execution(View):
     cdef bytes traded_prefix
     cdef bytes funded_prefix
     cdef bytes returned_prefix
+    cdef bytes started_prefix
+    cdef bytes uncrossed_prefix
 
     cdef int _cancel_own(self) except -1
     cdef int _trade(self, Book book, int64_t taker_order_id) except -1
     cdef int _trade_one(
-        self, Book book, int32_t maker_slot, int32_t taker_slot, int64_t qty
+        self, Book book, int32_t maker_slot, int32_t taker_slot, int64_t qty, int64_t price
     ) except -1
     cdef int _settle_escrow(self, Book book, const Traded* trade) except -1
     cdef int _amend_in_place(self, int32_t slot, int64_t order_qty) except -1

@@ -44,6 +44,8 @@ cdef class Execution(View):
         self.traded_prefix = prefixes["trade_executed"]
         self.funded_prefix = prefixes["escrow_funded"]
         self.returned_prefix = prefixes["escrow_returned"]
+        self.started_prefix = prefixes["auction_started"]
+        self.uncrossed_prefix = prefixes["auction_uncrossed"]
 
     def take_events(self):
         """How many events the commands since the last call wrote, and their bytes back to back."""
@@ -78,29 +80,36 @@ cdef class Execution(View):
         taker_slot = self._slot_of(taker_order_id)
         for index in range(self.plan.count):
             self._trade_one(
-                book, self.plan.fills[index].maker_slot, taker_slot, self.plan.fills[index].qty
+                book,
+                self.plan.fills[index].maker_slot,
+                taker_slot,
+                self.plan.fills[index].qty,
+                self.pool.orders[self.plan.fills[index].maker_slot].limit_price,
             )
         return 0
 
     cdef int _trade_one(
-        self, Book book, int32_t maker_slot, int32_t taker_slot, int64_t qty
+        self, Book book, int32_t maker_slot, int32_t taker_slot, int64_t qty, int64_t price
     ) except -1:
         cdef Order* maker = &self.pool.orders[maker_slot]
         cdef Order* taker = &self.pool.orders[taker_slot]
         cdef OrderDetail* maker_detail = &self.pool.details[maker_slot]
         cdef OrderDetail* taker_detail = &self.pool.details[taker_slot]
+        cdef int64_t taker_bps = taker_detail.taker_bps
         cdef Traded trade
         cdef bint is_primary
+        if self.pool.is_queued(taker_slot):
+            taker_bps = taker_detail.maker_bps
         trade.trade_id = self.next_trade_id
         trade.instrument_id = book.instrument_id
-        trade.last_price = maker.limit_price
+        trade.last_price = price
         trade.last_qty = qty
         trade.maker_order_id = maker.order_id
         trade.taker_order_id = taker.order_id
         trade.maker_account_id = maker.account_id
         trade.taker_account_id = taker.account_id
         trade.taker_side = side_of(taker)
-        trade.notional_amount = book.notional(maker.limit_price, qty)
+        trade.notional_amount = book.notional(price, qty)
         if side_of(taker) == BUY:
             is_primary = self._is_primary(book, maker.account_id, taker.account_id)
         else:
@@ -108,18 +117,18 @@ cdef class Execution(View):
         trade.escrow_amount = trade.notional_amount if is_primary else 0
         trade.cash_amount = trade.notional_amount - trade.escrow_amount
         trade.maker_leaves_qty = self.pool.open_qty(maker_slot) - qty
-        trade.taker_leaves_qty = taker.leaves_qty - qty
+        trade.taker_leaves_qty = self.pool.open_qty(taker_slot) - qty
         trade.maker_fee_amount = fee_due(
             trade.notional_amount, maker_detail.maker_bps, maker_detail.fee_slack
         )
         trade.taker_fee_amount = fee_due(
-            trade.notional_amount, taker_detail.taker_bps, taker_detail.fee_slack
+            trade.notional_amount, taker_bps, taker_detail.fee_slack
         )
         trade.maker_released_amount = self._released(
             maker_slot, &trade, trade.maker_fee_amount, maker_detail.maker_bps
         )
         trade.taker_released_amount = self._released(
-            taker_slot, &trade, trade.taker_fee_amount, taker_detail.taker_bps
+            taker_slot, &trade, trade.taker_fee_amount, taker_bps
         )
         self.apply_traded(&trade)
         self.events.write(self.traded_prefix, <const int64_t*>&trade, 18)

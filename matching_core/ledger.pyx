@@ -10,6 +10,9 @@ and raises `CoreError` where it does not.
 An iceberg's clips are in no event: a fill that uses one up brings the next to the end of the queue
 in `Queues.fill`, live and in recovery, so the order of every queue follows from the trades.
 
+In an auction both orders rest: the older is named as the maker, the younger as the taker, and both
+pay the maker's rate, for nobody takes.
+
 An order is in the pool from `order_accepted` on and in a queue from `order_rested` on; the last
 fill, or `order_cancelled`, forgets it.
 """
@@ -346,7 +349,8 @@ cdef class Ledger(State):
             self._unreserve(book, event.account_id, event.cancelled_qty)
         if order.marks & IS_QUEUED:
             book.unlink(slot)
-        return self.pool.remove(slot)
+        self.pool.remove(slot)
+        return self._note_state(book) if book.is_uncrossing else 0
 
     cdef int apply_traded(self, const Traded* event) except -1:
         cdef int32_t maker_slot = self._slot_of(event.maker_order_id)
@@ -355,6 +359,7 @@ cdef class Ledger(State):
         cdef Order* taker = &self.pool.orders[taker_slot]
         cdef Book book = self.book_of_slot(maker_slot)
         cdef int side = side_of(&self.pool.orders[taker_slot])
+        cdef bint is_auction = self.pool.is_queued(taker_slot)
         cdef Holding seller, buyer
         if event.trade_id < self.next_trade_id or event.trade_id > MAX_INTEGER:
             fail("trade ids count up", event.trade_id)
@@ -366,10 +371,12 @@ cdef class Ledger(State):
             fail("nobody trades with himself", event.trade_id)
         if side != event.taker_side or side_of(&self.pool.orders[maker_slot]) == side:
             fail("a buy meets a sell", event.trade_id)
-        if not self.pool.is_queued(maker_slot) or self.pool.is_queued(taker_slot):
-            fail("a resting order meets one that comes in", event.trade_id)
-        if maker.limit_price != event.last_price:
+        if not self.pool.is_queued(maker_slot):
+            fail("a maker rests", event.trade_id)
+        if not is_auction and maker.limit_price != event.last_price:
             fail("a trade is at the maker's price", event.last_price)
+        if not book.levels_of(side).reaches(event.last_price, maker.limit_price):
+            fail("a trade is within the maker's limit", event.last_price)
         if not book.levels_of(BUY + SELL - side).reaches(event.last_price, taker.limit_price):
             fail("a trade is within the taker's limit", event.last_price)
         if not 0 < event.last_qty <= min(maker.leaves_qty, taker.leaves_qty):
@@ -381,6 +388,7 @@ cdef class Ledger(State):
         if event.cash_amount != event.notional_amount - event.escrow_amount:
             fail("cash and escrow make up the notional", event.cash_amount)
         self.next_trade_id = event.trade_id + 1
+        book.last_price = event.last_price
         if side == BUY:
             seller = book.product.holding_or_new(event.maker_account_id)
             buyer = book.product.holding_or_new(event.taker_account_id)
@@ -399,15 +407,18 @@ cdef class Ledger(State):
             event.maker_released_amount,
             event.maker_leaves_qty,
         )
-        return self._fill(
+        self._fill(
             taker_slot,
             book,
             event,
             event.taker_fee_amount,
-            self.pool.details[taker_slot].taker_bps,
+            self.pool.details[taker_slot].maker_bps
+            if is_auction
+            else self.pool.details[taker_slot].taker_bps,
             event.taker_released_amount,
             event.taker_leaves_qty,
         )
+        return self._note_state(book) if book.is_uncrossing else 0
 
     cdef int _fill(
         self,

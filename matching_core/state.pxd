@@ -7,11 +7,15 @@ from .book cimport Book
 from .cash cimport Cash
 from .holdings cimport Product
 from .pool cimport Pool
+from .types cimport Started
 
 cdef class State:
     """Reference data, balances and open orders of one venue."""
     cdef readonly int64_t base_day       # the first delivery day that holdings describe
     cdef readonly int64_t next_trade_id
+    cdef readonly int64_t market_ns      # market time
+    cdef readonly bint is_catching_up    # the clock has work left at this moment: nobody trades
+    cdef readonly int session_state      # of the venue; a book's own is `state_of`
     cdef Pool pool
     cdef Cash cash
     cdef dict products                   # by product id
@@ -21,6 +25,9 @@ cdef class State:
     cdef Product product_of(self, int64_t product_id)
     cdef Book book_of(self, int64_t instrument_id)
     cdef Book book_of_slot(self, int32_t slot)
+    cdef int state_of(self, Book book) noexcept
+    cdef int apply_started(self, const Started* event) except -1
+    cdef int _note_state(self, Book book) except -1
     cdef int known_account(self, int64_t account_id) except -1
     cdef int known_days(self, int64_t start_day, int64_t end_day) except -1
     cdef int known_qty(self, int64_t qty) except -1

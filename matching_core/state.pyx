@@ -7,7 +7,7 @@ a fact that cannot be is a `CoreError` and changes nothing. What orders and trad
 is in `ledger`.
 """
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from .book cimport Book
 from .cash cimport Cash
@@ -16,13 +16,21 @@ from .holdings cimport LIEN, TITLE, Holding, Product
 from .money cimport MAX_INTEGER, fee_due
 from .pool cimport Order, OrderDetail, Pool, book_index_of, side_of
 from .types cimport (
+    AUCTION,
+    BREAK,
     BUY,
+    CONTINUOUS,
+    HALTED,
     MAX_BPS,
     MAX_DAY,
     MAX_QTY,
+    MAX_PRICE,
     MAX_WINDOW_DAYS,
+    PRE_OPEN,
     SELL,
     VENUE_ACCOUNT_ID,
+    Started,
+    collects,
 )
 
 
@@ -43,6 +51,7 @@ cdef class State:
             fail("the base day is a day number", base_day)
         self.base_day = base_day
         self.next_trade_id = 1
+        self.session_state = CONTINUOUS
         self.pool = Pool()
         self.cash = Cash()
         self.cash.add_account(VENUE_ACCOUNT_ID)
@@ -96,6 +105,7 @@ cdef class State:
         int64_t start_day,
         int64_t end_day,
         bint is_resting_allowed,
+        int64_t gate_closure_ns=INT64_MAX,
     ):
         """Opens a delivery window of up to 366 days for trading."""
         cdef Product product = self.product_of(product_id)
@@ -112,13 +122,107 @@ cdef class State:
             start_day,
             end_day,
             is_resting_allowed,
+            gate_closure_ns,
         )
         self.books.append(book)
         self.books_by_id[instrument_id] = book
 
     def close_instrument(self, int64_t instrument_id):
         """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
-        self.book_of(instrument_id).is_closed = True
+        cdef Book book = self.book_of(instrument_id)
+        book.is_closed = True
+        book.auction_end_ns = 0
+        self._note_state(book)
+
+    # -- when a book may trade --------------------------------------------------------------------
+
+    def set_clock(self, int64_t market_ns, bint is_catching_up):
+        """Market time moves on; while it catches up, orders are refused."""
+        if market_ns < self.market_ns:
+            fail("market time does not go back to", market_ns)
+        self.market_ns = market_ns
+        self.is_catching_up = is_catching_up
+
+    def set_session(self, int64_t session_state):
+        """The venue's session state; auctions of single books end with a change."""
+        cdef Book book
+        if not PRE_OPEN <= session_state <= BREAK:
+            fail("a venue's session state is 2 to 5 or 7", session_state)
+        self.session_state = <int>session_state
+        for book in self.books:
+            book.auction_end_ns = 0
+            self._note_state(book)
+
+    def halt(self, int64_t instrument_id):
+        """Stops a book: it takes no orders, and what it collected does not uncross."""
+        cdef Book book = self.book_of(instrument_id)
+        book.is_halted = True
+        book.auction_end_ns = 0
+        self._note_state(book)
+
+    def resume(self, int64_t instrument_id):
+        """Lifts a halt."""
+        cdef Book book = self.book_of(instrument_id)
+        book.is_halted = False
+        self._note_state(book)
+
+    def start_auction(
+        self,
+        int64_t instrument_id,
+        int64_t end_ns,
+        int64_t reference_price,
+        int64_t trigger_price,
+    ):
+        """Takes in one `AuctionStarted`: the book collects until the auction ends."""
+        cdef Started event = Started(instrument_id, end_ns, reference_price, trigger_price)
+        self.apply_started(&event)
+
+    def end_auction(self, int64_t instrument_id):
+        """Takes in one `AuctionEnded`; a crossed book uncrosses before it trades on."""
+        cdef Book book = self.book_of(instrument_id)
+        book.auction_end_ns = 0
+        self._note_state(book)
+
+    def set_bands(
+        self,
+        int64_t instrument_id,
+        int64_t settlement_price,
+        int64_t low_limit_price,
+        int64_t high_limit_price,
+        int64_t dynamic_bps,
+    ):
+        """A settlement price and the bands around it."""
+        cdef Book book = self.book_of(instrument_id)
+        if not 0 < low_limit_price <= settlement_price <= high_limit_price <= MAX_PRICE:
+            fail("a band lies around its settlement price, which is", settlement_price)
+        if not 0 <= dynamic_bps <= MAX_BPS:
+            fail("a dynamic band is 0 to 10_000 basis points", dynamic_bps)
+        book.settlement_price = settlement_price
+        book.low_limit_price = low_limit_price
+        book.high_limit_price = high_limit_price
+        book.dynamic_bps = dynamic_bps
+
+    cdef int apply_started(self, const Started* event) except -1:
+        cdef Book book = self.book_of(event.instrument_id)
+        if event.end_ns <= self.market_ns:
+            fail("an auction ends after now, not at", event.end_ns)
+        book.auction_end_ns = event.end_ns
+        return self._note_state(book)
+
+    cdef int state_of(self, Book book) noexcept:
+        """A book's own session state: halted, in an auction of its own, or the venue's."""
+        if book.is_halted:
+            return HALTED
+        if book.auction_end_ns:
+            return AUCTION
+        return self.session_state
+
+    cdef int _note_state(self, Book book) except -1:
+        cdef int session_state = self.state_of(book)
+        book.is_uncrossing = (
+            session_state != HALTED and not collects(session_state) and book.is_crossed()
+        )
+        return 0
 
     # -- cash, capacity, liens --------------------------------------------------------------------
 

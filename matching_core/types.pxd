@@ -40,6 +40,15 @@ cdef enum:                         # what an order does on meeting one of its ow
     CANCEL_RESTING = 2             # those that it reaches are cancelled, the walk goes on
     CANCEL_BOTH = 3                # it and those that it would meet are cancelled, nothing trades
 
+cdef enum:                         # FIX 625 where it has one: when a book may trade, and how
+    PRE_OPEN = 2                   # collects for the opening auction
+    CONTINUOUS = 3
+    CLOSING_AUCTION = 4            # collects
+    CLOSED = 5
+    BREAK = 7
+    AUCTION = 9                    # of one book, unscheduled: collects
+    HALTED = 20                    # one book
+
 cdef enum:
     MAX_CLIPS = 1_000              # of one iceberg, so that no plan is endless
 
@@ -48,11 +57,13 @@ cdef enum:                         # why an order ended unfilled
     MASS_CANCEL = 2
     UNFILLED = 3
     OWN_ORDER_MET = 7
+    UNFUNDED = 8                   # a house member's fee at an auction's price is not there
 
 cdef enum:                         # refusals
     REASON_OPEN_ORDERS = 3002
     REASON_UNKNOWN_INSTRUMENT = 4001
     REASON_LOT = 4003
+    REASON_PRICE_BAND = 4004
     REASON_WOULD_TAKE = 4005
     REASON_CANNOT_FILL = 4006
     REASON_WINDOW_CLOSED = 4007
@@ -66,6 +77,7 @@ cdef enum:                         # refusals
     REASON_CASH = 5001
     REASON_TITLE = 5002
     REASON_SELF_MATCH = 5003
+    REASON_HALTED = 5004           # the book takes no orders now; the value is its state
 
 cdef struct Accepted:
     int64_t order_id
@@ -146,6 +158,23 @@ cdef struct Returned:
     int64_t end_day
     int64_t returned_qty
     int64_t day_amount             # fen of each day
+
+cdef struct Started:
+    int64_t instrument_id
+    int64_t end_ns                 # market time
+    int64_t reference_price        # fen per GPU-hour, what the band was about; 0 after a halt
+    int64_t trigger_price          # the price that was out of reach; 0 after a halt
+
+cdef struct Uncrossed:
+    int64_t instrument_id
+    int64_t auction_price
+    int64_t auction_qty            # GPUs that trade in this record
+    int64_t surplus_qty            # GPUs left over at the price; negative on the sell side
+
+cdef inline bint collects(int session_state) noexcept nogil:
+    return (
+        session_state == PRE_OPEN or session_state == CLOSING_AUCTION or session_state == AUCTION
+    )
 
 cdef inline bint ends_on_a_day(int64_t time_in_force) noexcept nogil:
     return time_in_force == DAY or time_in_force == GTD

@@ -4,7 +4,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
-from .execution cimport Execution
+from .sessions cimport Sessions
 
 cdef struct Intent:
     # What a taker asks for: a new order, or the rest of an amended one with what it has already.
@@ -21,12 +21,9 @@ cdef struct Intent:
     int policy                     # on meeting own orders
     bint is_post_only
 
-cdef class Venue(Execution):
+cdef class Venue(Sessions):
     """The matching core as Python sees it."""
     cdef readonly int64_t max_open_orders
-    cdef int64_t refused_value
-    cdef int64_t refused_limit
-    cdef int64_t refused_day
 
     # -- plan: reads only; 0 or a refusal
     cdef int _check_conditions(
@@ -44,7 +41,6 @@ cdef class Venue(Execution):
     cdef int64_t _house_excess(
         self, Book book, const Intent* intent, int64_t needed_amount
     ) except -1
-    cdef int _refuse(self, int reason, int64_t value, int64_t limit, int64_t day) noexcept
     # -- apply
     cdef int _carry_out(
         self, Book book, int64_t order_id, const Intent* intent, bint rests

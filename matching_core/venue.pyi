@@ -54,11 +54,44 @@ class Venue:
         start_day: int,
         end_day: int,
         is_resting_allowed: bool,
+        gate_closure_ns: int = 2**63 - 1,
     ) -> None:
-        """Opens a delivery window of up to 366 days for trading."""
+        """Opens a delivery window of up to 366 days for trading, until its gate closes."""
 
     def close_instrument(self, instrument_id: int) -> None:
         """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
+
+    # -- when a book may trade; session states are those of FIX tag 625, see `types.pxd`
+
+    def set_clock(self, market_ns: int, is_catching_up: bool) -> None:
+        """Market time moves on; while it catches up, orders are refused."""
+
+    def set_session(self, session_state: int) -> None:
+        """The venue's session state; auctions of single books end with a change."""
+
+    def halt(self, instrument_id: int) -> None:
+        """Stops a book: it takes no orders, and what it collected does not uncross."""
+
+    def resume(self, instrument_id: int) -> None:
+        """Lifts a halt."""
+
+    def start_auction(
+        self, instrument_id: int, end_ns: int, reference_price: int, trigger_price: int
+    ) -> None:
+        """Takes in one `AuctionStarted`: the book collects until the auction ends."""
+
+    def end_auction(self, instrument_id: int) -> None:
+        """Takes in one `AuctionEnded`; a crossed book uncrosses before it trades on."""
+
+    def set_bands(
+        self,
+        instrument_id: int,
+        settlement_price: int,
+        low_limit_price: int,
+        high_limit_price: int,
+        dynamic_bps: int,
+    ) -> None:
+        """A settlement price and the bands around it."""
 
     # -- cash, capacity, liens
 
@@ -220,6 +253,14 @@ class Venue:
         0 stands for every instrument, or both sides. Always 0, also where nothing was open.
         """
 
+    def uncross(self, max_count: int) -> int:
+        """
+        Uncrosses books that have collected, in order of listing, for up to `max_count` steps.
+
+        A step is a trade or an order that ends before it; a book that is not done goes on with
+        the next call. How many steps there were; 0 where no book waits.
+        """
+
     def take_events(self) -> tuple[int, bytes]:
         """How many events the commands since the last call wrote, and their bytes back to back."""
 
@@ -276,6 +317,42 @@ class Venue:
 
         Earlier days come first, then the order in which they were accepted.
         """
+
+    def orders_outside(
+        self, instrument_id: int, low_limit_price: int, high_limit_price: int, max_count: int
+    ) -> list[int]:
+        """The lowest ids of an instrument's open orders with limits outside a band, ascending."""
+
+    @property
+    def market_ns(self) -> int:
+        """Market time."""
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether the clock has work left at this moment."""
+
+    @property
+    def session_state(self) -> int:
+        """The venue's session state."""
+
+    def book_state(self, instrument_id: int) -> int:
+        """A book's own session state: halted, in an auction of its own, or the venue's."""
+
+    @property
+    def is_uncrossing(self) -> bool:
+        """Whether a book has collected and must uncross before it trades on."""
+
+    def next_auction_end_ns(self) -> int:
+        """Market time at which the next auction of a single book ends, 0 where none runs."""
+
+    def auctions_due(self, market_ns: int) -> list[int]:
+        """The instruments whose own auction ends by then, in order of listing."""
+
+    def bands(self, instrument_id: int) -> tuple[int, int, int, int, int]:
+        """(settlement price, low and high limit price, dynamic bps, last price); 0 for none."""
+
+    def indication(self, instrument_id: int) -> tuple[int, int, int]:
+        """(price, volume, surplus) at which a book would uncross now; 0 where nothing crosses."""
 
     def open_order_count(self, account_id: int) -> int:
         """How many orders an account has open."""

@@ -23,11 +23,11 @@ from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
 from .errors cimport fail
-from .execution cimport Execution
 from .holdings cimport Holding
 from .money cimport MAX_INTEGER, fee_due, slack_after
 from .pool cimport Order, OrderDetail, policy_of, side_of
 from .price_levels cimport PriceLevels
+from .sessions cimport Sessions
 from .state cimport hold_of
 from .types cimport (
     ALL_OR_NONE,
@@ -57,7 +57,7 @@ from .types cimport (
     REASON_TITLE,
     REASON_UNKNOWN_INSTRUMENT,
     REASON_UNKNOWN_ORDER,
-    REASON_WINDOW_CLOSED,
+    REASON_WRONG_STATE,
     REASON_WOULD_TAKE,
     REQUESTED,
     SELL,
@@ -65,6 +65,7 @@ from .types cimport (
     VENUE_ACCOUNT_ID,
     Accepted,
     Amended,
+    collects,
     ends_on_a_day,
     may_rest,
 )
@@ -75,7 +76,7 @@ __all__ = ["CoreError", "Venue"]
 
 
 @final
-cdef class Venue(Execution):
+cdef class Venue(Sessions):
     """The matching core as Python sees it."""
 
     def __init__(self, int64_t base_day, dict prefixes, int64_t max_open_orders=1000):
@@ -126,8 +127,11 @@ cdef class Venue(Execution):
             fail("an order for a day or to a date names its day, no other does", expire_day)
         if book is None:
             return self._refuse(REASON_UNKNOWN_INSTRUMENT, instrument_id, 0, 0)
-        if book.is_closed:
-            return self._refuse(REASON_WINDOW_CLOSED, instrument_id, 0, 0)
+        refused = self._check_session(book)
+        if not refused:
+            refused = self._check_band(book, limit_price)
+        if refused:
+            return refused
         if order_qty % book.product.lot_qty:
             return self._refuse(REASON_LOT, order_qty, book.product.lot_qty, 0)
         refused = self._check_conditions(
@@ -197,6 +201,7 @@ cdef class Venue(Execution):
         cdef Order* order
         cdef OrderDetail* detail
         cdef Book book
+        cdef int refused
         if order_qty < -1 or order_qty > MAX_QTY:
             fail("a quantity is 0 to 10_000_000 GPUs, or -1", order_qty)
         if limit_price != -1 and not 0 < limit_price <= MAX_PRICE:
@@ -206,12 +211,15 @@ cdef class Venue(Execution):
         order = &self.pool.orders[slot]
         detail = &self.pool.details[slot]
         book = self.book_of_slot(slot)
-        if book.is_closed:
-            return self._refuse(REASON_WINDOW_CLOSED, book.instrument_id, 0, 0)
+        refused = self._check_session(book)
         if order_qty == -1:
             order_qty = detail.order_qty
         if limit_price == -1:
             limit_price = order.limit_price
+        elif not refused:
+            refused = self._check_band(book, limit_price)
+        if refused:
+            return refused
         if order_qty % book.product.lot_qty:
             return self._refuse(REASON_LOT, order_qty, book.product.lot_qty, 0)
         if order_qty == detail.order_qty and limit_price == order.limit_price:
@@ -250,11 +258,6 @@ cdef class Venue(Execution):
             self._cancel(self._slot_of(order_id), MASS_CANCEL)
         return 0
 
-    @property
-    def refusal(self):
-        """Value, limit and day of the last refusal."""
-        return self.refused_value, self.refused_limit, self.refused_day
-
     # -- plan -------------------------------------------------------------------------------------
 
     cdef int _check_conditions(
@@ -268,6 +271,7 @@ cdef class Venue(Execution):
     ) except -1:
         """What goes with what, in the order in which refusals are documented."""
         cdef bint is_all_or_none = exec_inst & ALL_OR_NONE
+        cdef int session_state = self.state_of(book)
         if not 0 <= min_qty <= order_qty:
             return self._refuse(REASON_MIN_QTY, min_qty, order_qty, 0)
         if not 0 <= display_qty <= order_qty:
@@ -280,6 +284,8 @@ cdef class Venue(Execution):
             return self._refuse(REASON_ALL_OR_NONE, order_qty, 0, 0)
         if display_qty and (is_all_or_none or time_in_force == FOK):
             return self._refuse(REASON_ALL_OR_NONE, order_qty, display_qty, 0)
+        if collects(session_state) and (min_qty or not may_rest(time_in_force)):
+            return self._refuse(REASON_WRONG_STATE, session_state, book.instrument_id, 0)
         return 0
 
     cdef int _check_clips(self, int64_t display_qty, int64_t qty) except -1:
@@ -297,18 +303,21 @@ cdef class Venue(Execution):
         cdef bint is_house = holding is not None and holding.is_house
         cdef int64_t free_qty = 0
         cdef int64_t day = book.start_day
-        self.plan.walk(
-            book,
-            intent.side,
-            intent.policy,
-            <int32_t>intent.account_id,
-            intent.limit_price,
-            intent.wanted_qty,
-        )
-        if intent.is_post_only and self.plan.is_taking():
-            return self._refuse(
-                REASON_WOULD_TAKE, intent.limit_price, opposite.best_price(), 0
+        if collects(self.state_of(book)):
+            self.plan.clear()
+        else:
+            self.plan.walk(
+                book,
+                intent.side,
+                intent.policy,
+                <int32_t>intent.account_id,
+                book.reach(intent.side, intent.limit_price),
+                intent.wanted_qty,
             )
+            if intent.is_post_only and book.is_met(intent.side, intent.limit_price):
+                return self._refuse(
+                    REASON_WOULD_TAKE, intent.limit_price, opposite.best_price(), 0
+                )
         if self.plan.crossing_qty < intent.required_qty:
             return self._refuse(
                 REASON_CANNOT_FILL, intent.required_qty, self.plan.crossing_qty, 0
@@ -387,12 +396,6 @@ cdef class Venue(Execution):
             excess = max(excess, -balance)
         return excess
 
-    cdef int _refuse(self, int reason, int64_t value, int64_t limit, int64_t day) noexcept:
-        self.refused_value = value
-        self.refused_limit = limit
-        self.refused_day = day
-        return reason
-
     # -- apply ------------------------------------------------------------------------------------
 
     cdef int _requeue(self, int32_t slot, int64_t order_qty, int64_t limit_price) except -1:
@@ -440,12 +443,15 @@ cdef class Venue(Execution):
         self, Book book, int64_t order_id, const Intent* intent, bint rests
     ) except -1:
         """Own orders that the plan meets end, its fills trade, and what is left rests or ends."""
+        cdef int64_t reference_price = book.reference_price()
         self._cancel_own()
         self._trade(book, order_id)
         if self.plan.own_count and intent.policy == CANCEL_BOTH:
             return self._cancel(self._slot_of(order_id), OWN_ORDER_MET)
         if self.plan.filled_qty == intent.wanted_qty:
             return 0
+        if not collects(self.state_of(book)) and book.is_met(intent.side, intent.limit_price):
+            self._start_auction(book, intent.side, reference_price)
         if rests:
             return self._rest(order_id)
         return self._cancel(self._slot_of(order_id), UNFILLED)

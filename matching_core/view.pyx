@@ -120,6 +120,27 @@ cdef class View(Ledger):
         order_ids.sort()
         return order_ids[:max_count]
 
+    def orders_outside(
+        self,
+        int64_t instrument_id,
+        int64_t low_limit_price,
+        int64_t high_limit_price,
+        int64_t max_count,
+    ):
+        """The lowest ids of an instrument's open orders with limits outside a band, ascending."""
+        cdef Book book = self.book_of(instrument_id)
+        cdef list order_ids = []
+        cdef PriceLevels levels
+        cdef const Level* level
+        for levels in (book.bids, book.asks):
+            level = levels.best()
+            while level != NULL:
+                if not low_limit_price <= level.price <= high_limit_price:
+                    order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                level = levels.worse(level)
+        order_ids.sort()
+        return order_ids[:max_count]
+
     def next_expire_day(self):
         """The first day at whose gate an open order ends, 0 if none does."""
         return self.pool.next_expire_day()

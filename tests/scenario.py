@@ -25,6 +25,7 @@ from exchange.domain.commands import (
     Operator,
     PlaceOrder,
     RegisterKey,
+    UncrossBooks,
 )
 from exchange.domain.enums import (
     ProductKind,
@@ -195,6 +196,12 @@ class Market:
         """Moves the clock on, boundary by boundary."""
         while self.state.market_ns < market_ns:
             self.do(0, AdvanceClock(market_ns=market_ns))
+            self.uncross()
+
+    def uncross(self) -> None:
+        """Trades out the books that have collected, as the clock does."""
+        while self.core.is_uncrossing:
+            self.do(0, UncrossBooks())
 
     # -- asking ------------------------------------------------------------------------------------
 

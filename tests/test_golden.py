@@ -56,7 +56,7 @@ AT_NS = 1_795_363_200_000_000_000
 """Wall clock of every golden frame: 2026-11-23 00:00 at the site."""
 BARRIER = EpochBarrier("golden", bytes(16), "golden", bytes(32), 1)
 SEED = 20_261_125
-STEPS_COUNT = 600
+STEPS_COUNT = 1_000
 RECORDS_PER_FRAME = 7
 
 COMMANDS: list[type[msgspec.Struct]] = list(get_args(c.AnyCommand))
@@ -263,8 +263,9 @@ def accepted(data: bytes, original: Frame) -> bool:
 
 def scripted() -> Market:
     """The market of the properties under a fixed seed, after what its script leaves out."""
-    market = new_market()
-    market.do(1, c.PublishCalendar(year=2027, version=1, trading_days=[20_820, 20_821]))
+    market = new_market(has_sessions=True)
+    market.do(1, c.PublishCalendar(year=2028, version=1, trading_days=[21_186, 21_187]))
+    market.do(1, c.PublishBandWidths(static_bps=300, day_static_bps=400, dynamic_bps=100))
     market.do(1, c.AdmitParticipant(name="second auditor", roles=[Role.AUDITOR]))
     market.do(2, c.ConfirmAdmission(account_id=len(market.state.participants)))
     market.do(1, c.RegisterKey(account_id=OTHER, token_sha256=secret_hash("x"), scopes=[*Scope]))

@@ -29,8 +29,10 @@ from .enums import (
     WindowKind,
 )
 from .risk_parameters import RiskParameters
+from .trading_sessions import SessionStart
 from .units import (
     Amount,
+    BandBps,
     Bps,
     Code,
     CommandId,
@@ -81,6 +83,10 @@ class CreateVenue(Command, frozen=True, kw_only=True, tag="create_venue"):
     taker_bps: Bps
     risk_parameters: RiskParameters
     command_id_retention_ns: Ns
+    static_bps: BandBps = 1_000
+    """Half the widths of price bands, see `PublishBandWidths`."""
+    day_static_bps: BandBps = 2_000
+    dynamic_bps: BandBps = 300
 
 
 class AdmitParticipant(Command, frozen=True, kw_only=True, tag="admit_participant"):
@@ -160,6 +166,8 @@ class PublishCalendar(Command, frozen=True, kw_only=True, tag="publish_calendar"
     year: Id
     version: Id
     trading_days: list[Day]
+    session_starts: list[SessionStart] = []
+    """Of every trading day, ascending; none for trading without sessions."""
 
 
 class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
@@ -169,6 +177,34 @@ class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
     kind: WindowKind
     start_day: Day
     end_day: Day
+
+
+class PublishBandWidths(Command, frozen=True, kw_only=True, tag="publish_band_widths"):
+    """Half the widths of the price bands, for settlement prices published from now on."""
+
+    static_bps: BandBps
+    day_static_bps: BandBps
+    """Of single days."""
+    dynamic_bps: BandBps
+
+
+class PublishSettlementPrice(Command, frozen=True, kw_only=True, tag="publish_settlement_price"):
+    """A window's settlement price, which moves its static band; orders outside it end."""
+
+    instrument_id: Id
+    settlement_price: Price
+
+
+class HaltInstrument(Command, frozen=True, kw_only=True, tag="halt_instrument"):
+    """Stops a window and every window that contains it; orders can only be cancelled."""
+
+    instrument_id: Id
+
+
+class ResumeInstrument(Command, frozen=True, kw_only=True, tag="resume_instrument"):
+    """Lifts a halt; what it stopped resumes by a call auction."""
+
+    instrument_id: Id
 
 
 class DepositCash(Command, frozen=True, kw_only=True, tag="deposit_cash"):
@@ -311,6 +347,10 @@ class AdvanceClock(Command, frozen=True, kw_only=True, tag="advance_clock"):
     market_ns: Ns
 
 
+class UncrossBooks(Command, frozen=True, kw_only=True, tag="uncross_books"):
+    """Trades out the books that have collected, as far as one record goes."""
+
+
 AnyCommand = (
     CreateVenue
     | AdmitParticipant
@@ -322,6 +362,10 @@ AnyCommand = (
     | DefineProduct
     | PublishCalendar
     | ListInstrument
+    | PublishBandWidths
+    | PublishSettlementPrice
+    | HaltInstrument
+    | ResumeInstrument
     | DepositCash
     | WithdrawCash
     | GrantCapacity
@@ -337,4 +381,5 @@ AnyCommand = (
     | DeclinePledge
     | ReleasePledge
     | AdvanceClock
+    | UncrossBooks
 )

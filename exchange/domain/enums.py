@@ -54,7 +54,27 @@ class CancelReason(IntEnum):
     KEY_REVOKED = 5
     SESSION_CLOSED = 6
     SELF_MATCH = 7
-    """It met an order of its own account, by the incoming order's policy."""
+    """It met an order of its own account, by the incoming order's policy; in an auction the younger
+    of the two ends."""
+    UNFUNDED = 8
+    """A primary sale in an auction, whose fee at the auction's price is not there."""
+    PRICE_BAND = 9
+    """The static band moved away from its limit."""
+
+
+class SessionState(IntEnum):
+    """When a venue or a book may trade; FIX tag 625 where it has one."""
+
+    PRE_OPEN = 2
+    """Collects orders for the opening auction."""
+    CONTINUOUS = 3
+    CLOSING_AUCTION = 4
+    CLOSED = 5
+    BREAK = 7
+    AUCTION = 9
+    """One book collects: its price left the dynamic band, or its halt ended."""
+    HALTED = 20
+    """One book is stopped by an operator."""
 
 
 class Role(StrEnum):

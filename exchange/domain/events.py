@@ -18,6 +18,7 @@ from .enums import (
     Role,
     Scope,
     SelfMatchPolicy,
+    SessionState,
     Side,
     SupplierGrade,
     TimeInForce,
@@ -25,6 +26,7 @@ from .enums import (
 )
 from .reasons import Reason
 from .risk_parameters import RiskParameters
+from .trading_sessions import SessionStart
 
 
 class Event(Struct, frozen=True, array_like=True):
@@ -162,6 +164,37 @@ class EscrowReturned(Event, frozen=True, tag="escrow_returned"):
     day_amount: int
 
 
+class AuctionStarted(Event, frozen=True, tag="auction_started"):
+    """
+    One book collects until then: an order would have traded beyond the dynamic band, or a halt
+    ended.
+    """
+
+    instrument_id: int
+    end_ns: int
+    """Market time."""
+    reference_price: int
+    """The middle of the band; 0 after a halt."""
+    trigger_price: int
+    """The best price on the other side, out of reach; 0 after a halt."""
+
+
+class AuctionUncrossed(Event, frozen=True, tag="auction_uncrossed"):
+    """
+    A book that collected trades at one price; the trades follow.
+
+    In them the older order is named as the maker and the younger as the taker, and both pay the
+    maker's rate. Where one record does not hold all trades, the next goes on at the same price.
+    """
+
+    instrument_id: int
+    auction_price: int
+    auction_qty: int
+    """What trades in this record."""
+    surplus_qty: int
+    """What one side has left over at the price; negative on the sell side."""
+
+
 # -- refusals -------------------------------------------------------------------------------------
 
 
@@ -275,6 +308,8 @@ class CalendarPublished(Event, frozen=True, kw_only=True, tag="calendar_publishe
     year: int
     version: int
     trading_days: list[int]
+    session_starts: list[SessionStart] = []
+    """Ascending; a year without any is continuous throughout."""
 
 
 class InstrumentListed(Event, frozen=True, kw_only=True, tag="instrument_listed"):
@@ -296,10 +331,59 @@ class InstrumentExpired(Event, frozen=True, kw_only=True, tag="instrument_expire
     instrument_id: int
 
 
+class TradingSessionChanged(Event, frozen=True, kw_only=True, tag="trading_session_changed"):
+    """The venue entered another session state; auctions of single books ended with the old one."""
+
+    session_state: SessionState
+
+
+class AuctionEnded(Event, frozen=True, kw_only=True, tag="auction_ended"):
+    """One book collects no longer; where it is crossed it uncrosses before it trades on."""
+
+    instrument_id: int
+
+
+class BandWidthsPublished(Event, frozen=True, kw_only=True, tag="band_widths_published"):
+    """Half the widths of the bands around prices that are published from now on."""
+
+    static_bps: int
+    day_static_bps: int
+    """Of single days."""
+    dynamic_bps: int
+
+
+class SettlementPricePublished(Event, frozen=True, kw_only=True, tag="settlement_price_published"):
+    """A window's settlement price; the end of orders outside its band follows in the record."""
+
+    instrument_id: int
+    settlement_price: int
+    low_limit_price: int
+    """The band's lower end, rounded up; it is within."""
+    high_limit_price: int
+    """The band's upper end, rounded down; it is within."""
+    dynamic_bps: int
+
+
+class InstrumentHalted(Event, frozen=True, kw_only=True, tag="instrument_halted"):
+    """A window takes no orders, because it or a part of it was stopped."""
+
+    instrument_id: int
+    cause_instrument_id: int
+
+
+class InstrumentResumed(Event, frozen=True, kw_only=True, tag="instrument_resumed"):
+    """A cause of a window's halt is gone; the halt is, when no other is left."""
+
+    instrument_id: int
+    cause_instrument_id: int
+
+
 class ClockAdvanced(Event, frozen=True, kw_only=True, tag="clock_advanced"):
     """Market time is now this."""
 
     market_ns: int
+    is_complete: bool = True
+    """False where what is due now goes on in the next record; until then orders are refused."""
 
 
 class CommandIdsExpired(Event, frozen=True, kw_only=True, tag="command_ids_expired"):

@@ -32,6 +32,8 @@ class Reason(IntEnum):
     # market
     UNKNOWN_INSTRUMENT = 4001
     LOT = 4003
+    PRICE_BAND = 4004
+    """A limit outside the static band; the limit named is the end that it passes."""
     WOULD_TAKE = 4005
     CANNOT_FILL = 4006
     WINDOW_CLOSED = 4007
@@ -70,6 +72,8 @@ class Reason(IntEnum):
     CASH = 5001
     TITLE = 5002
     SELF_MATCH = 5003
+    HALTED = 5004
+    """No orders now: the value is the book's session state. Cancelling stays possible."""
     LIEN = 5005
     # server
     NOT_LEADER = 9001

@@ -23,6 +23,7 @@ BPS_WHOLE = 10_000
 MICRO_PER_FEN = 10_000
 HOURS_PER_DAY = 24
 NS_PER_SECOND = 1_000_000_000
+NS_PER_MINUTE = 60 * NS_PER_SECOND
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 
 Id = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
@@ -32,6 +33,8 @@ Price = Annotated[int, Meta(gt=0, le=MAX_PRICE)]
 Amount = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
 Micro = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
 Bps = Annotated[int, Meta(ge=0, le=1_000)]
+BandBps = Annotated[int, Meta(ge=0, lt=BPS_WHOLE)]
+"""Half the width of a price band; 0 for none of a dynamic one."""
 Ppm = Annotated[int, Meta(ge=0, le=100 * PPM_WHOLE)]
 Day = Annotated[int, Meta(ge=0, le=MAX_DAY)]
 Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]

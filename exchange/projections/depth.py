@@ -117,13 +117,18 @@ class Depth(Projection[DepthState]):
         self._remove(event.order_id)
 
     def _trade(self, event: TradeExecuted, _record: Record, _index: int) -> None:
-        if event.maker_leaves_qty == 0:
-            self._remove(event.maker_order_id)
-        else:
-            order = self._resting[event.maker_order_id]
-            left_qty = order.shown_qty - event.last_qty
-            next_qty = left_qty or _clip(event.maker_leaves_qty, order.display_qty)
-            self._show(order, next_qty, event.maker_leaves_qty)
+        self._fill(event.maker_order_id, event.last_qty, event.maker_leaves_qty)
+        # In an auction both rest; a taker that comes in has no level yet.
+        if event.taker_order_id in self._resting:
+            self._fill(event.taker_order_id, event.last_qty, event.taker_leaves_qty)
+
+    def _fill(self, order_id: int, last_qty: int, leaves_qty: int) -> None:
+        if leaves_qty == 0:
+            self._remove(order_id)
+            return
+        order = self._resting[order_id]
+        left_qty = order.shown_qty - last_qty
+        self._show(order, left_qty or _clip(leaves_qty, order.display_qty), leaves_qty)
 
     def _remove(self, order_id: int) -> None:
         """Takes an order out; one that never rested has no level."""

@@ -19,7 +19,7 @@ from exchange.domain.commands import Command
 from exchange.domain.enums import Role
 from exchange.domain.events import Event
 
-from . import clock, listing, marks, orders, participants, pledges, treasury
+from . import clock, listing, marks, orders, participants, pledges, sessions, treasury
 from .state import State, authorise, new_core
 
 Decide = Callable[[Any, State, int], list[Event]]
@@ -30,6 +30,7 @@ ORDER_PATH: dict[type[Command], Callable[[Any, State, int], None]] = {
     c.AmendOrder: orders.amend,
     c.CancelOrder: orders.cancel,
     c.MassCancel: orders.mass_cancel,
+    c.UncrossBooks: sessions.uncross,
 }
 
 DECIDE: dict[type[Command], Decide] = {
@@ -43,6 +44,10 @@ DECIDE: dict[type[Command], Decide] = {
     c.DefineProduct: listing.decide_product,
     c.PublishCalendar: listing.decide_calendar,
     c.ListInstrument: listing.decide_listing,
+    c.PublishBandWidths: sessions.decide_band_widths,
+    c.PublishSettlementPrice: sessions.decide_settlement_price,
+    c.HaltInstrument: sessions.decide_halt,
+    c.ResumeInstrument: sessions.decide_resume,
     c.DepositCash: treasury.decide_deposit,
     c.WithdrawCash: treasury.decide_withdrawal,
     c.GrantCapacity: treasury.decide_grant,
@@ -72,6 +77,10 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.DefineProduct: _OPERATOR,
     c.PublishCalendar: _OPERATOR,
     c.ListInstrument: _OPERATOR,
+    c.PublishBandWidths: _OPERATOR,
+    c.PublishSettlementPrice: _OPERATOR,
+    c.HaltInstrument: _OPERATOR,
+    c.ResumeInstrument: _OPERATOR,
     c.DepositCash: _OPERATOR,
     c.WithdrawCash: _OPERATOR,
     c.GrantCapacity: _OPERATOR,
@@ -87,14 +96,17 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.DeclinePledge: _TRADING | {Role.BANK},
     c.ReleasePledge: frozenset({Role.BANK}),
     c.AdvanceClock: _VENUE,
+    c.UncrossBooks: _VENUE,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 
-VENUE_COMMANDS = frozenset({c.CreateVenue, c.AdvanceClock, c.CloseSession, c.PublishMarks})
+VENUE_COMMANDS = frozenset(
+    {c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks}
+)
 
 
-def _refused(event: e.CommandRefused, state: State) -> None:
-    """A refusal changes nothing."""
+def _nothing(event: Event, state: State) -> None:
+    """A fact that changes nothing by itself: a refusal, or a headline of what follows it."""
 
 
 EVOLVE: dict[type[Event], Evolve] = {
@@ -105,7 +117,9 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.TradeExecuted: marks.evolve_trade,
     e.EscrowFunded: lambda event, state: state.core.escrow_funded(*astuple(event)),
     e.EscrowReturned: lambda event, state: state.core.escrow_returned(*astuple(event)),
-    e.CommandRefused: _refused,
+    e.AuctionStarted: lambda event, state: state.core.start_auction(*astuple(event)),
+    e.AuctionUncrossed: _nothing,
+    e.CommandRefused: _nothing,
     e.VenueCreated: participants.evolve_venue,
     e.FeeSchedulePublished: participants.evolve_fee_schedule,
     e.ParticipantAdmitted: participants.evolve_participant,
@@ -118,6 +132,12 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.CalendarPublished: listing.evolve_calendar,
     e.InstrumentListed: listing.evolve_listing,
     e.InstrumentExpired: listing.evolve_expiry,
+    e.TradingSessionChanged: sessions.evolve_session,
+    e.AuctionEnded: lambda event, state: state.core.end_auction(event.instrument_id),
+    e.BandWidthsPublished: sessions.evolve_band_widths,
+    e.SettlementPricePublished: sessions.evolve_settlement_price,
+    e.InstrumentHalted: sessions.evolve_halt,
+    e.InstrumentResumed: sessions.evolve_resumption,
     e.ClockAdvanced: clock.evolve_clock,
     e.CommandIdsExpired: clock.evolve_command_ids,
     e.CashDeposited: treasury.evolve_deposit,

@@ -10,7 +10,7 @@ what the calendar says; a venue that is always open trades every day.
 from bisect import insort
 
 from exchange.domain.commands import DefineProduct, ListInstrument, PublishCalendar
-from exchange.domain.enums import Role, WindowKind
+from exchange.domain.enums import Role, SessionState, WindowKind
 from exchange.domain.events import (
     CalendarPublished,
     Event,
@@ -21,6 +21,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import Window, date_of, day_at, gate_ns, parse_window
 
+from .sessions import inherited_halts
 from .state import State
 
 _LAST_SEARCH_DAYS = 60
@@ -60,7 +61,20 @@ def decide_calendar(command: PublishCalendar, state: State, account_id: int) -> 
     require(len(days) > 0, Reason.EMPTY)
     for day in days:
         require(date_of(day).year == command.year, Reason.BAD_WINDOW, day, command.year, day)
-    return [CalendarPublished(year=command.year, version=command.version, trading_days=days)]
+    minutes = [start.minute for start in command.session_starts]
+    require(minutes == sorted(set(minutes)), Reason.BAD_WINDOW, len(minutes))
+    if command.session_starts:
+        last = command.session_starts[-1]
+        is_closed = last.session_state is SessionState.CLOSED
+        require(is_closed, Reason.BAD_WINDOW, last.session_state, SessionState.CLOSED)
+    return [
+        CalendarPublished(
+            year=command.year,
+            version=command.version,
+            trading_days=days,
+            session_starts=command.session_starts,
+        )
+    ]
 
 
 def decide_listing(command: ListInstrument, state: State, account_id: int) -> list[Event]:
@@ -76,17 +90,16 @@ def decide_listing(command: ListInstrument, state: State, account_id: int) -> li
     require(
         gate_closure_ns > state.market_ns, Reason.WINDOW_CLOSED, state.market_ns, gate_closure_ns
     )
-    return [
-        InstrumentListed(
-            instrument_id=len(state.instruments) + 1,
-            product_id=product.product_id,
-            symbol=symbol,
-            kind=window.kind,
-            start_day=window.start_day,
-            end_day=window.end_day,
-            gate_closure_ns=gate_closure_ns,
-        )
-    ]
+    listed = InstrumentListed(
+        instrument_id=len(state.instruments) + 1,
+        product_id=product.product_id,
+        symbol=symbol,
+        kind=window.kind,
+        start_day=window.start_day,
+        end_day=window.end_day,
+        gate_closure_ns=gate_closure_ns,
+    )
+    return [listed, *inherited_halts(listed, state)]
 
 
 def last_trading_day(window: Window, state: State) -> int:
@@ -166,11 +179,12 @@ def evolve_listing(event: InstrumentListed, state: State) -> None:
         event.start_day,
         event.end_day,
         event.kind is not WindowKind.USER_DEFINED,
+        event.gate_closure_ns,
     )
 
 
 def evolve_expiry(event: InstrumentExpired, state: State) -> None:
-    """The window no longer trades."""
+    """The window no longer trades; its halt, if any, is nobody's cause any more."""
     listed = state.instruments[event.instrument_id]
     state.gates.remove((listed.gate_closure_ns, listed.instrument_id))
     state.core.close_instrument(event.instrument_id)

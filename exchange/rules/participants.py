@@ -20,6 +20,7 @@ from exchange.domain.commands import (
 from exchange.domain.enums import CancelReason, Role, Scope, Side
 from exchange.domain.events import (
     AdmissionConfirmed,
+    BandWidthsPublished,
     Event,
     FeeSchedulePublished,
     KeyRegistered,
@@ -61,6 +62,11 @@ def decide_create_venue(command: CreateVenue, state: State, account_id: int) -> 
             command_id_retention_ns=command.command_id_retention_ns,
         ),
         FeeSchedulePublished(maker_bps=command.maker_bps, taker_bps=command.taker_bps),
+        BandWidthsPublished(
+            static_bps=command.static_bps,
+            day_static_bps=command.day_static_bps,
+            dynamic_bps=command.dynamic_bps,
+        ),
         RiskParametersPublished(version=1, risk_parameters=command.risk_parameters),
     ]
     for number, operator in enumerate(command.operators, start=1):
@@ -249,6 +255,7 @@ def evolve_venue(event: VenueCreated, state: State) -> None:
     state.venue = event
     state.market_ns = event.market_ns
     state.core = new_core(event.base_day)
+    state.core.set_clock(event.market_ns, False)
 
 
 def evolve_fee_schedule(event: FeeSchedulePublished, state: State) -> None:

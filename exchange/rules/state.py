@@ -16,6 +16,7 @@ from msgspec import Struct
 from exchange.domain.commands import Command, OpenSession
 from exchange.domain.enums import PledgeStatus, Role, Scope
 from exchange.domain.events import (
+    BandWidthsPublished,
     CalendarPublished,
     CommandRefused,
     Event,
@@ -93,6 +94,9 @@ class State:
     """By symbol."""
     gates: list[tuple[int, int]] = field(default_factory=list)
     """(gate_closure_ns, instrument_id) of open instruments, in order."""
+    band_widths: BandWidthsPublished | None = None
+    halts: dict[int, list[int]] = field(default_factory=dict)
+    """Halted instruments, each with those whose halt is the cause, in order."""
     calendars: dict[int, CalendarPublished] = field(default_factory=dict)
     """By year, the highest version."""
     references: set[str] = field(default_factory=set)

@@ -5,6 +5,8 @@ from typing import Union
 import msgspec
 
 from exchange.domain.events import (
+    AuctionStarted,
+    AuctionUncrossed,
     EscrowFunded,
     EscrowReturned,
     Event,
@@ -29,6 +31,8 @@ CORE_EVENTS: list[type[Event]] = [
     TradeExecuted,
     EscrowFunded,
     EscrowReturned,
+    AuctionStarted,
+    AuctionUncrossed,
 ]
 _decoder = msgspec.msgpack.Decoder(list[Union[tuple(CORE_EVENTS)]])  # noqa: UP007
 

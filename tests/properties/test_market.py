@@ -10,6 +10,7 @@ import random
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from exchange.domain.commands import (
     AcceptPledge,
@@ -19,46 +20,58 @@ from exchange.domain.commands import (
     CloseSession,
     Command,
     DeclinePledge,
+    HaltInstrument,
     MassCancel,
     OpenSession,
     PlaceOrder,
     PublishIndexPrice,
     PublishMarks,
+    PublishSettlementPrice,
     ReleasePledge,
     RequestPledge,
+    ResumeInstrument,
+    UncrossBooks,
     WithdrawCash,
 )
 from exchange.domain.enums import CancelReason, ExecInst, Role, SelfMatchPolicy, Side, TimeInForce
 from exchange.domain.events import OrderCancelled
 from exchange.domain.reasons import Reason
 from exchange.domain.record import EVENT_TYPES, decode_body
-from exchange.domain.units import NS_PER_DAY
+from exchange.domain.trading_sessions import TRADING_DAY
+from exchange.domain.units import NS_PER_DAY, NS_PER_MINUTE
 from exchange.domain.windows import day_at, parse_window
 from tests.properties.conservation import Ledger
+from tests.rules.markets import OtherMarket, calendar
 from tests.scenario import BANK, OTHER, PRODUCT, SUPPLIER, TRADER, Market, secret_hash
 
 # Few prices, small sizes and overlapping windows, so that orders meet, share days and run short.
 WINDOWS = ("D261128", "D261129", "X261128-261201", "M2612", "Q271")
 AFFILIATE = 8
 ACCOUNTS = (SUPPLIER, TRADER, OTHER, AFFILIATE)
-STEPS_COUNT = 120
+STEPS_COUNT = 160
 SEEDS = range(60)
 REFUSALS = set(Reason) - {Reason.INTERNAL_ERROR, Reason.AUTH_REQUIRED}
 
 
-def new_market() -> Market:
-    """Little money and little title, so that means run out."""
-    market = Market(deposit_amount=0)
+def new_market(*, has_sessions: bool = False) -> Market:
+    """Little money and little title, so that means run out, and bands that prices leave."""
+    genesis = {"is_always_open": not has_sessions, "static_bps": 200, "dynamic_bps": 100}
+    market = OtherMarket(genesis, deposit_amount=0)
     assert market.admit("affiliate", Role.TRADER, affiliate_ids=[SUPPLIER]) == AFFILIATE
     for account_id in ACCOUNTS:
         market.deposit(account_id, 40_000_000)
     market.grant("X261128-270401", 30)
+    for year in (2026, 2027):
+        market.do(1, calendar(year))
     for code in WINDOWS:
         market.list_window(code)
     month = market.state.instrument_ids[f"{PRODUCT}:M2612"]
     for account_id in (TRADER, OTHER):
         market.order(SUPPLIER, month, Side.SELL, 3, 100)
         market.order(account_id, month, Side.BUY, 3, 100)
+    if has_sessions:
+        for year in (2026, 2027):
+            market.do(1, replace(calendar(year, version=2), session_starts=TRADING_DAY))
     return market
 
 
@@ -112,11 +125,26 @@ def pledge(rng: random.Random, market: Market, account_id: int) -> Command:
     )
 
 
+def supervise(rng: random.Random) -> Command:
+    """What an operator does to a window."""
+    instrument_id = rng.randint(1, len(WINDOWS))
+    match rng.randint(0, 3):
+        case 0:
+            return HaltInstrument(instrument_id=instrument_id)
+        case 1 | 2:
+            return ResumeInstrument(instrument_id=instrument_id)
+    return PublishSettlementPrice(
+        instrument_id=instrument_id, settlement_price=rng.randint(99, 101)
+    )
+
+
 def step(rng: random.Random, market: Market) -> tuple[int, Command]:
     """The next command and whose key it comes under."""
     account_id = rng.choice(ACCOUNTS)
+    if market.core.is_uncrossing and rng.random() < 0.8:
+        return 0, UncrossBooks()
     pledge_id = rng.randint(1, max(1, len(market.state.pledges)))
-    kind = rng.choices(range(11), weights=[60, 15, 4, 4, 3, 1, 6, 3, 3, 1, 1])[0]
+    kind = rng.choices(range(12), weights=[60, 15, 4, 4, 3, 1, 6, 3, 3, 1, 1, 4])[0]
     match kind:
         case 0:
             return account_id, place(rng, market, account_id)
@@ -130,9 +158,12 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
             return BANK, ReleasePledge(pledge_id=pledge_id)
         case 5:
             return rng.choice([account_id, BANK]), DeclinePledge(pledge_id=pledge_id)
+        case 6 if not market.state.venue.is_always_open:
+            return 0, AdvanceClock(market_ns=market.state.market_ns + NS_PER_DAY)
         case 6:
             return 0, AdvanceClock(
-                market_ns=market.state.market_ns + rng.randint(1, 2 * NS_PER_DAY)
+                market_ns=market.state.market_ns
+                + rng.choice([rng.randint(1, 3 * NS_PER_DAY)] * 2 + [10 * NS_PER_MINUTE])
             )
         case 7:
             return 0, PublishMarks()
@@ -142,6 +173,8 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
             return account_id, OpenSession(is_cancel_on_disconnect=rng.random() < 0.5)
         case 9:
             return account_id, MassCancel(side=rng.choice([None, *Side]))
+        case 11:
+            return 1, supervise(rng)
     if rng.random() < 0.5:
         return 1, WithdrawCash(
             account_id=account_id,
@@ -163,7 +196,7 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
 
 def run(seed: int) -> Market:
     """One run: every record conserves value, and refusals are the market's own."""
-    rng, market, ledger = random.Random(seed), new_market(), Ledger()
+    rng, market, ledger = random.Random(seed), new_market(has_sessions=seed % 2 == 1), Ledger()
     for record in market.records:
         ledger.take(*decode_body(record))
     for _ in range(STEPS_COUNT):
@@ -182,21 +215,17 @@ def test_value_is_conserved_after_every_record_and_replay_is_the_identity(seed):
 
 
 def test_the_random_market_reaches_every_event_of_trading_and_lending():
-    seen = Counter(
-        type(event).__struct_config__.tag
-        for seed in range(12)
+    events = [
+        event
+        for seed in range(20)
         for record in run(seed).records
         for event in decode_body(record)[1]
-    )
-    reasons = Counter(
-        event.cancel_reason
-        for seed in range(12)
-        for record in run(seed).records
-        for event in decode_body(record)[1]
-        if isinstance(event, OrderCancelled)
-    )
+    ]
+    seen = Counter(type(event).__struct_config__.tag for event in events)
+    reasons = Counter(e.cancel_reason for e in events if isinstance(e, OrderCancelled))
     assert reasons[CancelReason.SELF_MATCH] > 10
-    assert reasons[CancelReason.EXPIRED] > 10
-    elsewhere = {"calendar_published", "key_revoked"}
+    assert reasons[CancelReason.EXPIRED] > 5
+    assert reasons[CancelReason.PRICE_BAND] > 0
+    elsewhere = {"key_revoked"}
     assert set(seen) >= set(EVENT_TYPES) - elsewhere
     assert seen["trade_executed"] > 50

@@ -101,7 +101,8 @@ def test_genesis_makes_two_operators_with_a_key_each_and_publishes_fees_and_para
     tags = [type(event).__struct_config__.tag for event in decode_body(record)[1]]
     operator = ["participant_admitted", "key_registered"]
     assert tags == [
-        "venue_created", "fee_schedule_published", "risk_parameters_published", *operator, *operator
+        "venue_created", "fee_schedule_published", "band_widths_published",
+        "risk_parameters_published", *operator, *operator
     ]  # fmt: skip
 
 

@@ -35,6 +35,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     # the exchange's own
     c.CreateVenue: (NOBODY, {n: getattr(GENESIS, n) for n in GENESIS.__struct_fields__[4:]}),
     c.AdvanceClock: (NOBODY, {"market_ns": 2**62}),
+    c.UncrossBooks: (NOBODY, {}),
     # orders: traders their own, suppliers their own product
     c.PlaceOrder: (
         TRADING,
@@ -68,6 +69,13 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
         {"year": 2027, "version": 1, "trading_days": [day("2027-01-04")]},
     ),
     c.ListInstrument: (OPERATORS, {"product_id": 1, "kind": WindowKind.MONTH, **DAYS}),
+    c.PublishBandWidths: (
+        OPERATORS,
+        {"static_bps": 1000, "day_static_bps": 2000, "dynamic_bps": 300},
+    ),
+    c.PublishSettlementPrice: (OPERATORS, {"instrument_id": 1, "settlement_price": 100}),
+    c.HaltInstrument: (OPERATORS, {"instrument_id": 1}),
+    c.ResumeInstrument: (OPERATORS, {"instrument_id": 1}),
     c.DepositCash: (
         OPERATORS,
         {"account_id": TRADER, "deposit_amount": 1, "external_reference": "new"},
@@ -145,7 +153,9 @@ def test_a_role_may_give_the_commands_of_the_table_and_no_others(market, kind, r
 @pytest.mark.parametrize("kind", list(MATRIX), ids=lambda kind: kind.__name__)
 def test_the_exchange_itself_gives_its_own_commands_and_no_others(market, kind):
     outcome = market.execute(0, kind(**MATRIX[kind][1]))
-    is_its_own = kind in {c.CreateVenue, c.AdvanceClock, c.CloseSession, c.PublishMarks}
+    is_its_own = kind in {
+        c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks
+    }  # fmt: skip
     assert is_its_own is (kind in VENUE_COMMANDS)
     assert is_its_own is (outcome.reason is not Reason.WRONG_ROLE)
 
