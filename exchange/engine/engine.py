@@ -26,16 +26,13 @@ from exchange.rules import (
     DECIDE,
     EVOLVE,
     ORDER_PATH,
-    ROLES,
-    VENUE_COMMANDS,
+    Access,
     State,
-    authorise,
+    access_of,
 )
 from exchange.rules.marks import note_trades
 from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
 
-# As tuples: asking a set hashes the enum in Python, which costs a microsecond an order.
-_ALLOWED = {kind: tuple(sorted(roles)) for kind, roles in ROLES.items()}
 MAX_COMMAND_IDS = 1_000_000
 """Client ids kept for an account; beyond it commands are refused, none is forgotten early."""
 
@@ -60,6 +57,8 @@ class Engine:
         self.state = State() if state is None else state
         self.faults: list[tuple[int, Exception]] = []
         """(seq, exception) of rules that raised since the caller last looked; an alarm each."""
+        self._access: dict[int, Access] = {}
+        """By key, what keys have asked for since anything but an order moved the state."""
 
     # -- live --------------------------------------------------------------------------------------
 
@@ -69,80 +68,100 @@ class Engine:
 
         The outcome must not leave before the record, and every earlier one, is durable.
         """
-        state = self.state
         try:
             # Before anything moves: a command that cannot be recorded must not be decided.
             encoded = encode_command(command)
         except (UnicodeEncodeError, OverflowError):
             return Outcome(0, Reason.SCHEMA), None
+        account_id = VENUE_ACCOUNT_ID
         try:
-            account_id = authorise(command, state)
-            if command.command_id:
-                first = self._first_outcome(command, account_id)
-                if first is not None:
-                    return first, None
-            count, events = self._decide_and_apply(command, account_id)
+            kind = type(command)
+            access = self._authorise(command, kind)
+            account_id = access.account_id
+            seen = self.state.seen.get(account_id)
+            if seen is not None and command.command_id:
+                entry = seen.get(command.command_id)
+                if entry is not None:
+                    return self._repeat(command, entry), None
+                if len(seen) >= MAX_COMMAND_IDS:
+                    raise Refused(Reason.COMMAND_IDS, len(seen), MAX_COMMAND_IDS)
+            _require_allowed(command, kind, access, self.state)
+            if kind in ORDER_PATH:
+                record = self._order(command, kind, account_id, encoded)
+            else:
+                record = self._decide_and_evolve(command, account_id, encoded)
         except Refused as refused:
-            reason = refused.reason
-            outcome = Outcome(0, reason, refused.value, refused.limit, refused.day)
-            if not reason.is_recorded or state.venue is None:
-                return outcome, None
-            refusal = CommandRefused(reason, refused.value, refused.limit, refused.day)
-            state.seq += 1
-            self._remember(command, account_id, refusal)
-            record = join_record(encoded, 1, encode_event(refusal))
-            return replace(outcome, seq=state.seq), record
-        if count == 0:
-            return Outcome(state.seq), None
-        return Outcome(state.seq), join_record(encoded, count, events)
+            return self._refuse(command, account_id, refused, encoded)
+        return Outcome(self.state.seq), record
 
-    def _first_outcome(self, command: Command, account_id: int) -> Outcome | None:
+    def _authorise(self, command: Command, kind: type[Command]) -> Access:
+        """What the command's key may do at this very sequence number; refuses a useless one."""
+        access = self._access.get(command.key_id)
+        if access is None:
+            access = self._access[command.key_id] = access_of(command.key_id, self.state)
+        if self.state.market_ns >= access.expires_ns:
+            raise Refused(Reason.KEY_EXPIRED, self.state.market_ns, access.expires_ns)
+        if kind not in access.in_scope:
+            raise Refused(Reason.SCOPE, command.key_id)
+        return access
+
+    def _repeat(self, command: Command, entry: Seen) -> Outcome:
         """What the account's earlier command of this id got; refuses where it was another one."""
-        state = self.state
-        seen = state.seen.get(account_id)
-        entry = None if seen is None else seen.get(command.command_id)
-        if entry is not None:
-            if _body(entry.command) != _body(command):
-                raise Refused(Reason.ID_CONFLICT, state.seq, entry.seq)
-            refusal = entry.refusal
-            if refusal is None:
-                return Outcome(entry.seq, is_duplicate=True)
-            return Outcome(
-                entry.seq, refusal.reason, refusal.value, refusal.limit, refusal.day, True
-            )
-        if seen is not None and len(seen) >= MAX_COMMAND_IDS:
-            raise Refused(Reason.COMMAND_IDS, len(seen), MAX_COMMAND_IDS)
-        return None
+        if _body(entry.command) != _body(command):
+            raise Refused(Reason.ID_CONFLICT, self.state.seq, entry.seq)
+        refusal = entry.refusal
+        if refusal is None:
+            return Outcome(entry.seq, is_duplicate=True)
+        return Outcome(entry.seq, refusal.reason, refusal.value, refusal.limit, refusal.day, True)
 
-    def _decide_and_apply(self, command: Command, account_id: int) -> tuple[int, bytes]:
-        """The events' count and bytes, with the state moved to the next sequence number."""
+    def _order(
+        self, command: Command, kind: type[Command], account_id: int, encoded: bytes
+    ) -> bytes | None:
+        """The record of an order command, None where it changed nothing."""
         state = self.state
-        kind = type(command)
-        _require_allowed(command, account_id, state)
-        on_order_path = ORDER_PATH.get(kind)
-        if on_order_path is not None:
-            on_order_path(command, state, account_id)
-            count, encoded = state.core.take_events()
-            if count == 0:
-                return 0, b""
+        core = state.core
+        ORDER_PATH[kind](command, state, account_id)
+        record = core.take_record(encoded)
+        if record is not None:
             state.seq += 1
-            trades = state.core.take_trades()
-            if trades:
-                note_trades(trades, state)
-        else:
-            try:
-                events = DECIDE[kind](command, state, account_id)
-            except Refused:
-                raise
-            except Exception as fault:
-                self.faults.append((state.seq + 1, fault))
-                raise Refused(Reason.INTERNAL_ERROR) from fault
-            state.seq += 1
-            for event in events:
-                EVOLVE[type(event)](event, state)
-            count, encoded = len(events), b"".join(map(encode_event, events))
+            if core.trades:
+                note_trades(core.take_trades(), state)
+            self._remember(command, account_id, None)
+        return record
+
+    def _decide_and_evolve(self, command: Command, account_id: int, encoded: bytes) -> bytes:
+        """The record of a command whose events are decided first and then taken in."""
+        state = self.state
+        try:
+            events = DECIDE[type(command)](command, state, account_id)
+        except Refused:
+            raise
+        except Exception as fault:
+            self.faults.append((state.seq + 1, fault))
+            raise Refused(Reason.INTERNAL_ERROR) from fault
+        state.seq += 1
+        self._evolve(events)
         self._remember(command, account_id, None)
-        return count, encoded
+        return join_record(encoded, len(events), b"".join(map(encode_event, events)))
+
+    def _refuse(
+        self, command: Command, account_id: int, refused: Refused, encoded: bytes
+    ) -> tuple[Outcome, bytes | None]:
+        """The outcome of a refusal, and its record where it is a fact of the market."""
+        state, reason = self.state, refused.reason
+        outcome = Outcome(0, reason, refused.value, refused.limit, refused.day)
+        if not reason.is_recorded or state.venue is None:
+            return outcome, None
+        refusal = CommandRefused(reason, refused.value, refused.limit, refused.day)
+        state.seq += 1
+        self._remember(command, account_id, refusal)
+        return replace(outcome, seq=state.seq), join_record(encoded, 1, encode_event(refusal))
+
+    def _evolve(self, events: list[Event]) -> None:
+        for event in events:
+            EVOLVE[type(event)](event, self.state)
+        # Any of them may have been about a key or an account.
+        self._access.clear()
 
     def _remember(self, command: Command, account_id: int, refusal: CommandRefused | None) -> None:
         if command.command_id:
@@ -178,36 +197,26 @@ class Engine:
         if command.key_id:
             # The key may end in this very record, so its account is read before.
             account_id = state.keys[command.key_id].account_id
-        for event in events:
-            EVOLVE[type(event)](event, state)
+        self._evolve(events)
         first = events[0] if events else None
         self._remember(command, account_id, first if isinstance(first, CommandRefused) else None)
 
 
-def _require_allowed(command: Command, account_id: int, state: State) -> None:
+def _require_allowed(command: Command, kind: type[Command], access: Access, state: State) -> None:
     """Refuses a late command, and one that is not its sender's to give."""
-    if command.valid_until_ns and state.market_ns > command.valid_until_ns:
-        raise Refused(Reason.TOO_LATE, state.market_ns, command.valid_until_ns)
-    kind = type(command)
+    valid_until_ns = command.valid_until_ns
+    if valid_until_ns and state.market_ns > valid_until_ns:
+        raise Refused(Reason.TOO_LATE, state.market_ns, valid_until_ns)
     if state.venue is None:
         if kind is not CreateVenue:
             raise Refused(Reason.LOG_UNAVAILABLE)
-    elif command.valid_until_ns:
+    elif valid_until_ns:
         # Ids expire with the start of a day, up to a day short of their retention.
         latest_ns = state.market_ns + state.venue.command_id_retention_ns - NS_PER_DAY
-        if command.valid_until_ns > latest_ns:
-            raise Refused(Reason.VALIDITY, command.valid_until_ns, latest_ns)
-    if account_id == VENUE_ACCOUNT_ID:
-        if kind not in VENUE_COMMANDS:
-            raise Refused(Reason.WRONG_ROLE, account_id)
-        return
-    participant = state.participants[account_id]
-    if participant.is_confirmed:
-        allowed = _ALLOWED[kind]
-        for role in participant.roles:
-            if role in allowed:
-                return
-    raise Refused(Reason.WRONG_ROLE, account_id)
+        if valid_until_ns > latest_ns:
+            raise Refused(Reason.VALIDITY, valid_until_ns, latest_ns)
+    if kind not in access.allowed:
+        raise Refused(Reason.WRONG_ROLE, access.account_id)
 
 
 def _body(command: Command) -> Command:

@@ -27,6 +27,7 @@ from exchange.domain.enums import PledgeStatus, Side, WindowKind
 from exchange.domain.events import (
     Event,
     IndexPricePublished,
+    InstrumentListed,
     MarksPublished,
     NodeMarked,
     NodeObserved,
@@ -44,6 +45,7 @@ from .state import State
 
 SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
 _BASIS_ONE_E12 = 10**12
+_MONTH = WindowKind.MONTH
 
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -334,15 +336,15 @@ def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) 
 
     Who bought does not matter to a mark: it asks for different pairs, whichever way round.
     """
+    node, window_hours, known_id = None, 0, 0
     for instrument_id, last_price, last_qty, maker_account_id, taker_account_id in trades:
-        instrument = state.instruments[instrument_id]
-        if instrument.kind is not WindowKind.MONTH:
+        if instrument_id != known_id:
+            # The trades of one command are all of one instrument.
+            node, window_hours = _node_of(state.instruments[instrument_id], state)
+            known_id = instrument_id
+        if node is None:
             continue
-        product = state.products[instrument.product_id]
-        first = date_of(instrument.start_day)
-        month = first.year * 100 + first.month
-        node = state.market_data.node(product.gpu_class, product.region, month)
-        hours = (instrument.end_day - instrument.start_day) * HOURS_PER_DAY * last_qty
+        hours = window_hours * last_qty
         node.trades.append(
             NodeTrade(
                 state.market_ns,
@@ -359,8 +361,22 @@ def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) 
         node.traded_days.append((day, hours))
 
 
+def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, int]:
+    """The node that a month window's trades tell of, and the hours of one GPU in the window."""
+    if instrument.kind is not _MONTH:
+        return None, 0
+    product = state.products[instrument.product_id]
+    first = date_of(instrument.start_day)
+    month = first.year * 100 + first.month
+    node = state.market_data.node(product.gpu_class, product.region, month)
+    return node, (instrument.end_day - instrument.start_day) * HOURS_PER_DAY
+
+
 def _are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
-    first = state.participants[first_account_id]
-    second = state.participants[second_account_id]
-    groups = {first_account_id, *first.affiliate_ids} & {second_account_id, *second.affiliate_ids}
-    return len(groups) > 0
+    """Whether they are one account, or one house by their affiliates."""
+    first_ids = state.participants[first_account_id].affiliate_ids
+    second_ids = state.participants[second_account_id].affiliate_ids
+    if first_ids or second_ids:
+        groups = {first_account_id, *first_ids} & {second_account_id, *second_ids}
+        return len(groups) > 0
+    return first_account_id == second_account_id
