@@ -19,7 +19,7 @@ from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
 from . import clock, listing, marks, orders, participants, pledges, treasury
-from .access import ROLES, VENUE_COMMANDS, Access, access_of
+from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
 from .state import State, new_core
 
 Decide = Callable[[Any, State, int], list[Event]]
@@ -104,8 +104,8 @@ __all__ = [
     "ORDER_PATH",
     "ROLES",
     "VENUE_COMMANDS",
-    "Access",
+    "AccessTable",
     "State",
-    "access_of",
     "new_core",
+    "require_use",
 ]

@@ -1,9 +1,8 @@
 """
 Who may give which command: by the account's roles, and by what its key is good for.
-
-`access_of` puts together what a key and its account say. It is derived from them and part of no
-state; whoever keeps it drops it when either may have changed.
 """
+
+from functools import cache
 
 from msgspec import Struct
 
@@ -52,9 +51,9 @@ VENUE_COMMANDS: frozenset[type[Command]] = frozenset(
     {c.CreateVenue, c.AdvanceClock, c.CloseSession, c.PublishMarks}
 )
 
+_GENESIS: frozenset[type[Command]] = frozenset({c.CreateVenue})
 _ALL_COMMANDS = frozenset(ROLES)
 _WITHOUT_TRADE_SCOPE: frozenset[type[Command]] = frozenset({c.OpenSession})
-_NO_COMMANDS: frozenset[type[Command]] = frozenset()
 _NEVER_NS = 2**63
 """Later than every market time."""
 
@@ -71,17 +70,47 @@ class Access(Struct, frozen=True):
     """The commands among them that are the account's to give."""
 
 
-def access_of(key_id: int, state: State) -> Access:
+class AccessTable(dict[int, Access]):
+    """
+    What keys may do, by key, put together when they first ask.
+
+    It is derived from the state and part of none. Its keeper clears it when an event may have
+    changed a key or an account, which only orders' events never do.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state = state
+
+    def __missing__(self, key_id: int) -> Access:
+        access = self[key_id] = _access_of(key_id, self._state)
+        return access
+
+
+def require_use(access: Access, command: Command, state: State) -> None:
+    """Refuses a key that has expired, or that is not meant for such a command."""
+    if state.market_ns >= access.expires_ns:
+        raise Refused(Reason.KEY_EXPIRED, state.market_ns, access.expires_ns)
+    if type(command) not in access.in_scope:
+        raise Refused(Reason.SCOPE, command.key_id)
+
+
+def _access_of(key_id: int, state: State) -> Access:
     """What a key may do now; refuses where it is unknown or revoked. Key 0 is the exchange."""
     if key_id == 0:
-        return Access(VENUE_ACCOUNT_ID, _NEVER_NS, _ALL_COMMANDS, VENUE_COMMANDS)
+        # Before the venue exists there is one thing to do.
+        allowed = VENUE_COMMANDS if state.venue else _GENESIS
+        return Access(VENUE_ACCOUNT_ID, _NEVER_NS, _ALL_COMMANDS, allowed)
     key = state.keys.get(key_id)
     if key is None:
         raise Refused(Reason.AUTH_REQUIRED, key_id)
     in_scope = _ALL_COMMANDS if Scope.TRADE in key.scopes else _WITHOUT_TRADE_SCOPE
     participant = state.participants[key.account_id]
-    allowed = _NO_COMMANDS
-    if participant.is_confirmed:
-        roles = set(participant.roles)
-        allowed = frozenset(kind for kind in in_scope if not roles.isdisjoint(ROLES[kind]))
+    roles = frozenset(participant.roles) if participant.is_confirmed else _VENUE
+    allowed = in_scope & _commands_of(roles)
     return Access(key.account_id, key.expires_ns or _NEVER_NS, in_scope, allowed)
+
+
+@cache
+def _commands_of(roles: frozenset[Role]) -> frozenset[type[Command]]:
+    return frozenset(kind for kind, needed in ROLES.items() if not roles.isdisjoint(needed))

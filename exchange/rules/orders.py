@@ -48,7 +48,8 @@ def place(command: PlaceOrder, state: State, account_id: int) -> None:
         command.self_match_policy,
         _expire_day(command, instrument, state),
     )
-    _raise(refusal, state)
+    if refusal:
+        raise _refused(refusal, state)
 
 
 def amend(command: AmendOrder, state: State, account_id: int) -> None:
@@ -66,19 +67,23 @@ def amend(command: AmendOrder, state: State, account_id: int) -> None:
         -1 if command.order_qty is None else command.order_qty,
         -1 if command.limit_price is None else command.limit_price,
     )
-    _raise(refusal, state)
+    if refusal:
+        raise _refused(refusal, state)
 
 
 def cancel(command: CancelOrder, state: State, account_id: int) -> None:
     """Cancels an own open order; always possible, whatever the session of the market."""
-    _raise(state.core.cancel(_order_id(command, state, account_id), account_id), state)
+    refusal = state.core.cancel(_order_id(command, state, account_id), account_id)
+    if refusal:
+        raise _refused(refusal, state)
 
 
 def mass_cancel(command: MassCancel, state: State, account_id: int) -> None:
     """Cancels the account's open orders, or those of an instrument or a side, oldest first."""
     side = 0 if command.side is None else command.side
     refusal = state.core.mass_cancel(account_id, command.instrument_id, side, MASS_CANCEL_LIMIT)
-    _raise(refusal, state)
+    if refusal:
+        raise _refused(refusal, state)
 
 
 def _expire_day(command: PlaceOrder, instrument: InstrumentListed, state: State) -> int:
@@ -122,7 +127,7 @@ def _order_id(command: AmendOrder | CancelOrder, state: State, account_id: int) 
     return entry.seq
 
 
-def _raise(refusal: int, state: State) -> None:
-    if refusal:
-        value, limit, day = state.core.refusal
-        raise Refused(Reason(refusal), value, limit, day)
+def _refused(refusal: int, state: State) -> Refused:
+    """What to raise for the core's answer."""
+    value, limit, day = state.core.refusal
+    return Refused(Reason(refusal), value, limit, day)
