@@ -25,13 +25,16 @@ import msgspec
 # A file started by its path finds its own directory only.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from exchange.domain.windows import parse_window
 from load_tests.compiled_core import FAST, compile_core, compile_textbook, copy_core
 from load_tests.core_flow import COMMAND, Flow, Row, packed
 from load_tests.measure import ROOT, parser, report, show, significant, spread
 from load_tests.sorted_book import SortedBook
+from load_tests.trading_desks import engine_with, make_desks
 from matching_core import OrderBook
 
 HEADLINE = "10000"
+TODAY = parse_window("D261122").start_day
 RESTING_COUNTS = (1_000, 10_000, 100_000)
 COMMANDS_COUNT, RUNS_COUNT = 400_000, 9
 QUICK_COMMANDS_COUNT, QUICK_RUNS_COUNT = 100_000, 3
@@ -49,6 +52,7 @@ def main() -> None:
     options = parser(question)
     options.add_argument("--loop", metavar="FOLDER", help="internal: run the compiled loops there")
     options.add_argument("--memory", type=int, help="internal: the size of so many resting orders")
+    options.add_argument("--venue-memory", type=int, help="internal: the same, in a venue's core")
     chosen = options.parse_args()
     runs_count = QUICK_RUNS_COUNT if chosen.quick else RUNS_COUNT
     if chosen.loop:
@@ -56,6 +60,9 @@ def main() -> None:
         return
     if chosen.memory:
         print(json.dumps(_memory(chosen.memory)))
+        return
+    if chosen.venue_memory:
+        print(json.dumps(_venue_memory(chosen.venue_memory)))
         return
     commands_count = QUICK_COMMANDS_COUNT if chosen.quick else COMMANDS_COUNT
     with tempfile.TemporaryDirectory(prefix="exchange-load-") as directory:
@@ -65,11 +72,15 @@ def main() -> None:
         compile_textbook(folder, FAST)
         _write_flows(folder, commands_count, chosen.quick)
         loops = _child("--loop", folder, chosen.quick)
-    memory = {str(count): _child("--memory", count, chosen.quick) for count in MEMORY_COUNTS}
+    plain, venue = (
+        {str(count): _child(option, count, chosen.quick) for count in MEMORY_COUNTS}
+        for option in ("--memory", "--venue-memory")
+    )
     details: Figures = {
         "loops": {name: _row(runs) for name, runs in loops.items()},
         "python": _row(_from_python(commands_count // 4, runs_count)),
-        "bytes_per_resting_order": memory,
+        "bytes_per_resting_order": plain,
+        "bytes_per_resting_order_of_a_venue": venue,
         "snapshot_s": _snapshots(MANY_RESTING_COUNT // (10 if chosen.quick else 1), runs_count),
         "commands_count": commands_count,
     }
@@ -91,6 +102,7 @@ def _lines(details: Figures) -> list[str]:
         f"place/cancel from Python: {row['ns']} ns, {row['per_second']:,} a second; a SortedDict "
         f"book {row['baseline_ns']} ns, {row['speedup']} x as fast",
         f"bytes a resting order: {details['bytes_per_resting_order']}",
+        f"with what a venue keeps of it: {details['bytes_per_resting_order_of_a_venue']}",
         f"{snapshots['orders_count']:,} orders: snapshot {snapshots['snapshot']} s, restore "
         f"{snapshots['restore']} s; pickled tuples {snapshots['pickle']} s and "
         f"{snapshots['unpickle']} s",
@@ -186,6 +198,21 @@ def _memory(count: int) -> float:
         price = 90_000 + order_id % 20_000
         book.place(order_id, 1 if price < 100_000 else 2, price, 9)
     assert len(book) == count
+    return significant((_resident_bytes() - before) / count)
+
+
+def _venue_memory(count: int) -> float:
+    """The same of a venue's core: cash, keys and sessions, and what ends when, belong to orders."""
+    supplier, trader = make_desks(TODAY, 1)
+    engine, _ = engine_with([supplier, trader], TODAY)
+    core, account_id, instrument_id = engine.state.core, trader.account_id, 1
+    before = _resident_bytes()
+    for order_id in range(1, count + 1):
+        price = 90_000 + order_id % 20_000
+        # By their events, as recovery brings them, since an account has 1000 open orders at most.
+        core.order_accepted(order_id, account_id, 1, 1, instrument_id, 1, 9, price, 1, 0, 10**6)
+        core.order_rested(order_id, instrument_id, 1, price, 9)
+    assert core.open_order_count(account_id) == count
     return significant((_resident_bytes() - before) / count)
 
 

@@ -23,6 +23,8 @@ class Venue:
     base_day: int
     next_trade_id: int
     max_open_orders: int
+    trades: list[tuple[int, int, int, int, int]]
+    """What `take_trades` would give, still to be taken."""
 
     def __init__(
         self, base_day: int, prefixes: dict[str, bytes], max_open_orders: int = 1000
@@ -263,6 +265,13 @@ class Venue:
 
     def take_events(self) -> tuple[int, bytes]:
         """How many events the commands since the last call wrote, and their bytes back to back."""
+
+    def take_record(self, command: bytes) -> bytes | None:
+        """
+        An encoded command with the events since the last call, as the log's record of them.
+
+        None where nothing happened: there is nothing to record then.
+        """
 
     def take_trades(self) -> list[tuple[int, int, int, int, int]]:
         """

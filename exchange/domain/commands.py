@@ -13,6 +13,9 @@ The envelope is what repeating a command may change without making it another on
 * `valid_until_ns`: market time after which the command is refused, so that a late retry cannot run
   twice; 0 is no limit;
 * `command_id`: unique per account; empty only for the exchange's own commands.
+
+The commands of the order path hold numbers and strings only, which form no cycles, and are kept by
+the million: the garbage collector need not know them (`gc=False`).
 """
 
 from msgspec import Struct
@@ -235,7 +238,7 @@ class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):
     """Of the inspection report."""
 
 
-class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
+class PlaceOrder(Command, frozen=True, kw_only=True, gc=False, tag="place_order"):
     """A limit order; `command_id` is its client order id."""
 
     instrument_id: Id
@@ -254,7 +257,7 @@ class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
     with every other time in force."""
 
 
-class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):
+class AmendOrder(Command, frozen=True, kw_only=True, gc=False, tag="amend_order"):
     """
     Changes an open order.
 
@@ -269,14 +272,14 @@ class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):
     limit_price: Price | None = None
 
 
-class CancelOrder(Command, frozen=True, kw_only=True, tag="cancel_order"):
+class CancelOrder(Command, frozen=True, kw_only=True, gc=False, tag="cancel_order"):
     """Takes an open order out of the book; named as in `AmendOrder`."""
 
     order_id: Id = 0
     orig_client_order_id: CommandId = ""
 
 
-class MassCancel(Command, frozen=True, kw_only=True, tag="mass_cancel"):
+class MassCancel(Command, frozen=True, kw_only=True, gc=False, tag="mass_cancel"):
     """Cancels the account's open orders, oldest first; 0 stands for every instrument or side."""
 
     instrument_id: Id = 0

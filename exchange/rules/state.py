@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from exchange.domain.commands import Command, OpenSession
-from exchange.domain.enums import PledgeStatus, Role, Scope
+from exchange.domain.commands import Command
+from exchange.domain.enums import PledgeStatus, Role
 from exchange.domain.events import (
     BandWidthsPublished,
     CalendarPublished,
@@ -41,8 +41,13 @@ VENUE_ACCOUNT_ID = 0
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
 
 
-class Seen(Struct, frozen=True):
-    """A command id in use: the command that took it, where, and its refusal, if it was one."""
+class Seen(Struct, frozen=True, gc=False):
+    """
+    A command id in use: the command that took it, where, and its refusal, if it was one.
+
+    Nothing that it holds leads back to it, so the garbage collector, which would walk through
+    millions of them, need not know it.
+    """
 
     seq: int
     command: Command
@@ -144,21 +149,3 @@ def _rows(value: Any) -> Any:
     if isinstance(value, dict):
         return [(key, _rows(entry)) for key, entry in sorted(value.items())]
     return sorted(value) if isinstance(value, set) else value
-
-
-def authorise(command: Command, state: State) -> int:
-    """
-    The account that a command acts for, by its key at this very sequence number.
-
-    Refuses where the key is unknown, revoked or expired, or is not meant for trading.
-    """
-    if command.key_id == 0:
-        return VENUE_ACCOUNT_ID
-    key = state.keys.get(command.key_id)
-    if key is None:
-        raise Refused(Reason.AUTH_REQUIRED, command.key_id)
-    if key.expires_ns and state.market_ns >= key.expires_ns:
-        raise Refused(Reason.KEY_EXPIRED, state.market_ns, key.expires_ns)
-    if Scope.TRADE not in key.scopes and not isinstance(command, OpenSession):
-        raise Refused(Reason.SCOPE, command.key_id)
-    return key.account_id
