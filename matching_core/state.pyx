@@ -81,12 +81,12 @@ cdef class State:
         self.products[product_id] = product
 
     def add_to_house(self, int64_t product_id, int64_t account_id):
-        """Counts an account as the supplier, before it first holds or sells the product."""
+        """Counts an account as the supplier, while it holds nothing of the product."""
         cdef Product product = self.product_of(product_id)
         self.known_account(account_id)
         cdef Holding holding = product.holding(account_id)
-        if holding is not None and not holding.is_house:
-            fail("an account joins a house before it trades", account_id)
+        if holding is not None and not holding.is_house and not holding.is_empty():
+            fail("an account joins a house while it holds nothing", account_id)
         product.holding_or_new(account_id).is_house = True
 
     def add_instrument(

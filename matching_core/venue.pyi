@@ -29,6 +29,15 @@ class Venue:
     ) -> None:
         """`prefixes` holds, by event tag, the constant bytes with which each event begins."""
 
+    @staticmethod
+    def restore(data: bytes, prefixes: dict[str, bytes], max_open_orders: int = 1000) -> "Venue":
+        """
+        The venue whose `snapshot` these bytes are; it acts as that one would.
+
+        `CoreError` on any other bytes. Their memory is bounded by what they describe: a day that
+        was granted takes 16 bytes, and 24 with each holder.
+        """
+
     # -- reference data
 
     def add_account(self, account_id: int) -> None:
@@ -45,7 +54,7 @@ class Venue:
         """Defines a product; its supplier is the first of its house."""
 
     def add_to_house(self, product_id: int, account_id: int) -> None:
-        """Counts an account as the supplier, before it first holds or sells the product."""
+        """Counts an account as the supplier, while it holds nothing of the product."""
 
     def add_instrument(
         self,
@@ -274,7 +283,7 @@ class Venue:
         """
         The ids of open orders that end by the gate of a day.
 
-        Earlier days come first, then the order in which they were accepted.
+        Earlier days come first, then the lowest ids.
         """
 
     def open_order_count(self, account_id: int) -> int:
