@@ -368,8 +368,9 @@ cdef int _require_order(State state, const OrderRow* row) except -1:
         fail("an order shows some of its quantity; not so", row.order_id)
     if not 0 <= row.hidden_qty <= row.order_qty - row.leaves_qty:
         fail("what is hidden is a part of the quantity; not so", row.order_id)
-    if not 0 <= row.display_qty <= row.order_qty:
-        fail("an order shows no more than it has; not so", row.order_id)
+    # More than the order has, where it was amended to less.
+    if not 0 <= row.display_qty <= MAX_QTY:
+        fail("a display quantity is 0 to 10_000_000 GPUs; not so", row.order_id)
     if row.leaves_qty > row.display_qty and (row.display_qty or row.hidden_qty):
         fail("an iceberg shows its display quantity at most; not so", row.order_id)
     if not CANCEL_INCOMING <= row.self_match_policy <= CANCEL_BOTH:

@@ -3,7 +3,12 @@ The market's state: what rules read, and what only `evolve` functions write.
 
 Orders, holdings and cash live in the core (`state.core`); everything that lawyers read is here,
 mostly as the events that created it. Everything except the core is plain data, so the canonical
-bytes of the whole are one deterministic encoding plus the core's own snapshot.
+bytes of the whole are one deterministic encoding plus the core's own snapshot; `State.restore`
+reads them back.
+
+Derived, and kept to be found quickly: `instrument_ids` (from `instruments`), `gates` (the
+instruments that are open), `key_count`, `grant_count` (how many there were). All else is state: no
+event of the past is needed to go on from it.
 """
 
 import hashlib
