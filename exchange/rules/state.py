@@ -76,6 +76,11 @@ def new_core(base_day: int) -> Venue:
     return Venue(base_day, _PREFIXES)
 
 
+def restored_core(data: bytes) -> Venue:
+    """The core whose snapshot these bytes are; `CoreError` on any other bytes."""
+    return Venue.restore(data, _PREFIXES)
+
+
 def _prefix(kind: type[Event]) -> bytes:
     """What an event's bytes begin with: the array header and the tag."""
     fields_count = len(kind.__struct_fields__)
@@ -140,7 +145,7 @@ class State:
         try:
             rows, core = _READER.decode(data)
             facts = {name: from_rows(hint, getattr(rows, name)) for name, hint in _HINTS.items()}
-            state = cls(core=Venue.restore(core, _PREFIXES), **facts)
+            state = cls(core=restored_core(core), **facts)
             is_canonical = state._encoded(core) == data
         except (msgspec.MsgspecError, CoreError, UnicodeDecodeError, RecursionError) as error:
             raise StateUnreadable(f"these {len(data)} bytes are no state: {error}") from error
