@@ -5,14 +5,19 @@ from libc.stdint cimport int64_t
 
 from .errors cimport fail
 
+cdef enum:
+    MAX_CLAIM_MIB = 4096           # for what takes memory out of proportion to its bytes
+
 cdef class IntegerReader:
     """A run of msgpack integers, from the first to the last."""
     cdef bytes data
     cdef const unsigned char* at
     cdef const unsigned char* end
+    cdef int64_t claimed_bytes
 
     cdef int numbers(self, int64_t* values, int count) except -1
     cdef int64_t count(self) except -1
+    cdef int claim(self, int64_t size) except -1
     cdef int finish(self) except -1
 
     cdef int64_t _wide(self, unsigned char tag) except? -1

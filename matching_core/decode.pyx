@@ -36,6 +36,13 @@ cdef class IntegerReader:
             fail("a count is that of things for which there are bytes", count)
         return count
 
+    cdef int claim(self, int64_t size) except -1:
+        """Counts memory that few bytes ask for, so that hostile ones do not get all there is."""
+        if size > (<int64_t>MAX_CLAIM_MIB << 20) - self.claimed_bytes:
+            fail("days and holders take 4 GiB at most; too much is a further", size)
+        self.claimed_bytes += size
+        return 0
+
     cdef int finish(self) except -1:
         """Refuses bytes behind the last integer."""
         if self.at != self.end:

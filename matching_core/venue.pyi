@@ -34,8 +34,8 @@ class Venue:
         """
         The venue whose `snapshot` these bytes are; it acts as that one would.
 
-        `CoreError` on any other bytes. Their memory is bounded by what they describe: a day that
-        was granted takes 16 bytes, and 24 with each holder.
+        `CoreError` on any other bytes, and where the days of all holdings would take more than
+        4 GiB: 24 bytes each, from the base day to the last one granted.
         """
 
     # -- reference data

@@ -5,12 +5,13 @@ A whole venue as bytes, and back; `venue_bytes.pxd` has the format.
 Written is everything that a future command could depend on, in an order that follows from the
 market and not from slots or hashing: accounts, products, holdings, then books with every queue from
 its front. Two venues with the same past have the same bytes, whatever orders came and went in
-between. What follows from that is not written and made again on reading: the map of ids, the lists
-of accounts and of expire days (by order id), the totals of levels, escrows and days.
+between. What follows from that is not written and made again on reading: the map of ids, the totals
+of levels and escrows, the lists of expire days (by order id) and those of accounts (by queue: who
+asks for them gets them sorted).
 
 What is read back is believed in nothing: bytes that no sound venue would write are a `CoreError`,
 and the venue that they were read into is to be thrown away. Numbers are bounded where they could
-overflow or claim memory; then `check_state` works out every total, and the venue must write the
+overflow; days and holders, which take memory out of proportion to their bytes, all together; then `check_state` works out every total, and the venue must write the
 very bytes that it was read from, so that order and form need no checks of their own.
 """
 
@@ -39,6 +40,11 @@ from .types cimport (
     SELL,
     VENUE_ACCOUNT_ID,
 )
+
+cdef enum:
+    HOLDER_BYTES = 8               # of a product's list, for each account up to the last holder
+    GRANTED_DAY_BYTES = 16
+    HELD_DAY_BYTES = 24
 
 
 cdef bytes write_venue(State state):
@@ -143,6 +149,7 @@ cdef int _read_product(IntegerReader source, State state) except -1:
     cdef ProductRow row
     cdef Product product
     source.numbers(<int64_t*>&row, sizeof(ProductRow) // sizeof(int64_t))
+    source.claim(HOLDER_BYTES * state.cash.count)
     state.add_product(
         row.product_id, row.supplier_account_id, row.lot_qty, row.maker_bps, row.taker_bps
     )
@@ -168,6 +175,7 @@ cdef int _read_granted(IntegerReader source, Product product) except -1:
         _require_run(run, next_day, MAX_DAY)
         if not 0 < run[2] <= INT32_MAX:
             fail("the capacity granted for a day fits 31 bits", run[2])
+        source.claim(GRANTED_DAY_BYTES * (run[1] - next_day))
         product.grant(run[0], run[1], run[2])
         next_day = run[1]
     return 0
@@ -212,6 +220,7 @@ cdef int _read_holdings(IntegerReader source, Product product, int64_t account_c
         if not last_id < account_id < account_count:
             fail("a product's holders are accounts, the lowest id first; not so", account_id)
         last_id = account_id
+        source.claim(HELD_DAY_BYTES * product.length)
         holding = product.holding_or_new(account_id)
         holding.is_house = source.number() == 1
         for which in range(DAY_FUNCTIONS):
@@ -227,7 +236,7 @@ cdef int _read_day_function(
     cdef int64_t next_day = product.base_day
     for _ in range(source.count()):
         source.numbers(run, 3)
-        # Nothing is held beyond the days granted, so no number here claims memory on its own.
+        # Nothing is held beyond the days granted, for which memory was claimed.
         _require_run(run, next_day, product.base_day + product.length)
         if not 0 < run[2] <= INT32_MAX:
             fail("what is held of a day fits 31 bits", run[2])

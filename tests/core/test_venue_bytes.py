@@ -239,6 +239,14 @@ def test_a_count_of_what_is_not_there_is_refused_at_once(place, count):
         restored(bytes_of(numbers))
 
 
+def test_few_bytes_cannot_ask_for_all_the_memory_that_there_is():
+    """3 000 products, any of which the last of 200 000 accounts might hold."""
+    accounts = [200_000, *[0] * 400_000]
+    products = [number for id_ in range(1, 3_001) for number in (id_, 1, 1, 0, 0, 0, 0, -1)]
+    with pytest.raises(CoreError, match="4 GiB"):
+        restored(bytes_of([2, BASE_DAY, 1, 0, *accounts, 3_000, *products, 0]))
+
+
 @pytest.mark.parametrize("wrong", [None, "text", bytearray(b"\2"), 2])
 def test_what_is_no_bytes_is_a_type_error(wrong):
     with pytest.raises(TypeError):
