@@ -56,7 +56,8 @@ class StateUnreadable(ValueError):
     """These bytes are no state that this build writes."""
 
 
-class Seen(Struct, frozen=True):
+# There may be a million, and none is part of a cycle: the collector need not walk them.
+class Seen(Struct, frozen=True, gc=False):
     """A command id in use: the command that took it, where, and its refusal, if it was one."""
 
     seq: int
