@@ -30,7 +30,7 @@ class Venue:
         """`prefixes` holds, by event tag, the constant bytes with which each event begins."""
 
     @staticmethod
-    def restore(data: bytes, prefixes: dict[str, bytes], max_open_orders: int = 1000) -> "Venue":
+    def restore(data: bytes, prefixes: dict[str, bytes], max_open_orders: int = 1000) -> Venue:
         """
         The venue whose `snapshot` these bytes are; it acts as that one would.
 

@@ -3,7 +3,8 @@
 A whole venue as bytes, and back.
 
 The bytes are a run of msgpack integers. Each of the structs below is written as its fields in their
-order, so a new field is a line here and one each where its row is made and read in `venue_bytes`.
+order, so a new field is a line here and one each where its row is made and read in `venue_bytes`;
+the version goes up with it.
 
     version, VenueRow
     accounts:  count, AccountRow each, from 0 on

@@ -69,7 +69,7 @@ cdef int read_venue(State state, bytes data) except -1:
     cdef VenueRow row
     cdef int64_t version = source.number()
     if version != SNAPSHOT_VERSION:
-        fail("a snapshot of version 2 is read, not of version", version)
+        fail("a snapshot of another version is not read; it is of version", version)
     source.numbers(<int64_t*>&row, sizeof(VenueRow) // sizeof(int64_t))
     if not 0 <= row.base_day < MAX_DAY:
         fail("the base day is a day number", row.base_day)

@@ -47,13 +47,8 @@ from exchange.log.merkle import merkle_proof, merkle_root, proves
 from exchange.log.read_only import read_only_log
 from exchange.log.reader import read_frames, read_frames_async
 from exchange.log.server import EmbeddedServer
-from exchange.log.snapshot import (
-    Skipped,
-    Snapshot,
-    SnapshotFiles,
-    SnapshotHeader,
-    doubt,
-)
+from exchange.log.snapshot import Snapshot, SnapshotHeader, doubt
+from exchange.log.snapshot_files import Skipped, SnapshotFiles
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness, WitnessFile, compare
 
