@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -26,12 +27,14 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from exchange.domain.windows import parse_window
+from exchange.rules.state import new_core, restored_core
 from load_tests.compiled_core import FAST, compile_core, compile_textbook, copy_core
 from load_tests.core_flow import COMMAND, Flow, Row, packed
 from load_tests.measure import ROOT, parser, report, show, significant, spread
 from load_tests.sorted_book import SortedBook
 from load_tests.trading_desks import engine_with, make_desks
 from matching_core import OrderBook
+from matching_core.venue import Venue
 
 HEADLINE = "10000"
 TODAY = parse_window("D261122").start_day
@@ -82,6 +85,9 @@ def main() -> None:
         "bytes_per_resting_order": plain,
         "bytes_per_resting_order_of_a_venue": venue,
         "snapshot_s": _snapshots(MANY_RESTING_COUNT // (10 if chosen.quick else 1), runs_count),
+        "venue_snapshot_s": _venue_snapshots(
+            MANY_RESTING_COUNT // (10 if chosen.quick else 1), runs_count
+        ),
         "commands_count": commands_count,
     }
     result = report(
@@ -96,7 +102,7 @@ def _lines(details: Figures) -> list[str]:
         f"{row['baseline_ns']} ns, {row['speedup']} x as fast"
         for name, row in details["loops"].items()
     ]
-    row, snapshots = details["python"], details["snapshot_s"]
+    row, snapshots, venue = details["python"], details["snapshot_s"], details["venue_snapshot_s"]
     return [
         *rows,
         f"place/cancel from Python: {row['ns']} ns, {row['per_second']:,} a second; a SortedDict "
@@ -106,6 +112,9 @@ def _lines(details: Figures) -> list[str]:
         f"{snapshots['orders_count']:,} orders: snapshot {snapshots['snapshot']} s, restore "
         f"{snapshots['restore']} s; pickled tuples {snapshots['pickle']} s and "
         f"{snapshots['unpickle']} s",
+        f"{venue['orders_count']:,} orders of a venue, {venue['bytes'] / 1e6:.0f} MB: snapshot "
+        f"{venue['snapshot']} s, with SHA-256 {venue['hash']} s, restore with every check "
+        f"{venue['restore']} s",
     ]
 
 
@@ -271,6 +280,48 @@ def _snapshots(count: int, runs_count: int) -> Figures:
         _seconds(timed["unpickle"], lambda plain=plain: pickle.loads(plain))
     medians = {name: significant(statistics.median(runs)) for name, runs in timed.items()}
     return {**medians, "orders_count": count, "bytes": len(data)}
+
+
+def _venue_snapshots(count: int, runs_count: int) -> Figures:
+    """Seconds to write, to hash and to read a whole venue; reading includes every check."""
+    venue = _venue(count)
+    timed: dict[str, list[float]] = {"snapshot": [], "hash": [], "restore": []}
+    for _ in range(min(runs_count, 5)):
+        data = _seconds(timed["snapshot"], venue.snapshot)
+        state_hash = _seconds(timed["hash"], venue.state_hash)
+        restored = _seconds(timed["restore"], lambda data=data: restored_core(data))
+    assert restored.state_hash() == state_hash
+    medians = {name: significant(statistics.median(runs)) for name, runs in timed.items()}
+    return {**medians, "orders_count": count, "bytes": len(data)}
+
+
+def _venue(count: int) -> Venue:
+    """
+    Resting orders in 1 000 books: 500 suppliers offer, 1 000 strangers bid.
+
+    A third of the orders ends on a day, one in twenty is an iceberg.
+    """
+    day, venue, draw = 20_000, new_core(20_000), Random(7).random
+    for account_id in range(1, 1_501):
+        venue.add_account(account_id)
+        venue.deposit(account_id, 10**12)
+    for product_id in range(1, 501):
+        venue.add_product(product_id, product_id, 1, 3, 7)
+        venue.grant(product_id, product_id, day, day + 60, 1_000_000)
+        venue.add_instrument(2 * product_id - 1, product_id, day, day + 30, True)
+        venue.add_instrument(2 * product_id, product_id, day + 30, day + 60, True)
+    for order_id in range(1, count + 1):
+        at, side = order_id // 2, 1 + order_id % 2
+        account_id = 1 + at % 500 if side == 2 else 501 + at % 1_000
+        instrument_id = 2 * (1 + at % 500) - (draw() < 0.5)
+        price = int(100 + 60 * draw()) if side == 2 else int(100 - 60 * draw()) - 1
+        expire_day = day + int(30 * draw()) if order_id % 3 == 0 else 0
+        display_qty = 2 if order_id % 20 == 0 else 0
+        terms = (instrument_id, side, 10, price, 6 if expire_day else 1, 0, 0, display_qty, 1)
+        assert venue.place(order_id, account_id, account_id, 0, *terms, expire_day) == 0
+        if order_id % 1_000 == 0:
+            venue.take_events()
+    return venue
 
 
 def _seconds(runs: list[float], call: Callable[[], Any]) -> Any:

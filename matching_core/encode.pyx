@@ -43,6 +43,14 @@ cdef class EventBuffer:
         self._put(value)
         return 0
 
+    cdef int numbers(self, const int64_t* values, int count) except -1:
+        """Appends some integers outside any event."""
+        cdef int index
+        self._reserve(LONGEST_INTEGER * count)
+        for index in range(count):
+            self._put(values[index])
+        return 0
+
     cdef tuple take(self):
         """How many events there are, and their bytes; the buffer is empty after this."""
         cdef tuple taken = (

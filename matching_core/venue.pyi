@@ -31,6 +31,15 @@ class Venue:
     ) -> None:
         """`prefixes` holds, by event tag, the constant bytes with which each event begins."""
 
+    @staticmethod
+    def restore(data: bytes, prefixes: dict[str, bytes], max_open_orders: int = 1000) -> Venue:
+        """
+        The venue whose `snapshot` these bytes are; it acts as that one would.
+
+        `CoreError` on any other bytes, and where the days of all holdings would take more than
+        4 GiB: 24 bytes each, from the base day to the last one granted.
+        """
+
     # -- reference data
 
     def add_account(self, account_id: int) -> None:
@@ -47,7 +56,7 @@ class Venue:
         """Defines a product; its supplier is the first of its house."""
 
     def add_to_house(self, product_id: int, account_id: int) -> None:
-        """Counts an account as the supplier, before it first holds or sells the product."""
+        """Counts an account as the supplier, while it holds nothing of the product."""
 
     def add_instrument(
         self,
@@ -324,7 +333,7 @@ class Venue:
         """
         The ids of open orders that end by the gate of a day.
 
-        Earlier days come first, then the order in which they were accepted.
+        Earlier days come first, then the lowest ids.
         """
 
     def orders_outside(

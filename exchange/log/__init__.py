@@ -47,6 +47,8 @@ from exchange.log.merkle import merkle_proof, merkle_root, proves
 from exchange.log.read_only import read_only_log
 from exchange.log.reader import read_frames, read_frames_async
 from exchange.log.server import EmbeddedServer
+from exchange.log.snapshot import Snapshot, SnapshotHeader, doubt
+from exchange.log.snapshot_files import Skipped, SnapshotFiles
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness, WitnessFile, compare
 
@@ -70,6 +72,10 @@ __all__ = [
     "LogSettings",
     "LogWentBack",
     "ServerAddress",
+    "Skipped",
+    "Snapshot",
+    "SnapshotFiles",
+    "SnapshotHeader",
     "TornTail",
     "Witness",
     "WitnessFile",
@@ -77,6 +83,7 @@ __all__ = [
     "check_configuration_async",
     "compare",
     "decode_frame",
+    "doubt",
     "encode_barrier",
     "encode_records",
     "merkle_proof",

@@ -25,7 +25,7 @@ from exchange.log.errors import AlreadyServing, LogExists, LogMissing, WitnessUn
 from exchange.log.frame import EpochBarrier, Frame
 from exchange.log.head import Head, LogName
 from exchange.log.lock import FileLock
-from exchange.log.lookup import find_records
+from exchange.log.lookup import find_frame, find_records, last_frame
 from exchange.log.reader import read_frames_async
 from exchange.log.server import EmbeddedServer
 from exchange.log.verifier import ChainVerifier
@@ -112,6 +112,14 @@ class EventLog:
     async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` records from `from_seq` on, as (seq, bytes); while serving."""
         return await find_records(self._client, self.name, from_seq, count)
+
+    async def frame_at(self, entry_id: str) -> Frame | None:
+        """The log's frame at a snapshot's place, so that the two can be compared."""
+        return await find_frame(self._client, self.name, entry_id)
+
+    async def tip(self) -> Frame | None:
+        """The last frame; the records up to its header's committed_seq are durable."""
+        return await last_frame(self._client, self.name)
 
     async def take_over(self, barrier: EpochBarrier, *, is_genesis: bool = False) -> Appender:
         """

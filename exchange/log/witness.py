@@ -92,12 +92,12 @@ def compare(witness: Witness, verifier: ChainVerifier) -> None:
         )
 
 
-def replace_durably(path: Path, data: bytes) -> None:
-    """Puts `data` at `path` so that a power cut leaves the old or the new, never a mixture."""
+def replace_durably(path: Path, *parts: bytes) -> None:
+    """Puts `parts` at `path` so that a power cut leaves the old or the new, never a mixture."""
     temporary = path.with_name(path.name + ".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(descriptor)
     temporary.replace(path)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from matching_core.venue import Venue
-from tests.core.venues import BASE_DAY, decode, new_venue, rows
+from tests.core.venues import BASE_DAY, decode, new_venue, prefixes, rows
 from tests.reference_orders import DAY, GTD
 from tests.reference_venue import ReferenceVenue
 
@@ -312,6 +312,15 @@ class SideBySide(RuleBasedStateMachine):
             assert fields == self.reference.cancellation(order_id, 4)
             self.everywhere("order_cancelled", *fields)
 
+    # -- going on from a snapshot
+
+    @rule()
+    def restore(self):
+        """The core goes on as what its bytes make of it; the follower has all of its past."""
+        restored = Venue.restore(self.core.snapshot(), prefixes(), self.max_open_orders)
+        assert restored.state_hash() == self.core.state_hash()
+        self.core = restored
+
     # -- what must agree after each
 
     @invariant()
@@ -399,4 +408,6 @@ def test_a_long_day_of_seeded_flow_agrees(seed: int) -> None:
             day.deposit(random.choice(ACCOUNTS), random.randint(1, 10**6))
         if step % 10 == 0:
             day.states_agree()
+        if random.random() < 0.02:
+            day.restore()
     assert day.core.next_trade_id > 100
