@@ -18,6 +18,7 @@ import structlog
 import typer
 
 from clients.cli import DEFAULT_DATA, AsJson, DataDir
+from exchange.export import ExportFormat, export
 from exchange.log import (
     KEEP_COUNT,
     SEGMENT_BYTES,
@@ -32,7 +33,7 @@ from exchange.log import (
     tell_on_stderr,
     trim,
 )
-from exchange.reading import reading_client, witness_of
+from exchange.reading import reading_client, reading_frames, witness_of
 from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, log_settings
 
 commands = typer.Typer()
@@ -145,6 +146,29 @@ def restore(
         advice = "find what is missing, or go on without it with --accept-loss"
         typer.echo(f"error: {restored.missing}; {advice}", err=True)
         raise typer.Exit(LogWentBack.exit_code)
+
+
+@commands.command("export")
+def export_files(
+    to: Annotated[Path, typer.Option("--to", help="A new directory, or an earlier export's.")],
+    data: DataDir = DEFAULT_DATA,
+    redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
+    file_format: Annotated[ExportFormat, typer.Option("--format")] = ExportFormat.PARQUET,
+    from_seq: Annotated[int, typer.Option(min=1)] = 1,
+    to_seq: Annotated[int | None, typer.Option(min=1, help="The end without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the log as tables for analysts: a folder an event kind, a file a market day."""
+    settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
+    with reading_frames(settings) as frames:
+        exported = export(frames, to, file_format, from_seq, to_seq)
+    text = (
+        f"exported {exported.record_count} records up to seq {exported.to_seq} to {to}: "
+        f"{sum(exported.row_counts.values())} rows in {exported.file_count} files"
+    )
+    _print(msgspec.to_builtins(exported), as_json, text)
 
 
 def _archive_of(settings: LogSettings) -> Archive:

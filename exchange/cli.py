@@ -27,6 +27,7 @@ from exchange import app as process
 from exchange import log_cli
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference
+from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
 from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, Settings, VenueMissing
@@ -50,7 +51,7 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, process.StartRefused) as error:
+    except (LogError, VenueMissing, ExportRefused, process.StartRefused) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"{error}; nothing was started", process.StartRefused.exit_code)

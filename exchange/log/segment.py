@@ -131,8 +131,9 @@ class SegmentWriter:
         self._frame_count = self._record_count = 0
         self._first: FrameHeader | None = None
         self._head: Head | None = None
-        self._open = contextlib.ExitStack()
-        self._files = [self._open.enter_context(_unfinished_file(path)) for path in paths]
+        with contextlib.ExitStack() as stack:
+            self._files = [stack.enter_context(_unfinished_file(path)) for path in paths]
+            self._open = stack.pop_all()
 
     def add(self, frame: Frame) -> None:
         """Appends the frame that follows the last one in the log."""
