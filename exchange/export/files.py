@@ -1,7 +1,6 @@
 """One table's file of one day: rows in, Parquet, NDJSON or CSV out."""
 
 import csv
-import importlib.util
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -44,11 +43,15 @@ class TableFile(Protocol):
 
 def require_libraries(file_format: ExportFormat) -> None:
     """Parquet needs pyarrow, which is an extra of this package."""
-    if file_format is ExportFormat.PARQUET and importlib.util.find_spec("pyarrow") is None:
+    if file_format is not ExportFormat.PARQUET:
+        return
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
         raise ExportRefused(
             "parquet needs pyarrow, which is not installed: `pip install '.[export]'`, or choose "
             "--format ndjson or csv"
-        )
+        ) from error
 
 
 def table_file(file_format: ExportFormat, path: Path, columns: Sequence[Column]) -> TableFile:

@@ -29,7 +29,7 @@ from exchange.domain.events import (
 )
 from exchange.domain.record import EVENT_TYPES
 from exchange.domain.units import HOURS_PER_DAY
-from exchange.domain.windows import date_of
+from exchange.domain.windows import date_of, day_at
 from exchange.gateway.named import named
 
 Kind = Literal["int", "bool", "text", "ints", "texts", "time", "date"]
@@ -47,10 +47,12 @@ PLACE = (
     Column("event_index", "int"),
     Column("market_ns", "int"),
     Column("market_time", "time"),
+    Column("market_day", "date"),
     Column("command", "text"),
     Column("by_account_id", "int"),
 )
-"""Where a row stands in the log, and whose command caused it: 0 is the exchange itself."""
+"""Where a row stands in the log, and whose command caused it: 0 is the exchange itself. The day is
+the one that runs at the site."""
 INSTRUMENT = (
     Column("symbol", "text"),
     Column("product", "text"),
@@ -89,7 +91,9 @@ class Tables:
         for event in events:
             self._learn(event)
         tag = str(command.__struct_config__.tag)
-        place = [self.market_ns, self.market_ns, tag, self._accounts.get(command.key_id, 0)]
+        today = date_of(day_at(self.market_ns))
+        by_account_id = self._accounts.get(command.key_id, 0)
+        place = [self.market_ns, self.market_ns, today, tag, by_account_id]
         return [
             (
                 str(event.__struct_config__.tag),
