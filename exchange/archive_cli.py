@@ -30,6 +30,7 @@ from exchange.log import (
     keepers_client,
     open_log,
     read_frames,
+    rewrite_file,
     tell_on_stderr,
     trim,
 )
@@ -95,6 +96,9 @@ def trim_stream(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
     keep: Annotated[int, typer.Option(min=1, help="Records that stay in the stream.")] = KEEP_COUNT,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="Then rewrite the server's file, to free the disk.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove from the stream what every place of the archive holds, read again now."""
@@ -102,8 +106,10 @@ def trim_stream(
     places = _archive_of(settings)
     with keepers_client(settings.data_dir, settings.external) as client:
         trimmed = trim(client, places, witness_of(settings), before_seq, keep)
-    row = msgspec.to_builtins(trimmed)
-    log.info("log_trimmed", data=str(data), **row)
+        row = msgspec.to_builtins(trimmed)
+        log.info("log_trimmed", data=str(data), **row)
+        if rewrite:
+            rewrite_file(client)
     text = (
         f"removed {trimmed.removed_frame_count} frames before seq {before_seq}: archived up to "
         f"{trimmed.archived_seq} in {len(trimmed.places)} places, witnessed up to "

@@ -50,7 +50,7 @@ from exchange.log.read_only import read_only_log
 from exchange.log.reader import confirmed, read_frames, read_frames_async
 from exchange.log.restore import Restored
 from exchange.log.server import EmbeddedServer
-from exchange.log.trim import KEEP_COUNT, Trimmed, keepers_client, trim
+from exchange.log.trim import KEEP_COUNT, Trimmed, keepers_client, rewrite_file, trim
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness, WitnessFile, compare
 
@@ -98,6 +98,7 @@ __all__ = [
     "read_frames",
     "read_frames_async",
     "read_only_log",
+    "rewrite_file",
     "take_over",
     "tell_on_stderr",
     "trim",

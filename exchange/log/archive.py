@@ -164,18 +164,26 @@ class Archive:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Holds the lock of every place, which is made where it is new, and levels them."""
+        """Makes places that are new, holds the lock of every place, and levels them."""
         self.require_two_places()
+        for place in self.places:
+            self._make(place)
+        with self.locked():
+            self._level()
+            yield
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the lock of every place, so that nobody adds to them meanwhile."""
         with ExitStack() as stack:
             for place in self.places:
-                self._make(place)
+                self._require_present(place)
                 lock = FileLock(place / "LOCK")
                 if not lock.acquire():
                     raise ArchiveBusy(
                         f"log_archive_busy: another process holds {lock.path}; wait for its end"
                     )
                 stack.callback(lock.release)
-            self._level()
             yield
 
     def extend(self, frames: Iterable[Frame], segment_bytes: int = SEGMENT_BYTES) -> Archived:
@@ -183,26 +191,16 @@ class Archive:
         Adds confirmed frames that follow the head, inside `writing`; returns when all copies have
         been read back and are right.
         """
-        before = self.footers()
-        writer: SegmentWriter | None = None
-        number = len(before)
+        before_count = len(self.footers())
         try:
-            for frame in frames:
-                if writer is None:
-                    number += 1
-                    writer = SegmentWriter(self.name, self._paths(number))
-                writer.add(frame)
-                if writer.frames_length >= segment_bytes:
-                    writer.seal()
-                    writer.close()
-                    writer = None
-            if writer is not None:
-                writer.seal()
-        finally:
-            if writer is not None:
-                writer.close()
-        head = self.verify(len(before) + 1)
-        added = self.footers()[len(before) :]
+            self._write(frames, before_count + 1, segment_bytes)
+        except OSError as error:
+            raise ArchiveNotWritten(
+                f"log_archive_not_written: {self}: {error}; what was begun does not count, make "
+                "room or mend the place and run again"
+            ) from error
+        head = self.verify(before_count + 1)
+        added = self.footers()[before_count:]
         return Archived(
             segment_count=len(added),
             frame_count=sum(footer.frame_count for footer in added),
@@ -210,6 +208,22 @@ class Archive:
             frames_length=sum(footer.frames_length for footer in added),
             head=head,
         )
+
+    def _write(self, frames: Iterable[Frame], number: int, segment_bytes: int) -> None:
+        writer: SegmentWriter | None = None
+        try:
+            for frame in frames:
+                writer = writer or SegmentWriter(self.name, self._paths(number))
+                writer.add(frame)
+                if writer.frames_length >= segment_bytes:
+                    writer.seal()
+                    writer.close()
+                    writer, number = None, number + 1
+            if writer is not None:
+                writer.seal()
+        finally:
+            if writer is not None:
+                writer.close()
 
     def require_two_places(self) -> None:
         """Raises ArchiveNotWritten unless there are two directories, and they are not the same."""
@@ -223,16 +237,20 @@ class Archive:
 
     def _make(self, place: Path) -> None:
         """A directory for a new archive; an old archive's that is gone is more likely unmounted."""
-        if not place.is_dir() and len(self._numbers()) > 0:
-            raise ArchiveNotWritten(
-                f"log_archive_not_written: {place} is absent, but there are "
-                f"{len(self._numbers())} segments elsewhere: mount it, or create it empty, and it "
-                "is filled again"
-            )
+        if len(self._numbers()) > 0:
+            self._require_present(place)
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def _require_present(self, place: Path) -> None:
+        if not place.is_dir():
+            raise ArchiveNotWritten(
+                f"log_archive_not_written: {place} is absent, but there are "
+                f"{len(self._numbers())} segments elsewhere: mount it, or create it empty, and "
+                "`exchange log archive` fills it again"
+            )
+
     def _level(self) -> None:
-        """Copies a segment that only some places hold to the others, once it was read whole."""
+        """Copies a segment that only some places hold to the others, and reads it back."""
         for number in self._numbers():
             absent = [path for path in self._paths(number) if not path.exists()]
             present = [path for path in self._paths(number) if path.exists()]
@@ -240,6 +258,7 @@ class Archive:
                 source = read_segment(present[0], self.name)
                 for path in absent:
                     copy_segment(source, path)
+                    read_segment(path, self.name)
 
     # -- copies
 
@@ -286,6 +305,8 @@ class Archive:
         has_good = False
         for path in self._paths(number):
             try:
+                if not path.parent.is_dir():
+                    raise SegmentDamaged(path.parent, "there is no such directory")
                 copy = read(path, self.name)
             except SegmentDamaged as error:
                 damaged = error

@@ -278,8 +278,8 @@ class SegmentDamaged(LogError):
 
     def __init__(self, path: object, what: str) -> None:
         super().__init__(
-            f"{self.code}: {path}: {what}; remove this copy, and `exchange log archive` makes it "
-            "again from the other place"
+            f"{self.code}: {path}: {what}; the other place may hold a good copy: remove this one, "
+            "and `exchange log archive` makes it again"
         )
 
 

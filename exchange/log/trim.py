@@ -12,6 +12,7 @@ What must hold, all of it seen at this moment:
 The server knows the one who trims as `keeper`; the exchange's own user may not (`access`).
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from exchange.log.access import KEEPER
 from exchange.log.address import ServerAddress
 from exchange.log.archive import Archive
 from exchange.log.entry import Entry, frame_of, position, position_of
-from exchange.log.errors import ArchiveDiffers, LogMissing, TrimRefused
+from exchange.log.errors import ArchiveDiffers, LogMissing, ServerFailed, TrimRefused
 from exchange.log.head import Head
 from exchange.log.lock import FileLock
 from exchange.log.read_only import living_server
@@ -32,6 +33,7 @@ from exchange.log.server import EmbeddedServer
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness
 
+_POLL_SECONDS = 0.02
 KEEP_COUNT = 100_000
 """Records that stay in the stream unless another number is asked for."""
 
@@ -60,9 +62,63 @@ def trim(
     """
     Removes every frame that ends before `before_seq`; raises TrimRefused with the seq that may go.
 
-    Asked again, it removes nothing and says so.
+    Asked again, it removes nothing and says so. No archiver runs meanwhile.
     """
     archive.require_two_places()
+    with archive.locked():
+        return _trim(client, archive, witness, before_seq, keep_count)
+
+
+def rewrite_file(client: redis.Redis) -> None:
+    """
+    Has the server write its file anew, so that what was trimmed leaves the disk too; waits for it.
+
+    The exchange goes on meanwhile, with slower appends.
+    """
+    ask: Callable[..., Any] = client.execute_command
+    ask("BGREWRITEAOF")
+    while True:
+        info = client.info("persistence")
+        if not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]:
+            break
+        time.sleep(_POLL_SECONDS)
+    if info["aof_last_bgrewrite_status"] != "ok":
+        raise ServerFailed(
+            "log_server_failed: the server could not rewrite its file, and goes on with the old "
+            "one; make room, see its server.log, and ask again"
+        )
+
+
+@contextmanager
+def keepers_client(data_dir: Path, external: ServerAddress | None = None) -> Iterator[redis.Redis]:
+    """
+    A client that may trim: beside a running exchange, or on a server that is started for it.
+
+    An external server's address names its own user, which must be allowed to.
+    """
+    if external is not None:
+        with external.client() as client:
+            yield client
+        return
+    serve = FileLock(data_dir / "SERVE")
+    if not serve.acquire():
+        with living_server(data_dir, KEEPER) as client:
+            yield client
+        return
+    try:
+        server = EmbeddedServer.start(data_dir)
+        try:
+            with server.address_of(KEEPER).client() as client:
+                yield client
+        finally:
+            server.stop()
+    finally:
+        serve.release()
+
+
+def _trim(
+    client: redis.Redis, archive: Archive, witness: Witness | None, before_seq: int, keep_count: int
+) -> Trimmed:
     ask: Callable[..., Any] = client.execute_command
     key = archive.name.key
     first: list[Entry] = ask("XRANGE", key, "-", "+", "COUNT", 1)
@@ -91,33 +147,6 @@ def trim(
         witness_seq=witness.seq,
         places=[str(place) for place in archive.places],
     )
-
-
-@contextmanager
-def keepers_client(data_dir: Path, external: ServerAddress | None = None) -> Iterator[redis.Redis]:
-    """
-    A client that may trim: beside a running exchange, or on a server that is started for it.
-
-    An external server's address names its own user, which must be allowed to.
-    """
-    if external is not None:
-        with external.client() as client:
-            yield client
-        return
-    serve = FileLock(data_dir / "SERVE")
-    if not serve.acquire():
-        with living_server(data_dir, KEEPER) as client:
-            yield client
-        return
-    try:
-        server = EmbeddedServer.start(data_dir)
-        try:
-            with server.address_of(KEEPER).client() as client:
-                yield client
-        finally:
-            server.stop()
-    finally:
-        serve.release()
 
 
 def _verified_cut(archive: Archive, first: Entry, before_seq: int) -> Head:

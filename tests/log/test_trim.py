@@ -1,6 +1,10 @@
 """Trimming: refused unless every guard holds, one by one; and only the keeper may."""
 
+import asyncio
+import re
 import shutil
+import time
+from pathlib import Path
 
 import pytest
 import redis
@@ -9,18 +13,23 @@ from exchange.log import (
     Archive,
     ChainVerifier,
     EmbeddedServer,
+    LogSettings,
+    ServerAddress,
     Witness,
     confirmed,
     encode_records,
     errors,
     keepers_client,
+    open_log,
     read_frames,
+    read_only_log,
+    rewrite_file,
     trim,
 )
 from exchange.log.access import ENGINE, KEEPER, OPERATOR
 from exchange.log.lock import FileLock
 
-from .conftest import NAME, as_operator, first_appender, record, records
+from .conftest import NAME, as_operator, barrier, first_appender, record, records
 
 
 @pytest.fixture
@@ -140,9 +149,43 @@ async def test_one_bad_copy_of_what_is_to_go_stops_the_trim(server, archive, hea
             path.write_bytes(data)
         case "newest copy":
             sorted(archive.places[place].glob("*.segment"))[-1].write_bytes(b"")
-    with pytest.raises(errors.SegmentDamaged, match=str(archive.places[place])):
+    refusals = (errors.SegmentDamaged, errors.ArchiveNotWritten)
+    with pytest.raises(refusals, match=str(archive.places[place])):
         as_keeper(server, archive, witness_at(head), 15)
     assert stream_length(server) == 21
+
+
+async def test_no_archiver_runs_while_a_trim_does(server, archive, head):
+    with archive.locked(), pytest.raises(errors.ArchiveBusy):
+        as_keeper(server, archive, witness_at(head), 5)
+    assert stream_length(server) == 21
+
+
+async def test_what_was_trimmed_leaves_the_servers_file_when_it_is_rewritten(data_dir, archive):
+    server = EmbeddedServer.start(data_dir)
+    writer = await first_appender(server)
+    for number in range(20):
+        await writer.append([record(number), bytes([0xC5, 0xFF, 0xFF]) + bytes(65535)])
+    await writer.close()
+    run(server, archive)
+    as_keeper(server, archive, witness_at(writer.head), 37)
+    before = size_of_file(data_dir)
+    with server.address_of(KEEPER).client() as client:
+        rewrite_file(client)
+    assert before > 20 * 65535
+    # The old file is removed by a thread of the server's own, soon after.
+    deadline = time.monotonic() + 5
+    while size_of_file(data_dir) > 4 * 65535:
+        assert time.monotonic() < deadline
+    server.stop()
+    with read_only_log(data_dir) as client:
+        frames = list(read_frames(client, ChainVerifier(NAME), archive))
+    assert sum(len(frame.records) for frame in frames) == 40
+
+
+def size_of_file(data_dir):
+    """Of all files that the server loads."""
+    return sum(path.stat().st_size for path in (data_dir / "server" / "appendonlydir").iterdir())
 
 
 async def test_one_place_is_not_enough(server, archive, head):
@@ -242,3 +285,51 @@ async def test_a_stopped_log_is_trimmed_on_its_own_server_and_stays_locked_meanw
         assert not FileLock(data_dir / "SERVE").acquire(), "no exchange starts meanwhile"
         assert client.execute_command("XTRIM", NAME.key, "MINID", "=", "1-3") == 1
     assert FileLock(data_dir / "SERVE").acquire()
+
+
+async def test_the_readmes_access_rules_are_enough_on_an_external_server(tmp_path, archive):
+    """Append, read, checks and trim work under them, and nobody else gets in."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    rules = re.findall(r"^    (ACL SETUSER .*)$", text, re.MULTILINE)
+    assert len(rules) == 3
+    (tmp_path / "external").mkdir()
+    external = EmbeddedServer.start(tmp_path / "external")
+    try:
+        with as_operator(external.address).client() as client:
+            for rule in rules:
+                client.execute_command(*rule.replace(">…", ">secret").split())
+        path = external.address.unix_path
+        engine, keeper = (
+            ServerAddress(unix_path=path, username=user, password="secret")
+            for user in (ENGINE, KEEPER)
+        )
+        async with open_log(LogSettings(tmp_path / "data", NAME, external=engine)) as log:
+            async for _ in log.frames():
+                pass
+            appender = await log.take_over(barrier(), is_genesis=True)
+            for number in range(20):
+                await appender.append([record(number)])
+            await log.write_witness()
+            head = appender.head
+            with archive.writing(), engine.client() as client:
+                frames = read_frames(client, ChainVerifier(NAME), archive)
+                archive.extend(confirmed(frames))
+            with keepers_client(tmp_path / "data", keeper) as client:
+                trimmed = await asyncio.to_thread(
+                    trim, client, archive, witness_at(head), 15, keep_count=1
+                )
+                await asyncio.to_thread(rewrite_file, client)
+            assert trimmed.removed_frame_count == 15
+            await log.check_configuration()
+        wrong = ServerAddress(unix_path=path, username=ENGINE, password="guess")
+        with wrong.client() as client, pytest.raises(redis.exceptions.AuthenticationError):
+            client.ping()
+    finally:
+        restore_users(external)
+        external.stop()
+
+
+def restore_users(server):
+    """So that the server can be stopped by who started it."""
+    with as_operator(server.address).client() as client:
+        client.execute_command("ACL", "SETUSER", ENGINE, "nopass", "+shutdown")
