@@ -155,10 +155,13 @@ class Archive:
             start = footers[from_number - 2].head if from_number > 1 else self.name.genesis
             verifier = ChainVerifier(self.name, start)
         for number in range(from_number, len(footers) + 1):
-            copies = [read_segment(path, self.name) for path in self._paths(number)]
-            self._require_same(number, [copy.footer for copy in copies])
-            check_segment(copies[0], verifier)
+            self._read_back(number, verifier)
         return verifier.head
+
+    def _read_back(self, number: int, verifier: ChainVerifier) -> None:
+        copies = [read_segment(path, self.name) for path in self._paths(number)]
+        self._require_same(number, [copy.footer for copy in copies])
+        check_segment(copies[0], verifier)
 
     # -- writing
 
@@ -188,18 +191,20 @@ class Archive:
 
     def extend(self, frames: Iterable[Frame], segment_bytes: int = SEGMENT_BYTES) -> Archived:
         """
-        Adds confirmed frames that follow the head, inside `writing`; returns when all copies have
-        been read back and are right.
+        Adds confirmed frames that follow the head, inside `writing`.
+
+        Each segment is read back before the next is begun, and the last one that was there first:
+        whoever wrote it may have been killed before he did.
         """
         before_count = len(self.footers())
+        head = self.verify(max(before_count, 1))
         try:
-            self._write(frames, before_count + 1, segment_bytes)
+            head = self._write(frames, ChainVerifier(self.name, head), before_count, segment_bytes)
         except OSError as error:
             raise ArchiveNotWritten(
                 f"log_archive_not_written: {self}: {error}; what was begun does not count, make "
                 "room or mend the place and run again"
             ) from error
-        head = self.verify(before_count + 1)
         added = self.footers()[before_count:]
         return Archived(
             segment_count=len(added),
@@ -209,21 +214,27 @@ class Archive:
             head=head,
         )
 
-    def _write(self, frames: Iterable[Frame], number: int, segment_bytes: int) -> None:
+    def _write(
+        self, frames: Iterable[Frame], verifier: ChainVerifier, number: int, segment_bytes: int
+    ) -> Head:
         writer: SegmentWriter | None = None
         try:
             for frame in frames:
-                writer = writer or SegmentWriter(self.name, self._paths(number))
+                if writer is None:
+                    number += 1
+                    writer = SegmentWriter(self.name, self._paths(number))
                 writer.add(frame)
                 if writer.frames_length >= segment_bytes:
                     writer.seal()
-                    writer.close()
-                    writer, number = None, number + 1
+                    writer = None
+                    self._read_back(number, verifier)
             if writer is not None:
                 writer.seal()
+                self._read_back(number, verifier)
         finally:
             if writer is not None:
                 writer.close()
+        return verifier.head
 
     def require_two_places(self) -> None:
         """Raises ArchiveNotWritten unless there are two directories, and they are not the same."""

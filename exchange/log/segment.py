@@ -146,13 +146,13 @@ class SegmentWriter:
         self._record_count += frame.header.record_count
         self.frames_length += len(frame.data)
 
-    def seal(self) -> Footer:
-        """Writes the footer and gives every copy its name, durably."""
+    def seal(self) -> None:
+        """Writes the footer, gives every copy its name, durably, and closes it."""
         footer = self._footer()
         for file, path in zip(self._files, self._paths, strict=True):
             file.write(FOOTER.pack(*msgspec.structs.astuple(footer)))
             name_durably(file, path)
-        return footer
+        self.close()
 
     def close(self) -> None:
         """Closes the files; what was not sealed stays unfinished and is written over."""
