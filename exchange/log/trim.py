@@ -137,7 +137,13 @@ def _trim(
     if position_of(first[0])[1] < before_seq:
         cut = _verified_cut(archive, first[0], before_seq)
         kept = _first_after(cut, ask("XRANGE", key, f"({cut.entry_id}", "+", "COUNT", 1))
-        removed_count = ask("XTRIM", key, "MINID", "=", kept[0].decode())
+        try:
+            removed_count = ask("XTRIM", key, "MINID", "=", kept[0].decode())
+        except redis.exceptions.NoPermissionError as error:
+            raise TrimRefused(
+                f"log_trim_refused: {error}; trim as the user {KEEPER}, on an external server by "
+                f"--redis-url redis://{KEEPER}@HOST; nothing was trimmed"
+            ) from error
     return Trimmed(
         before_seq=before_seq,
         removed_frame_count=removed_count,

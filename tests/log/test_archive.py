@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exchange.log import (
@@ -19,6 +20,9 @@ from exchange.log import (
     LogSettings,
     LogWentBack,
     confirmed,
+    decode_frame,
+    encode_barrier,
+    encode_records,
     errors,
     keepers_client,
     open_log,
@@ -107,6 +111,18 @@ async def test_a_barrier_confirms_nothing(server, archive):
     await heir.append(records(1))
     assert run(server, archive).frame_count == 2
     await heir.close()
+
+
+def test_a_frame_waits_until_a_later_one_covers_it():
+    """Not merely until there is a later one: a leader may state less than it has sent."""
+    sent, frames = encode_barrier(NAME, NAME.genesis, 7, barrier()), []
+    for committed_seq in (0, 0, 1, 3):
+        frames.append(decode_frame(sent.data))
+        stated = msgspec.structs.replace(sent.head, committed_seq=committed_seq)
+        sent = encode_records(NAME, stated, 7, records(1, sent.head.seq))
+    frames.append(decode_frame(sent.data))
+    ends = [[f.header.last_seq for f in confirmed(frames[:count])] for count in range(1, 6)]
+    assert ends == [[], [0], [0], [0, 1], [0, 1, 2, 3]]
 
 
 async def open_again(server):
@@ -323,6 +339,8 @@ async def test_every_flipped_byte_of_a_segment_is_found(server, archive, places)
         path.write_bytes(whole)
     for wrong in (b"", whole[:-1], whole[1:], whole + b"x", whole[:-FOOTER_BYTES]):
         path.write_bytes(wrong)
+        with pytest.raises(errors.SegmentDamaged):
+            Archive(NAME, places[:1], lambda _: None).footers()
         with pytest.raises(errors.SegmentDamaged):
             list(Archive(NAME, places[:1], lambda _: None).entries_after(NAME.genesis))
     await writer.close()

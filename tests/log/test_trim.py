@@ -256,6 +256,15 @@ async def test_nor_can_it_through_a_script(server, head):
     assert stream_length(server) == 21
 
 
+async def test_a_trim_as_the_wrong_user_says_which_is_the_right_one(server, archive, head):
+    with (
+        server.address.client() as client,
+        pytest.raises(errors.TrimRefused, match="trim as the user keeper"),
+    ):
+        trim(client, archive, witness_at(head), 15, 1)
+    assert stream_length(server) == 21
+
+
 async def test_the_keeper_trims_and_does_nothing_else(server, head):
     with server.address_of(KEEPER).client() as client:
         for words in [*FORBIDDEN[1:], ("XADD", NAME.key, "9-9", "f", "x")]:
