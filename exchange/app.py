@@ -35,6 +35,7 @@ from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
 from exchange.history import LogHistory
 from exchange.log import EpochBarrier, EventLog, open_log
+from exchange.log.errors import SegmentDamaged
 from exchange.projections import Projections
 from exchange.settings import VENUE_FILE, Settings, VenueFile, read_venue
 
@@ -130,7 +131,7 @@ async def serve(
     """Serves a venue until `stop` is set; raises what made it stop otherwise."""
     _require_loopback(settings)
     log_settings = settings.log_settings(read_venue(settings.data_dir))
-    async with open_log(log_settings) as event_log:
+    async with open_log(log_settings, _tell_damaged) as event_log:
         if event_log.torn_tail is not None:
             log.warning("torn_tail_repaired", detail=str(event_log.torn_tail))
         engine, projections = await load(event_log)
@@ -172,6 +173,10 @@ async def serve(
                 history.close()
                 sequencer.stop()
             await writer
+
+
+def _tell_damaged(error: SegmentDamaged) -> None:
+    log.warning("archive_copy_damaged", detail=str(error))
 
 
 async def load(event_log: EventLog) -> tuple[Engine, Projections]:

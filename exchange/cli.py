@@ -27,12 +27,10 @@ from exchange import app as process
 from exchange import log_cli
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference
+from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
-from exchange.log import (
-    LogError,
-)
-from exchange.log_cli import PasswordFile, RedisUrl
-from exchange.settings import Settings, VenueMissing
+from exchange.log import LogError
+from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, Settings, VenueMissing
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
@@ -53,7 +51,7 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, process.StartRefused) as error:
+    except (LogError, VenueMissing, ExportRefused, process.StartRefused) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"{error}; nothing was started", process.StartRefused.exit_code)
@@ -92,6 +90,7 @@ def serve(
     host: str = "127.0.0.1",
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 1,
     allow_clock_jump: Annotated[
         bool, typer.Option(help="Let market time jump over a day, or wait for a clock set back.")
@@ -107,6 +106,7 @@ def serve(
         http_port=http_port,
         redis_url=redis_url,
         redis_password_file=redis_password_file,
+        archive_dirs=tuple(archive_dirs or ()),
         speed=speed,
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
@@ -133,13 +133,16 @@ def demo(
     days: Annotated[int | None, typer.Option(help="Stop after so many market days.")] = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 720,
     seed: int = 1,
+    archive_dirs: ArchiveDirs = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a living market: suppliers, buyers, market makers and a bank on real demand."""
     if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", usd_cny) is None:
         raise typer.BadParameter(f"{usd_cny!r} is no rate like 7.10", param_hint="--usd-cny")
     inputs = Inputs(demand=demand, prices=prices, usd_cny=Decimal(usd_cny), days=days, seed=seed)
-    settings = Settings(data_dir=data, http_port=http_port, speed=speed)
+    settings = Settings(
+        data_dir=data, http_port=http_port, speed=speed, archive_dirs=tuple(archive_dirs or ())
+    )
 
     def on_living(serving: Serving, instrument: str) -> None:
         typer.echo(_welcome(data, serving, instrument), err=as_json)

@@ -11,12 +11,11 @@ from typing import cast
 
 import redis.asyncio
 
-from exchange.log.frame import Frame, decode_frame
+from exchange.log.entry import Entry, frame_of
+from exchange.log.frame import Frame
 from exchange.log.head import LogName
 
 _FRAMES_AT_ONCE = 16
-
-Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 async def find_records(
@@ -64,5 +63,4 @@ async def _frames_from(
 
 async def _frames(client: redis.asyncio.Redis, *question: str | int) -> list[Frame]:
     ask = cast(Callable[..., Awaitable[list[Entry]]], client.execute_command)
-    entries = await ask(*question)
-    return [decode_frame(fields[b"f"], entry_id.decode()) for entry_id, fields in entries]
+    return [frame_of(entry) for entry in await ask(*question)]
