@@ -30,7 +30,14 @@ from exchange.engine.engine import Difference
 from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
-from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, Settings, VenueMissing
+from exchange.settings import (
+    ArchiveDirs,
+    PasswordFile,
+    RedisUrl,
+    Settings,
+    StartRefused,
+    VenueMissing,
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
@@ -51,10 +58,10 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, ExportRefused, process.StartRefused) as error:
+    except (LogError, VenueMissing, ExportRefused, StartRefused) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(f"{error}; nothing was started", process.StartRefused.exit_code)
+        _fail(f"{error}; nothing was started", StartRefused.exit_code)
 
 
 # -- a venue's process ----------------------------------------------------------------------------
@@ -98,6 +105,9 @@ def serve(
     behind_tls_proxy: Annotated[
         bool, typer.Option(help="Other addresses than loopback are for a proxy that ends TLS.")
     ] = False,
+    snapshot_records: Annotated[
+        int, typer.Option(min=1, help="Records between two snapshots.")
+    ] = 100_000,
 ) -> None:
     """Serve a venue until Ctrl-C."""
     settings = Settings(
@@ -110,6 +120,7 @@ def serve(
         speed=speed,
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
+        snapshot_records=snapshot_records,
     )
 
     def on_serving(serving: Serving) -> None:
@@ -184,7 +195,7 @@ async def _until_signalled(work: Any) -> Any:
     try:
         return await work(stop)
     except BaseExceptionGroup as group:
-        known = group.subgroup((LogError, process.StartRefused, ExchangeError, OSError))
+        known = group.subgroup((LogError, StartRefused, ExchangeError, OSError))
         if known is None:
             raise
         # The log's own word first: what else failed, failed because of it.

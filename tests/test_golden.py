@@ -282,6 +282,10 @@ def scripted() -> Market:
     tighter = replace(genesis.risk_parameters(), rise_cap_ppm=100_000)
     market.do(1, c.PublishRiskParameters(risk_parameters=tighter))
     market.do(1, c.DepositCash(account_id=TRADER, deposit_amount=10**9, external_reference="más"))
+    state_sha256 = market.state.hash()
+    market.do(0, c.MarkState())
+    marked_seq = market.state.marked_seq
+    market.do(0, c.RecordStateHash(marked_seq=marked_seq, state_sha256=state_sha256))
     rng = random.Random(SEED)
     for _ in range(STEPS_COUNT):
         market.execute(*step(rng, market))

@@ -354,6 +354,22 @@ class UncrossBooks(Command, frozen=True, kw_only=True, tag="uncross_books"):
     """Trades out the books that have collected, as far as one record goes."""
 
 
+class MarkState(Command, frozen=True, kw_only=True, tag="mark_state"):
+    """
+    The state before this record is to be hashed.
+
+    Its hash takes longer than a commit, so another process works it out; `RecordStateHash` brings
+    it later.
+    """
+
+
+class RecordStateHash(Command, frozen=True, kw_only=True, tag="record_state_hash"):
+    """The hash of the state that was marked last."""
+
+    marked_seq: Id
+    state_sha256: Sha256
+
+
 AnyCommand = (
     CreateVenue
     | AdmitParticipant
@@ -385,4 +401,6 @@ AnyCommand = (
     | ReleasePledge
     | AdvanceClock
     | UncrossBooks
+    | MarkState
+    | RecordStateHash
 )

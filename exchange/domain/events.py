@@ -387,6 +387,19 @@ class ClockAdvanced(Event, frozen=True, kw_only=True, tag="clock_advanced"):
     """False where what is due now goes on in the next record; until then orders are refused."""
 
 
+class StateMarked(Event, frozen=True, kw_only=True, tag="state_marked"):
+    """The state after this record, which is the one before, is being hashed."""
+
+    marked_seq: int
+
+
+class StateHashed(Event, frozen=True, kw_only=True, tag="state_hashed"):
+    """What the leader's own state hashed to: a snapshot of that record must have the same."""
+
+    marked_seq: int
+    state_sha256: bytes
+
+
 class CommandIdsExpired(Event, frozen=True, kw_only=True, tag="command_ids_expired"):
     """Ids of commands recorded before this sequence number may be used again."""
 

@@ -173,6 +173,12 @@ class EventLog:
         """The last frame; the records up to its header's committed_seq are durable."""
         return await last_frame(self._client, self.name)
 
+    @property
+    def head(self) -> Head:
+        """The durable head, while serving."""
+        assert self._appender is not None, "the log has been taken over"
+        return self._appender.head
+
     async def take_over(self, barrier: EpochBarrier, *, is_genesis: bool = False) -> Appender:
         """
         Compares the log with its witness and opens a new epoch; called once, after `frames`.
