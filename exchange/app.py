@@ -30,21 +30,25 @@ from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
-from exchange.engine.market_clock import MarketClock
+from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
 from exchange.history import LogHistory
-from exchange.log import EpochBarrier, SnapshotFiles, open_log
-from exchange.log.errors import SegmentDamaged
+from exchange.lease import LEASE_NS, TICK_NS, LeasedLog
+from exchange.log import Appender, EpochBarrier, EventLog, SnapshotFiles, open_log
+from exchange.log.errors import LogConflict, SegmentDamaged
 from exchange.settings import VENUE_FILE, Settings, StartRefused, VenueFile, read_venue
 from exchange.snapshots import (
     BEHAVIOUR_VERSION,
     SNAPSHOT_DIR,
+    Loaded,
     SnapshotFailed,
+    go_on,
     load,
     take_snapshot,
 )
+from exchange.standby import Standby
 
 OPERATORS = ("operator", "second_operator")
 BUILD = "0.1.0"
@@ -53,6 +57,7 @@ LONGEST_VALIDITY_NS = NS_PER_DAY // 2
 """Of commands that state none, however fast the market's clock runs."""
 WITNESS_INTERVAL_S = 1.0
 ALARM_INTERVAL_S = 1.0
+TAKE_OVER_TRIES = 20
 SNAPSHOT_CHECK_S = 0.5
 CONFIGURATION_INTERVAL_S = 60.0
 GC_THRESHOLDS = (200_000, 50, 1_000)
@@ -125,8 +130,24 @@ def _is_own_genesis(records: list[bytes], operators: list[Operator]) -> bool:
     return isinstance(command, CreateVenue) and command.operators == operators
 
 
+async def stand_by(
+    settings: Settings,
+    on_serving: Callable[[Serving], None],
+    stop: asyncio.Event,
+    told: asyncio.Event,
+) -> None:
+    """Follows a served venue and serves it when its leader falls silent, or when `told` to."""
+    _require_loopback(settings)
+    standby = Standby(settings.log_settings(read_venue(settings.data_dir)))
+    if await standby.wait(stop, told):
+        await serve(settings, on_serving, stop, standby)
+
+
 async def serve(
-    settings: Settings, on_serving: Callable[[Serving], None], stop: asyncio.Event
+    settings: Settings,
+    on_serving: Callable[[Serving], None],
+    stop: asyncio.Event,
+    standby: Standby | None = None,
 ) -> None:
     """Serves a venue until `stop` is set; raises what made it stop otherwise."""
     _require_loopback(settings)
@@ -135,13 +156,25 @@ async def serve(
         if event_log.torn_tail is not None:
             log.warning("torn_tail_repaired", detail=str(event_log.torn_tail))
         files = SnapshotFiles(settings.data_dir / SNAPSHOT_DIR, log_settings.name)
-        loaded = await load(event_log, files)
+        if standby is None:
+            loaded = await load(event_log, files)
+        else:
+            loaded = standby.loaded
+            await go_on(event_log, standby.head, loaded)
         engine, projections = loaded.engine, loaded.projections
         _spare_the_collector()
         start_ns = _market_start_ns(engine, settings)
-        sequencer = Sequencer(engine, await event_log.take_over(barrier()))
+        appender = await _take_over(event_log, loaded, 1 if standby is None else TAKE_OVER_TRIES)
+        has_standby = settings.has_standby
+        leased = LeasedLog(appender, time.monotonic_ns) if has_standby else appender
+        sequencer = Sequencer(engine, leased)
         clock = MarketClock(
-            sequencer, time.monotonic_ns, start_ns, settings.speed, settings.marking_interval_ns
+            sequencer,
+            time.monotonic_ns,
+            start_ns,
+            settings.speed,
+            settings.marking_interval_ns,
+            TICK_NS if has_standby else IDLE_TICK_NS,
         )
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(sequencer.run())
@@ -180,6 +213,16 @@ async def serve(
                 history.close()
                 sequencer.stop()
             await writer
+
+
+async def _take_over(event_log: EventLog, loaded: Loaded, tries: int) -> Appender:
+    """Opens a new epoch; where a leader is still writing, a standby reads on and tries again."""
+    for _ in range(tries - 1):
+        try:
+            return await event_log.take_over(barrier())
+        except LogConflict:
+            await go_on(event_log, event_log.verified_head, loaded)
+    return await event_log.take_over(barrier())
 
 
 def _tell_damaged(error: SegmentDamaged) -> None:
@@ -238,6 +281,7 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         validity_ns=min(defaults.validity_ns * settings.speed, LONGEST_VALIDITY_NS),
         allowed_hosts=defaults.allowed_hosts | {settings.host},
+        lease_ms=LEASE_NS // 1_000_000 if settings.has_standby else 0,
     )
 
 

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,6 +109,13 @@ def serve(
     snapshot_records: Annotated[
         int, typer.Option(min=1, help="Records between two snapshots.")
     ] = 100_000,
+    has_standby: Annotated[
+        bool, typer.Option(help="Another exchange waits to take over: tick every 250 ms.")
+    ] = False,
+    standby: Annotated[
+        bool,
+        typer.Option(help="Follow the leader; serve when it is silent for 2 s, or on SIGUSR1."),
+    ] = False,
 ) -> None:
     """Serve a venue until Ctrl-C."""
     settings = Settings(
@@ -121,13 +129,28 @@ def serve(
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
         snapshot_records=snapshot_records,
+        has_standby=has_standby,
     )
 
     def on_serving(serving: Serving) -> None:
         typer.echo(f"serving {data} at {serving.url}, websocket {_ws(serving.url)}/v1/ws")
         sys.stdout.flush()
 
-    uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+    if standby:
+        typer.echo(f"standing by for {data}")
+        sys.stdout.flush()
+        uvloop.run(_until_signalled(lambda stop: _stand_by(settings, on_serving, stop)))
+    else:
+        uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+
+
+async def _stand_by(
+    settings: Settings, on_serving: Callable[[Serving], None], stop: asyncio.Event
+) -> None:
+    """SIGUSR1 is the operator's word to lead."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+    await process.stand_by(settings, on_serving, stop, told)
 
 
 @app.command()

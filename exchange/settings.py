@@ -46,6 +46,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How many times as fast as the wall market time runs."""
     marking_interval_ns: int = 3_600 * NS_PER_SECOND
     """Market time between two marking cycles."""
+    has_standby: bool = False
+    """Whether another exchange waits to take over: then ticks are a lease."""
     snapshot_records: int = 100_000
     """Records between two snapshots; one more is taken at an orderly stop."""
     is_clock_jump_allowed: bool = False

@@ -138,8 +138,8 @@ def _read_all(pipe: int) -> bytes:
 class Loaded(msgspec.Struct):
     """State and read models behind the same record, and what the log said on the way there."""
 
-    engine: Engine
-    projections: Projections
+    engine: Engine = msgspec.field(default_factory=Engine)
+    projections: Projections = msgspec.field(default_factory=Projections)
     snapshot_seq: int = 0
     logged_sha256: bytes | None = None
     """The hash of the state at `snapshot_seq`, as the log records it later."""
@@ -163,8 +163,8 @@ async def load(event_log: EventLog, files: SnapshotFiles) -> Loaded:
     for skipped in files.skipped:
         log.warning("snapshot_skipped", path=str(skipped.path), reason=skipped.reason)
     if found is None:
-        found = Loaded(Engine(), Projections())
-        await _fold(event_log, None, found)
+        found = Loaded()
+        await go_on(event_log, None, found)
     log.info("log_read", seq=found.engine.state.seq, from_snapshot_seq=found.snapshot_seq)
     return found
 
@@ -180,7 +180,7 @@ async def _from_snapshot(event_log: EventLog, snapshot: Snapshot) -> tuple[Loade
         loaded = _restored(snapshot)
     except (StateUnreadable, msgspec.MsgspecError) as error:
         return None, f"snapshot_unreadable: {error}"
-    await _fold(event_log, frame.head, loaded)
+    await go_on(event_log, frame.head, loaded)
     reason = doubt(header, frame, loaded.logged_sha256)
     return (None, reason) if reason else (loaded, "")
 
@@ -203,17 +203,22 @@ def _restored(snapshot: Snapshot) -> Loaded:
     return Loaded(Engine(state), projections, snapshot_seq=header.seq)
 
 
-async def _fold(event_log: EventLog, start: Head | None, loaded: Loaded) -> None:
-    """Takes in the log's records from a place on."""
+async def go_on(event_log: EventLog, start: Head | None, loaded: Loaded) -> None:
+    """Takes in the log from a place to its tip."""
+    async for frame in event_log.frames(start):
+        take_in(frame, loaded)
+
+
+def take_in(frame: Frame, loaded: Loaded) -> None:
+    """Applies a frame's records."""
+    _require_known_rules(frame)
     engine, projections = loaded.engine, loaded.projections
     state = engine.state
-    async for frame in event_log.frames(start):
-        _require_known_rules(frame)
-        for encoded in frame.records:
-            command, events = engine.apply(encoded)
-            projections.apply(Record(state.seq, state.market_ns, command, events))
-            if type(command) is RecordStateHash:
-                _note_hash(events, loaded)
+    for encoded in frame.records:
+        command, events = engine.apply(encoded)
+        projections.apply(Record(state.seq, state.market_ns, command, events))
+        if type(command) is RecordStateHash:
+            _note_hash(events, loaded)
 
 
 def _note_hash(events: list[Event], loaded: Loaded) -> None:

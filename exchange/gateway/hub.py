@@ -142,6 +142,12 @@ class Hub:
         """The client's limit, else the default one from now."""
         return valid_until_ns or self.sequencer.market_ns + self.settings.validity_ns
 
+    def require_lease(self) -> None:
+        """Refuses to speak of now while another exchange may lead."""
+        age_ms, lease_ms = self.tick_age_ms(), self.settings.lease_ms
+        if lease_ms and age_ms > lease_ms:
+            raise Refused(Reason.NOT_LEADER, age_ms, lease_ms)
+
     def tick_age_ms(self) -> int:
         """How long ago the clock last ticked."""
         return (time.monotonic_ns() - self._last_tick_ns) // 1_000_000

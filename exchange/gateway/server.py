@@ -16,7 +16,7 @@ from exchange.engine.sequencer import Sequencer
 from exchange.projections import Projections
 
 from . import accounts, admin, books, collateral, health, keys, listings, log, pledges
-from .answers import problems
+from .answers import Handler, problems
 from .border import HUB, known_names, secure
 from .history import ASKING, HISTORY, History
 from .hub import Hub
@@ -39,7 +39,8 @@ def build_app(
     `projections` stand where the sequencer stands; from the application's start on the gateway
     folds every commit into them, as one of the sequencer's followers.
     """
-    app = web.Application(middlewares=[problems, known_names], client_max_size=MAX_BODY_BYTES)
+    middlewares = [problems, known_names, leading]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     hub = Hub(sequencer, projections, settings or GatewaySettings())
     app[HUB] = hub
     app[HISTORY] = history
@@ -72,6 +73,14 @@ async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1_024).start()
     return runner, int(runner.addresses[0][1])
+
+
+@web.middleware
+async def leading(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whoever may have been passed over answers nothing but how it is."""
+    if not request.path.startswith("/health/"):
+        request.app[HUB].require_lease()
+    return await handler(request)
 
 
 async def _websocket(request: web.Request) -> web.StreamResponse:

@@ -174,6 +174,12 @@ class EventLog:
         return await last_frame(self._client, self.name)
 
     @property
+    def verified_head(self) -> Head:
+        """Where reading ended."""
+        assert self._verifier is not None, "the log has been read"
+        return self._verifier.head
+
+    @property
     def head(self) -> Head:
         """The durable head, while serving."""
         assert self._appender is not None, "the log has been taken over"
