@@ -203,19 +203,23 @@ class EventLog:
         """
         Notes the durable head outside the server, about once a second; off the event loop.
 
-        A caller that is cancelled waits for the write all the same: a thread cannot be stopped, and
-        two at once would write the same file.
+        A caller that is cancelled, however often, waits for the write all the same: a thread cannot
+        be stopped, and two at once would write the same file.
         """
         if self._appender is None or self._appender.head == self._witnessed:
             return
         head = self._appender.head
         writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, head))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        while not writing.done():
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        writing.result()
         self._witnessed = head
+        if cancelled is not None:
+            raise cancelled
 
     async def check_configuration(self) -> None:
         """Whether the server still runs as it must; for the check at intervals."""

@@ -11,9 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from clients.sdk import Backoff, ExchangeClient
 from exchange.log import EmbeddedServer
 
-from .processes import VenueProcess, in_time, wait_until
+from .processes import VenueProcess, free_port, in_time, wait_until
 from .venue import LOT_QTY, Market
 from .wire import Message, Told, connected, pour
 
@@ -46,11 +47,11 @@ async def tell_again(venue: VenueProcess, orders: list[Message], told: Told) -> 
         assert all(reply.is_duplicate for reply in replies[1:]), (name, replies)
 
 
-def stand_by(data_dir: Path, *options: object) -> VenueProcess:
+def stand_by(data_dir: Path, *options: object, http_port: int = 0) -> VenueProcess:
     """A second exchange beside the first, which follows by now."""
     standby = VenueProcess(data_dir)
     standby._runs = 50  # its output is not the leader's
-    standby.launch("serve", "--standby", "--http-port", 0, *LEADING, *options)
+    standby.launch("serve", "--standby", "--http-port", http_port, *LEADING, *options)
     wait_until(lambda: "standing by" in standby.stdout(), "the standby does not follow")
     return standby
 
@@ -158,3 +159,28 @@ async def test_an_operators_word_makes_a_standby_lead_at_once(
         leader.clean_up()
         if standby is not None:
             standby.clean_up()
+
+
+@in_time
+async def test_a_client_that_knows_the_standby_goes_on_with_it(
+    venue: VenueProcess, market: Market
+) -> None:
+    """What it sent and was not told of is answered by the new leader, once."""
+    port = free_port()
+    await asyncio.to_thread(venue.start, *LEADING)
+    standby = await asyncio.to_thread(stand_by, venue.data_dir, http_port=port)
+    try:
+        async with ExchangeClient(
+            venue.url,
+            venue.token("trader"),
+            backoff=Backoff(first_s=0.05, longest_s=0.2, give_up_s=30.0),
+            standby_urls=[f"http://127.0.0.1:{port}"],
+        ) as trader:
+            bid = {"order_qty": LOT_QTY, "limit_price": 990}
+            before = await trader.place(market.month_symbol, "buy", **bid)
+            await asyncio.to_thread(venue.kill)
+            after = await trader.place(market.month_symbol, "buy", **bid)
+        assert after.log_seq > before.log_seq
+        assert standby.stop() == 0, standby.stderr()
+    finally:
+        standby.clean_up()
