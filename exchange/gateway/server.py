@@ -25,6 +25,7 @@ from .websocket import serve_websocket
 
 MAX_BODY_BYTES = 1 << 20
 SHUTDOWN_TIMEOUT_S = 5.0
+COUNT_INTERVAL_S = 60.0
 
 
 def build_app(
@@ -91,9 +92,10 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
     """The hub hears of commits while the application runs."""
     hub = app[HUB]
     hub.sequencer.followers.append(hub)
-    heart = asyncio.create_task(_beat(hub))
+    tasks = [asyncio.create_task(_beat(hub)), asyncio.create_task(_count(hub))]
     yield
-    heart.cancel()
+    for task in tasks:
+        task.cancel()
     hub.sequencer.followers.remove(hub)
 
 
@@ -101,6 +103,12 @@ async def _beat(hub: Hub) -> None:
     while True:
         await asyncio.sleep(hub.settings.heartbeat_s)
         hub.beat()
+
+
+async def _count(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(COUNT_INTERVAL_S)
+        hub.record_counts()
 
 
 async def _drain(app: web.Application) -> None:

@@ -69,6 +69,7 @@ DECIDE: dict[type[Command], Decide] = {
     c.DeclinePledge: pledges.decide_decline,
     c.ReleasePledge: pledges.decide_release,
     c.AdvanceClock: clock.decide_clock,
+    c.CountRefusals: participants.decide_refusal_counts,
     c.MarkState: state_hash.decide_mark,
     c.RecordStateHash: state_hash.decide_hash,
 }
@@ -109,6 +110,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.InstrumentResumed: sessions.evolve_resumption,
     e.ClockAdvanced: clock.evolve_clock,
     e.CommandIdsExpired: clock.evolve_command_ids,
+    e.RefusalsCounted: _nothing,
     e.StateMarked: state_hash.evolve_mark,
     e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,

@@ -49,6 +49,7 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.ReleasePledge: frozenset({Role.BANK}),
     c.AdvanceClock: _VENUE,
     c.UncrossBooks: _VENUE,
+    c.CountRefusals: _VENUE,
     c.MarkState: _VENUE,
     c.RecordStateHash: _VENUE,
 }
@@ -61,6 +62,7 @@ VENUE_COMMANDS: frozenset[type[Command]] = frozenset(
         c.UncrossBooks,
         c.CloseSession,
         c.PublishMarks,
+        c.CountRefusals,
         c.MarkState,
         c.RecordStateHash,
     }

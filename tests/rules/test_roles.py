@@ -7,7 +7,7 @@ import pytest
 from exchange import genesis
 from exchange.domain import commands as c
 from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
-from exchange.domain.reasons import Reason
+from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.windows import parse_window
 from exchange.rules import ROLES, VENUE_COMMANDS
 from tests.rules.markets import day
@@ -37,6 +37,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.AdvanceClock: (NOBODY, {"market_ns": 2**62}),
     c.UncrossBooks: (NOBODY, {}),
     c.MarkState: (NOBODY, {}),
+    c.CountRefusals: (NOBODY, {"counts": [RefusalCount(3, Reason.RATE, 7)]}),
     c.RecordStateHash: (NOBODY, {"marked_seq": 1, "state_sha256": secret_hash("state")}),
     # orders: traders their own, suppliers their own product
     c.PlaceOrder: (
@@ -157,7 +158,7 @@ def test_the_exchange_itself_gives_its_own_commands_and_no_others(market, kind):
     outcome = market.execute(0, kind(**MATRIX[kind][1]))
     is_its_own = kind in {
         c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks,
-        c.MarkState, c.RecordStateHash,
+        c.MarkState, c.RecordStateHash, c.CountRefusals,
     }  # fmt: skip
     assert is_its_own is (kind in VENUE_COMMANDS)
     assert is_its_own is (outcome.reason is not Reason.WRONG_ROLE)
