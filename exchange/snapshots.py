@@ -190,11 +190,13 @@ def _restored(snapshot: Snapshot) -> Loaded:
     payload = msgspec.msgpack.decode(snapshot.payload, type=Payload)
     if sha256(payload.state).digest() != header.state_hash:
         raise StateUnreadable(f"its state does not hash to {header.state_hash.hex()}")
-    # Millions of objects come into being and none goes: the collector would look at them in vain.
+    # Millions of objects come into being and none goes: the collector would look at them in vain,
+    # now and with every record behind the snapshot.
     gc.disable()
     try:
         state = State.restore(payload.state)
         projections = Projections.restore(payload.projections)
+        gc.freeze()
     finally:
         gc.enable()
     if (state.seq, projections.at_seq) != (header.seq, header.seq):
