@@ -26,6 +26,7 @@ from exchange.log import (
     ChainVerifier,
     LogSettings,
     LogWentBack,
+    SnapshotFiles,
     confirmed,
     keepers_client,
     open_log,
@@ -36,6 +37,7 @@ from exchange.log import (
 )
 from exchange.reading import reading_client, reading_frames, witness_of
 from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, log_settings
+from exchange.snapshots import SNAPSHOT_DIR
 
 commands = typer.Typer()
 log = structlog.get_logger()
@@ -104,8 +106,9 @@ def trim_stream(
     """Remove from the stream what every place of the archive holds, read again now."""
     settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
     places = _archive_of(settings)
+    snapshot_seq = SnapshotFiles(data / SNAPSHOT_DIR, settings.name).newest_seq()
     with keepers_client(settings.data_dir, settings.external) as client:
-        trimmed = trim(client, places, witness_of(settings), before_seq, keep)
+        trimmed = trim(client, places, witness_of(settings), before_seq, keep, snapshot_seq)
         row = msgspec.to_builtins(trimmed)
         log.info("log_trimmed", data=str(data), **row)
         if rewrite:

@@ -80,6 +80,11 @@ class SnapshotFiles:
             except SnapshotUnusable as unusable:
                 self.skipped.append(Skipped(path, str(unusable)))
 
+    def newest_seq(self) -> int | None:
+        """The seq that the newest file's name states; None where there is none."""
+        paths = self._paths()
+        return int(paths[-1].stem.partition("-")[2]) if paths else None
+
     def skip(self, snapshot: Snapshot, reason: str) -> None:
         """Names a snapshot that the log spoke against."""
         path = self.directory / snapshot.header.file_name

@@ -7,7 +7,8 @@ What must hold, all of it seen at this moment:
    read again whole: SHA-256, CRC, chain;
 2. the stream's first frame that stays follows the archive's last that goes;
 3. the newest witness is in the stream, and none of what it vouches for is beyond it;
-4. `keep_count` records stay, and always the tip.
+4. the newest snapshot's frame stays, so that a start finds its place without the archive;
+5. `keep_count` records stay, and always the tip.
 
 The server knows the one who trims as `keeper`; the exchange's own user may not (`access`).
 """
@@ -58,14 +59,20 @@ def trim(
     witness: Witness | None,
     before_seq: int,
     keep_count: int = KEEP_COUNT,
+    snapshot_seq: int | None = None,
 ) -> Trimmed:
     """
     Removes every frame that ends before `before_seq`; raises TrimRefused with the seq that may go.
+
+    `snapshot_seq` is the newest snapshot's; where there is none, a start reads the whole archive.
 
     Asked again, it removes nothing and says so. No archiver runs meanwhile.
     """
     archive.require_two_places()
     with archive.locked():
+        if snapshot_seq is not None:
+            wanted = f"the newest snapshot is of seq {snapshot_seq}"
+            _require_at_most(before_seq, snapshot_seq, wanted)
         return _trim(client, archive, witness, before_seq, keep_count)
 
 

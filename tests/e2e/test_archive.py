@@ -45,7 +45,7 @@ async def test_archive_and_trim_beside_a_running_exchange_change_nothing_that_it
     venue: VenueProcess, market: Market, places: list[Path]
 ) -> None:
     """Trading goes on, the past is read from the archive, and the log from both."""
-    await asyncio.to_thread(venue.start, *named("--archive", places))
+    await asyncio.to_thread(venue.start, "--snapshot-records", 8, *named("--archive", places))
     await trade_once(venue, market)
     traded_seq = (await fetch(venue, "/v1/log/head", "operator")).value["log_seq"]
     before = await picture(venue, traded_seq)
@@ -58,6 +58,10 @@ async def test_archive_and_trim_beside_a_running_exchange_change_nothing_that_it
     cut_seq = second.value["archived_seq"] - 5
     await asyncio.to_thread(
         wait_until, lambda: witness_seq(venue) >= cut_seq, "the witness does not follow"
+    )
+    await trade_once(venue, market)
+    await asyncio.to_thread(
+        wait_until, lambda: snapshot_seq(venue) >= cut_seq, "no snapshot is taken"
     )
     trimmed = await asyncio.to_thread(trim, venue, places, cut_seq)
     assert trimmed.exit_code == 0, trimmed
@@ -79,13 +83,16 @@ def test_a_trimmed_venue_needs_its_archive_and_one_good_copy_of_it(
 ) -> None:
     """Without, tools and start are refused; with it the same state; two bad copies refuse again."""
     untouched = venue.shell("replay", "--json").value
-    archived_seq = archive(venue, places).value["archived_seq"]
-    assert trim(venue, places, archived_seq + 2).exit_code == 68
-    assert trim(venue, places, archived_seq).exit_code == 0
+    archive(venue, places)
+    before_seq = snapshot_seq(venue)
+    assert trim(venue, places, before_seq + 1).exit_code == 68
+    assert trim(venue, places, before_seq).exit_code == 0
     assert venue.shell("log", "head").exit_code == 61
+    # From its snapshot it would start all the same.
+    shutil.rmtree(venue.data_dir / "snapshots")
     exit_code, message = refused(venue)
     assert exit_code == 61
-    assert f"seqs 1 to {archived_seq - 1} were trimmed" in message
+    assert f"seqs 1 to {before_seq - 1} were trimmed" in message
     assert "--archive" in message
     paths = [place / "main.00000001.segment" for place in places]
     whole = paths[0].read_bytes()
@@ -98,8 +105,15 @@ def test_a_trimmed_venue_needs_its_archive_and_one_good_copy_of_it(
     assert "archive_copy_damaged" in venue.stderr()
     assert str(paths[0]) in venue.stderr()
     shutil.copy(paths[0], paths[1])
+    shutil.rmtree(venue.data_dir / "snapshots")
     both = venue.shell("serve", "--http-port", 0, *named("--archive", places))
     assert both.exit_code == 64, both
+
+
+def snapshot_seq(venue: VenueProcess) -> int:
+    """Where the newest snapshot stands, 0 without one."""
+    names = sorted(path.stem for path in (venue.data_dir / "snapshots").glob("*.snapshot"))
+    return int(names[-1].partition("-")[2]) if names else 0
 
 
 def witness_seq(venue: VenueProcess) -> int:
