@@ -94,7 +94,7 @@ def trading_day(seed: int) -> TradingDay:
         instrument_id = random.choice([1, 1, 1, 2, 3, 5])
         account_id, side, qty, price, display_qty, policy = random.choice(collected(random))
         max_count = random.choice([1, 2, 3, 5, 100])
-        match random.choices(range(13), [30, 10, 12, 4, 6, 4, 2, 5, 5, 5, 7, 4, 10])[0]:
+        match random.choices(range(13), [30, 10, 12, 4, 6, 4, 2, 5, 4, 5, 7, 6, 18])[0]:
             case 0:
                 terms = (price, 1, 0, 0, min(qty, display_qty), policy)
                 day.place(account_id, instrument_id, side, qty, *terms)
@@ -119,7 +119,7 @@ def trading_day(seed: int) -> TradingDay:
             case 7:
                 day.resume(random.randrange(10**6), random.random() < 0.5)
             case 8:
-                widths = (random.choice([1, 2, 3, 60, 900]), random.choice([0, 1, 100, 200]))
+                widths = (random.choice([2, 3, 60, 60, 900]), random.choice([0, 1, 100, 200]))
                 day.publish_settlement_price(
                     instrument_id, random.randint(99, 101), *widths, step % 2
                 )
@@ -131,6 +131,7 @@ def trading_day(seed: int) -> TradingDay:
             case 11:
                 for each in ACCOUNTS:
                     day.deposit(each, 10**6)
+                    day.mass_cancel(each, 0, 0, 8)
             case 12:
                 terms = (qty, random.choice([1, 3, 3, 4]), policy, random.random() < 0.3)
                 other_id = random.choice(ACCOUNTS)

@@ -26,6 +26,8 @@ from tests.reference_sessions import AUCTION_NS, HALTED, PRE_OPEN, SELF_MATCH, U
 from tests.reference_state import CONTINUOUS
 
 PRICE_BAND = 9
+HIGHEST_PRICE = 2_000
+"""No further, for the reference tries every tick."""
 
 windows = st.sampled_from([1, 1, 1, 2, 3, 5])
 collected_orders = st.lists(
@@ -123,7 +125,7 @@ class TradingDay(SideBySide):
     def place_at_the_static_band(self, account_id, instrument_id, side, qty, is_high, beyond):
         _, low_price, high_price, *_ = self.reference.bands(instrument_id)
         price = high_price + beyond if is_high else low_price - beyond
-        if 0 < price <= 16_000_000:
+        if 0 < price <= HIGHEST_PRICE:
             self.place(account_id, instrument_id, side, qty, price, 1, 0)
 
     @rule(
