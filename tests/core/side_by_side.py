@@ -22,6 +22,10 @@ WINDOWS = {
     3: (1, 3, 8, True, 240),
     4: (1, 1, 5, False, 10**6),
     5: (2, 0, 2, True, 480),
+    # Without a trade at first.
+    6: (1, 0, 3, True, 10**6),
+    7: (1, 2, 4, True, 10**6),
+    8: (2, 1, 2, True, 10**6),
 }
 MINUTE_NS = 60 * 10**9
 

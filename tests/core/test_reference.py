@@ -83,6 +83,12 @@ def collected(random: Random) -> list[tuple[int, int, int, int, int, int]]:
     ]
 
 
+def cheap_house_sales(random: Random) -> list[tuple[int, int, int, int, int, int]]:
+    """Product 2's supplier offers at next to nothing, so that its fees exceed what it holds."""
+    sales = [(3, 2, 2 * random.randint(1, 2), 1, 0, 1) for _ in range(random.randint(2, 5))]
+    return [*sales, (4, 1, 8, 100, 0, 1), (5, 1, 8, 99, 0, 1)]
+
+
 def trading_day(seed: int) -> TradingDay:
     """One day of seeded flow, in and out of auctions."""
     random = Random(seed)
@@ -90,11 +96,13 @@ def trading_day(seed: int) -> TradingDay:
     day.begin()
     day.everywhere("grant", 1, 1, BASE_DAY, BASE_DAY + 8, 500)
     day.everywhere("grant", 2, 3, BASE_DAY, BASE_DAY + 8, 500)
+    for instrument_id in (6, 7, 8):
+        day.hold_auction(instrument_id, collected(random), 2, None)
     for step in range(1_000):
-        instrument_id = random.choice([1, 1, 1, 2, 3, 5])
+        instrument_id = random.choice([1, 1, 1, 1, 2, 3, 5, 6, 7, 8])
         account_id, side, qty, price, display_qty, policy = random.choice(collected(random))
         max_count = random.choice([1, 2, 3, 5, 100])
-        match random.choices(range(13), [30, 10, 12, 4, 6, 4, 2, 5, 4, 5, 7, 6, 18])[0]:
+        match random.choices(range(13), [30, 10, 12, 4, 7, 4, 5, 8, 4, 5, 7, 6, 18])[0]:
             case 0:
                 terms = (price, 1, 0, 0, min(qty, display_qty), policy)
                 day.place(account_id, instrument_id, side, qty, *terms)
@@ -126,8 +134,9 @@ def trading_day(seed: int) -> TradingDay:
             case 9:
                 day.uncross(max_count)
             case 10:
-                kept_amount = random.choice([None, 0, 0, 20])
+                kept_amount = random.choice([None, 0, 20])
                 day.hold_auction(instrument_id, collected(random), max_count, kept_amount)
+                day.hold_auction(5, cheap_house_sales(random), max_count, random.randint(0, 80))
             case 11:
                 for each in ACCOUNTS:
                     day.deposit(each, 10**6)
@@ -149,6 +158,7 @@ def test_random_trading_days_agree_and_lead_into_every_corner_of_an_auction():
         "an auction of several calls",
         "an iceberg in an auction",
         "an own pair",
+        "an unfunded sale",
         "a surplus of bids",
         "a surplus of offers",
         "a breach by a resting order",
@@ -157,7 +167,7 @@ def test_random_trading_days_agree_and_lead_into_every_corner_of_an_auction():
         "WRONG_STATE",
     )
     seldom = (
-        "an unfunded sale",
+        "an auction without a reference",
         "a crossed book halted",
         "a breach by an immediate order",
         "a breach by an amendment",

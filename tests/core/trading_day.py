@@ -29,7 +29,7 @@ PRICE_BAND = 9
 HIGHEST_PRICE = 2_000
 """No further, for the reference tries every tick."""
 
-windows = st.sampled_from([1, 1, 1, 2, 3, 5])
+windows = st.sampled_from([1, 1, 1, 2, 3, 5, 6, 7, 8])
 collected_orders = st.lists(
     st.tuples(
         accounts,
@@ -216,9 +216,13 @@ class TradingDay(SideBySide):
 
     def answers(self, name: str, *arguments: int) -> tuple[int, list[tuple]]:
         icebergs = {i for i, order in self.reference.orders.items() if order.display_qty}
+        unpriced = {i for i in WINDOWS if not self.reference.instruments[i].reference_price}
         answer, events = super().answers(name, *arguments)
         if name == "uncross":
             self._count_uncrossing(events, icebergs)
+            self.reached["an auction without a reference"] += any(
+                tag == "auction_uncrossed" and fields[0] in unpriced for tag, *fields in events
+            )
         elif answer:
             self.reached[Reason(answer).name] += 1
             self.reached["a gate"] += answer == Reason.WINDOW_CLOSED and self.core.refusal[1] > 0
