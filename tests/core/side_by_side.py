@@ -15,17 +15,18 @@ from tests.reference_venue import ReferenceVenue
 # Product 1: house 1 and 2, odd rates; product 2: house 3, the maker pays more; 4 and 5 strangers.
 ACCOUNTS = [1, 2, 3, 4, 5]
 PRODUCTS = {1: (1, 1, 3, 7), 2: (3, 2, 25, 10)}
+FAR_MINUTE = 10**6
 WINDOWS = {
     # instrument: product, first day, day after the last, may rest, minute at which its gate closes
-    1: (1, 0, 6, True, 10**6),
+    1: (1, 0, 6, True, FAR_MINUTE),
     2: (1, 2, 4, True, 60),
     3: (1, 3, 8, True, 240),
-    4: (1, 1, 5, False, 10**6),
+    4: (1, 1, 5, False, FAR_MINUTE),
     5: (2, 0, 2, True, 480),
     # Without a trade at first.
-    6: (1, 0, 3, True, 10**6),
-    7: (1, 2, 4, True, 10**6),
-    8: (2, 1, 2, True, 10**6),
+    6: (1, 0, 3, True, FAR_MINUTE),
+    7: (1, 2, 4, True, FAR_MINUTE),
+    8: (2, 1, 2, True, FAR_MINUTE),
 }
 MINUTE_NS = 60 * 10**9
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import rule
 
 from exchange.domain.reasons import Reason
 from tests.core.side_by_side import (
+    FAR_MINUTE,
     MINUTE_NS,
     WINDOWS,
     SideBySide,
@@ -71,6 +72,19 @@ class TradingDay(SideBySide):
         if ends_auctions:
             for instrument_id in self.reference.auctions_due(market_ns):
                 self.everywhere("end_auction", instrument_id)
+
+    @rule(account_id=accounts, before_ns=st.sampled_from([0, 1]))
+    def reach_a_gate(self, account_id, before_ns):
+        """An order at the very moment, or in the last one."""
+        gates = [
+            (instrument.gate_closure_ns - before_ns, instrument_id)
+            for instrument_id, instrument in self.reference.instruments.items()
+            if instrument.gate_closure_ns - before_ns > self.reference.market_ns
+        ]
+        market_ns, instrument_id = min(gates)
+        if market_ns < FAR_MINUTE * MINUTE_NS - 1:
+            self.everywhere("set_clock", market_ns, False)
+            self.place(account_id, instrument_id, 1, 2, 100, 1, 0)
 
     @rule(instrument_id=windows)
     def halt(self, instrument_id):
