@@ -132,7 +132,11 @@ def book(
     """Print an instrument's price levels."""
     with _connect(data, url, token_file, who) as exchange:
         levels = exchange.book(instrument, depth, as_of_seq=as_of_seq)
-    table = _table(f"{instrument} at seq {levels.seq}", "bid qty", "bid", "ask", "ask qty")
+    title = f"{instrument} at seq {levels.seq}, {levels.session_state}"
+    if levels.indication is not None:
+        price, qty = levels.indication.indicative_price, levels.indication.indicative_qty
+        title += f": would trade {qty} at {money(price)}"
+    table = _table(title, "bid qty", "bid", "ask", "ask qty")
     for row in range(max(len(levels.bids), len(levels.asks))):
         bid = levels.bids[row] if row < len(levels.bids) else None
         ask = levels.asks[row] if row < len(levels.asks) else None

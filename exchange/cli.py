@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,12 +28,17 @@ from exchange import app as process
 from exchange import log_cli
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference
+from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
-from exchange.log import (
-    LogError,
+from exchange.log import LogError
+from exchange.settings import (
+    ArchiveDirs,
+    PasswordFile,
+    RedisUrl,
+    Settings,
+    StartRefused,
+    VenueMissing,
 )
-from exchange.log_cli import PasswordFile, RedisUrl
-from exchange.settings import Settings, VenueMissing
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
@@ -53,10 +59,10 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, process.StartRefused) as error:
+    except (LogError, VenueMissing, ExportRefused, StartRefused) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(f"{error}; nothing was started", process.StartRefused.exit_code)
+        _fail(f"{error}; nothing was started", StartRefused.exit_code)
 
 
 # -- a venue's process ----------------------------------------------------------------------------
@@ -92,12 +98,23 @@ def serve(
     host: str = "127.0.0.1",
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 1,
     allow_clock_jump: Annotated[
         bool, typer.Option(help="Let market time jump over a day, or wait for a clock set back.")
     ] = False,
     behind_tls_proxy: Annotated[
         bool, typer.Option(help="Other addresses than loopback are for a proxy that ends TLS.")
+    ] = False,
+    snapshot_records: Annotated[
+        int, typer.Option(min=1, help="Records between two snapshots.")
+    ] = 100_000,
+    has_standby: Annotated[
+        bool, typer.Option(help="Another exchange waits to take over: tick every 250 ms.")
+    ] = False,
+    standby: Annotated[
+        bool,
+        typer.Option(help="Follow the leader; serve when it is silent for 2 s, or on SIGUSR1."),
     ] = False,
 ) -> None:
     """Serve a venue until Ctrl-C."""
@@ -107,16 +124,33 @@ def serve(
         http_port=http_port,
         redis_url=redis_url,
         redis_password_file=redis_password_file,
+        archive_dirs=tuple(archive_dirs or ()),
         speed=speed,
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
+        snapshot_records=snapshot_records,
+        has_standby=has_standby,
     )
 
     def on_serving(serving: Serving) -> None:
         typer.echo(f"serving {data} at {serving.url}, websocket {_ws(serving.url)}/v1/ws")
         sys.stdout.flush()
 
-    uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+    if standby:
+        typer.echo(f"standing by for {data}")
+        sys.stdout.flush()
+        uvloop.run(_until_signalled(lambda stop: _stand_by(settings, on_serving, stop)))
+    else:
+        uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+
+
+async def _stand_by(
+    settings: Settings, on_serving: Callable[[Serving], None], stop: asyncio.Event
+) -> None:
+    """SIGUSR1 is the operator's word to lead."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+    await process.stand_by(settings, on_serving, stop, told)
 
 
 @app.command()
@@ -133,13 +167,16 @@ def demo(
     days: Annotated[int | None, typer.Option(help="Stop after so many market days.")] = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 720,
     seed: int = 1,
+    archive_dirs: ArchiveDirs = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a living market: suppliers, buyers, market makers and a bank on real demand."""
     if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", usd_cny) is None:
         raise typer.BadParameter(f"{usd_cny!r} is no rate like 7.10", param_hint="--usd-cny")
     inputs = Inputs(demand=demand, prices=prices, usd_cny=Decimal(usd_cny), days=days, seed=seed)
-    settings = Settings(data_dir=data, http_port=http_port, speed=speed)
+    settings = Settings(
+        data_dir=data, http_port=http_port, speed=speed, archive_dirs=tuple(archive_dirs or ())
+    )
 
     def on_living(serving: Serving, instrument: str) -> None:
         typer.echo(_welcome(data, serving, instrument), err=as_json)
@@ -181,7 +218,7 @@ async def _until_signalled(work: Any) -> Any:
     try:
         return await work(stop)
     except BaseExceptionGroup as group:
-        known = group.subgroup((LogError, process.StartRefused, ExchangeError, OSError))
+        known = group.subgroup((LogError, StartRefused, ExchangeError, OSError))
         if known is None:
             raise
         # The log's own word first: what else failed, failed because of it.

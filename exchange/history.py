@@ -9,27 +9,17 @@ The worker keeps a checkpoint every so many records, so that a second question a
 is quick. It reads the log by itself and writes nothing.
 """
 
-import contextlib
 from bisect import bisect_right
-from collections.abc import Iterator
 
-import redis
 from msgspec import Struct
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
 from exchange.domain.record import Record, decode_body
 from exchange.gateway.worker import Worker
-from exchange.log import (
-    ChainVerifier,
-    EventLog,
-    Frame,
-    Head,
-    LogSettings,
-    read_frames,
-    read_only_log,
-)
+from exchange.log import ChainVerifier, EventLog, Frame, Head, LogSettings, read_frames
 from exchange.projections import Projections
 from exchange.projections.views import Question, answer
+from exchange.reading import reading_client
 
 CHECKPOINT_EVERY = 20_000
 """Records between two checkpoints; folding that many takes a fraction of a second."""
@@ -48,6 +38,7 @@ class Past:
 
     def __init__(self, settings: LogSettings) -> None:
         self._settings = settings
+        self._archive = settings.archive()
         self._checkpoints = [Checkpoint(settings.name.genesis, 0, Projections().checkpoint())]
 
     def ask(self, seq: int, question: Question) -> bytes:
@@ -56,9 +47,9 @@ class Past:
         start = self._checkpoints[at]
         projections = Projections.restore(start.projections)
         market_ns = start.market_ns
-        with _reading(self._settings) as client:
+        with reading_client(self._settings) as client:
             verifier = ChainVerifier(self._settings.name, start.head)
-            for frame in read_frames(client, verifier):
+            for frame in read_frames(client, verifier, self._archive):
                 market_ns = _fold(frame, seq, market_ns, projections)
                 if projections.at_seq >= seq:
                     break
@@ -104,16 +95,6 @@ def _fold(frame: Frame, to_seq: int, market_ns: int, projections: Projections) -
                 market_ns = event.market_ns
         projections.apply(Record(seq, market_ns, command, events))
     return market_ns
-
-
-@contextlib.contextmanager
-def _reading(settings: LogSettings) -> Iterator[redis.Redis]:
-    if settings.external is None:
-        with read_only_log(settings.data_dir) as client:
-            yield client
-    else:
-        with contextlib.closing(settings.external.client()) as client:
-            yield client
 
 
 # The worker's own; a process has one log.

@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -19,32 +18,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients.cli import DEFAULT_DATA, AsJson, DataDir, money
+from exchange import archive_cli
 from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import date_of
 from exchange.engine import replay as walk
 from exchange.engine.engine import Difference, Engine
 from exchange.gateway.named import named
-from exchange.log import (
-    ChainVerifier,
-    Frame,
-    LogName,
-    ServerAddress,
-    Witness,
-    WitnessFile,
-    compare,
-    read_frames,
-    read_only_log,
-)
-from exchange.log.event_log import WITNESS_FILE
-from exchange.settings import external_server, read_venue
+from exchange.log import LogSettings
+from exchange.reading import reading_frames
+from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, log_settings
 
 commands = typer.Typer()
 log_commands = typer.Typer(no_args_is_help=True)
-commands.add_typer(log_commands, name="log", help="Read the event log.")
-
-RedisUrl = Annotated[str, typer.Option("--redis-url", help="External server; no password here.")]
-PasswordFile = Annotated[Path | None, typer.Option("--redis-password-file")]
+log_commands.add_typer(archive_cli.commands)
+commands.add_typer(log_commands, name="log", help="Read, archive and export the event log.")
 
 
 @log_commands.command("tail")
@@ -52,12 +40,14 @@ def log_tail(
     data: DataDir = DEFAULT_DATA,
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     count: Annotated[int, typer.Option(min=1, help="How many of the last records.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Print the last records: seq, command, events."""
     latest: list[tuple[int, bytes]] = []
-    with _frames(data, external_server(redis_url, redis_password_file)) as frames:
+    settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
+    with reading_frames(settings) as frames:
         for frame in frames:
             latest += enumerate(frame.records, start=frame.header.first_seq)
             del latest[:-count]
@@ -77,11 +67,13 @@ def log_head(
     data: DataDir = DEFAULT_DATA,
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the chain to its end and print epoch, seq and hash."""
     head = None
-    with _frames(data, external_server(redis_url, redis_password_file)) as frames:
+    settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
+    with reading_frames(settings) as frames:
         for frame in frames:
             head = frame.head
     assert head is not None, "a log begins with a barrier"
@@ -94,12 +86,13 @@ def replay(
     data: DataDir = DEFAULT_DATA,
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     to_seq: Annotated[int | None, typer.Option(help="The end of the log without it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the state from recorded events; print books, positions and marks as they were."""
-    external = external_server(redis_url, redis_password_file)
-    with _records(data, external, "replaying", as_json) as (records, progress):
+    settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
+    with _records(settings, "replaying", as_json) as (records, progress):
         engine = walk.replay(records, to_seq, progress)
     if to_seq is not None and engine.state.seq < to_seq:
         raise typer.BadParameter(
@@ -117,13 +110,14 @@ def verify(
     data: DataDir = DEFAULT_DATA,
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     as_json: AsJson = False,
 ) -> None:
     """Check the chain and run every command again; exit 1 at the first difference."""
     started = time.monotonic()
-    external = external_server(redis_url, redis_password_file)
+    settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
     try:
-        with _records(data, external, "verifying", as_json) as (records, progress):
+        with _records(settings, "verifying", as_json) as (records, progress):
             engine = walk.verify(records, progress)
     except Difference as difference:
         if as_json:
@@ -156,40 +150,13 @@ def verify(
 
 
 @contextlib.contextmanager
-def _frames(data: Path, external: ServerAddress | None) -> Iterator[Iterator[Frame]]:
-    """The verified frames of a directory's log, with its exchange running or stopped."""
-    venue = read_venue(data)
-    name = LogName(venue.venue_id, venue.shard)
-    # Read before the log: what it saw was durable then, so the log must hold it.
-    witness = WitnessFile(data / WITNESS_FILE, name).read()
-    verifier = ChainVerifier(name, remember=None if witness is None else witness.position)
-    with contextlib.ExitStack() as stack:
-        if external is None:
-            client = stack.enter_context(read_only_log(data))
-        else:
-            client = stack.enter_context(contextlib.closing(external.client()))
-        yield _witnessed(read_frames(client, verifier), verifier, witness)
-
-
-def _witnessed(
-    frames: Iterator[Frame], verifier: ChainVerifier, witness: Witness | None
-) -> Iterator[Frame]:
-    """The frames; at the end of the log, a comparison with what was once seen of it."""
-    yield from frames
-    if witness is None:
-        typer.echo("note: there is no witness file to compare the log's end with", err=True)
-    else:
-        compare(witness, verifier)
-
-
-@contextlib.contextmanager
 def _records(
-    data: Path, external: ServerAddress | None, doing: str, is_quiet: bool
+    settings: LogSettings, doing: str, is_quiet: bool
 ) -> Iterator[tuple[Iterator[bytes], walk.Progress]]:
     """The records of a log one by one, and where to report progress."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
-        _frames(data, external) as frames,
+        reading_frames(settings) as frames,
         Progress(
             *columns, TimeElapsedColumn(), console=Console(stderr=True), disable=is_quiet
         ) as bar,

@@ -1,14 +1,23 @@
 """The settings of a process: one frozen struct, read once, handed down."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import typer
 from msgspec import Struct
 
 from exchange.domain.units import NS_PER_SECOND
 from exchange.log import LogName, LogSettings, ServerAddress
 
 VENUE_FILE = "venue.json"
+
+RedisUrl = Annotated[str, typer.Option("--redis-url", help="External server; no password here.")]
+PasswordFile = Annotated[Path | None, typer.Option("--redis-password-file")]
+ArchiveDirs = Annotated[
+    list[Path] | None, typer.Option("--archive", help="A place of the archive; repeatable.")
+]
 
 
 class VenueFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,10 +40,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """An external server; empty is the embedded one."""
     redis_password_file: Path | None = None
     """Where the external server's password stands, so that it is never in argv."""
+    archive_dirs: tuple[Path, ...] = ()
+    """Places of the archive, which hold what was trimmed from the stream."""
     speed: int = 1
     """How many times as fast as the wall market time runs."""
     marking_interval_ns: int = 3_600 * NS_PER_SECOND
     """Market time between two marking cycles."""
+    has_standby: bool = False
+    """Whether another exchange waits to take over: then ticks are a lease."""
+    snapshot_records: int = 100_000
+    """Records between two snapshots; one more is taken at an orderly stop."""
     is_clock_jump_allowed: bool = False
     """Lets market time jump more than a day after a long stop, or wait for a clock set back."""
 
@@ -48,7 +63,24 @@ class Settings(Struct, frozen=True, kw_only=True):
             data_dir=self.data_dir,
             name=LogName(venue.venue_id, venue.shard),
             external=external,
+            archive_dirs=self.archive_dirs,
         )
+
+
+def log_settings(
+    data_dir: Path,
+    redis_url: str,
+    redis_password_file: Path | None,
+    archive_dirs: Sequence[Path] | None,
+) -> LogSettings:
+    """Which log a command of the shell is about; raises `VenueMissing`."""
+    settings = Settings(
+        data_dir=data_dir,
+        redis_url=redis_url,
+        redis_password_file=redis_password_file,
+        archive_dirs=tuple(archive_dirs or ()),
+    )
+    return settings.log_settings(read_venue(data_dir))
 
 
 def external_server(url: str, password_file: Path | None) -> ServerAddress | None:
@@ -73,3 +105,9 @@ def read_venue(data_dir: Path) -> VenueFile:
     if not path.exists():
         raise VenueMissing(f"no venue in {data_dir}: create one with `exchange init`")
     return msgspec.json.decode(path.read_bytes(), type=VenueFile)
+
+
+class StartRefused(Exception):
+    """The exchange does not start; says what differs and what to do."""
+
+    exit_code = 6

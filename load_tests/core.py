@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -25,13 +26,18 @@ import msgspec
 # A file started by its path finds its own directory only.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from exchange.domain.windows import parse_window
+from exchange.rules.state import new_core, restored_core
 from load_tests.compiled_core import FAST, compile_core, compile_textbook, copy_core
 from load_tests.core_flow import COMMAND, Flow, Row, packed
 from load_tests.measure import ROOT, parser, report, show, significant, spread
 from load_tests.sorted_book import SortedBook
+from load_tests.trading_desks import engine_with, make_desks
 from matching_core import OrderBook
+from matching_core.venue import Venue
 
 HEADLINE = "10000"
+TODAY = parse_window("D261122").start_day
 RESTING_COUNTS = (1_000, 10_000, 100_000)
 COMMANDS_COUNT, RUNS_COUNT = 400_000, 9
 QUICK_COMMANDS_COUNT, QUICK_RUNS_COUNT = 100_000, 3
@@ -49,6 +55,7 @@ def main() -> None:
     options = parser(question)
     options.add_argument("--loop", metavar="FOLDER", help="internal: run the compiled loops there")
     options.add_argument("--memory", type=int, help="internal: the size of so many resting orders")
+    options.add_argument("--venue-memory", type=int, help="internal: the same, in a venue's core")
     chosen = options.parse_args()
     runs_count = QUICK_RUNS_COUNT if chosen.quick else RUNS_COUNT
     if chosen.loop:
@@ -56,6 +63,9 @@ def main() -> None:
         return
     if chosen.memory:
         print(json.dumps(_memory(chosen.memory)))
+        return
+    if chosen.venue_memory:
+        print(json.dumps(_venue_memory(chosen.venue_memory)))
         return
     commands_count = QUICK_COMMANDS_COUNT if chosen.quick else COMMANDS_COUNT
     with tempfile.TemporaryDirectory(prefix="exchange-load-") as directory:
@@ -65,12 +75,19 @@ def main() -> None:
         compile_textbook(folder, FAST)
         _write_flows(folder, commands_count, chosen.quick)
         loops = _child("--loop", folder, chosen.quick)
-    memory = {str(count): _child("--memory", count, chosen.quick) for count in MEMORY_COUNTS}
+    plain, venue = (
+        {str(count): _child(option, count, chosen.quick) for count in MEMORY_COUNTS}
+        for option in ("--memory", "--venue-memory")
+    )
     details: Figures = {
         "loops": {name: _row(runs) for name, runs in loops.items()},
         "python": _row(_from_python(commands_count // 4, runs_count)),
-        "bytes_per_resting_order": memory,
+        "bytes_per_resting_order": plain,
+        "bytes_per_resting_order_of_a_venue": venue,
         "snapshot_s": _snapshots(MANY_RESTING_COUNT // (10 if chosen.quick else 1), runs_count),
+        "venue_snapshot_s": _venue_snapshots(
+            MANY_RESTING_COUNT // (10 if chosen.quick else 1), runs_count
+        ),
         "commands_count": commands_count,
     }
     result = report(
@@ -85,15 +102,19 @@ def _lines(details: Figures) -> list[str]:
         f"{row['baseline_ns']} ns, {row['speedup']} x as fast"
         for name, row in details["loops"].items()
     ]
-    row, snapshots = details["python"], details["snapshot_s"]
+    row, snapshots, venue = details["python"], details["snapshot_s"], details["venue_snapshot_s"]
     return [
         *rows,
         f"place/cancel from Python: {row['ns']} ns, {row['per_second']:,} a second; a SortedDict "
         f"book {row['baseline_ns']} ns, {row['speedup']} x as fast",
         f"bytes a resting order: {details['bytes_per_resting_order']}",
+        f"with what a venue keeps of it: {details['bytes_per_resting_order_of_a_venue']}",
         f"{snapshots['orders_count']:,} orders: snapshot {snapshots['snapshot']} s, restore "
         f"{snapshots['restore']} s; pickled tuples {snapshots['pickle']} s and "
         f"{snapshots['unpickle']} s",
+        f"{venue['orders_count']:,} orders of a venue, {venue['bytes'] / 1e6:.0f} MB: snapshot "
+        f"{venue['snapshot']} s, with SHA-256 {venue['hash']} s, restore with every check "
+        f"{venue['restore']} s",
     ]
 
 
@@ -189,6 +210,21 @@ def _memory(count: int) -> float:
     return significant((_resident_bytes() - before) / count)
 
 
+def _venue_memory(count: int) -> float:
+    """The same of a venue's core: cash, keys and sessions, and what ends when, belong to orders."""
+    supplier, trader = make_desks(TODAY, 1)
+    engine, _ = engine_with([supplier, trader], TODAY)
+    core, account_id, instrument_id = engine.state.core, trader.account_id, 1
+    before = _resident_bytes()
+    for order_id in range(1, count + 1):
+        price = 90_000 + order_id % 20_000
+        # By their events, as recovery brings them, since an account has 1000 open orders at most.
+        core.order_accepted(order_id, account_id, 1, 1, instrument_id, 1, 9, price, 1, 0, 10**6)
+        core.order_rested(order_id, instrument_id, 1, price, 9)
+    assert core.open_order_count(account_id) == count
+    return significant((_resident_bytes() - before) / count)
+
+
 def _resident_bytes() -> int:
     """What this process holds now, page by page."""
     gc.collect()
@@ -244,6 +280,48 @@ def _snapshots(count: int, runs_count: int) -> Figures:
         _seconds(timed["unpickle"], lambda plain=plain: pickle.loads(plain))
     medians = {name: significant(statistics.median(runs)) for name, runs in timed.items()}
     return {**medians, "orders_count": count, "bytes": len(data)}
+
+
+def _venue_snapshots(count: int, runs_count: int) -> Figures:
+    """Seconds to write, to hash and to read a whole venue; reading includes every check."""
+    venue = _venue(count)
+    timed: dict[str, list[float]] = {"snapshot": [], "hash": [], "restore": []}
+    for _ in range(min(runs_count, 5)):
+        data = _seconds(timed["snapshot"], venue.snapshot)
+        state_hash = _seconds(timed["hash"], venue.state_hash)
+        restored = _seconds(timed["restore"], lambda data=data: restored_core(data))
+    assert restored.state_hash() == state_hash
+    medians = {name: significant(statistics.median(runs)) for name, runs in timed.items()}
+    return {**medians, "orders_count": count, "bytes": len(data)}
+
+
+def _venue(count: int) -> Venue:
+    """
+    Resting orders in 1 000 books: 500 suppliers offer, 1 000 strangers bid.
+
+    A third of the orders ends on a day, one in twenty is an iceberg.
+    """
+    day, venue, draw = 20_000, new_core(20_000), Random(7).random
+    for account_id in range(1, 1_501):
+        venue.add_account(account_id)
+        venue.deposit(account_id, 10**12)
+    for product_id in range(1, 501):
+        venue.add_product(product_id, product_id, 1, 3, 7)
+        venue.grant(product_id, product_id, day, day + 60, 1_000_000)
+        venue.add_instrument(2 * product_id - 1, product_id, day, day + 30, True)
+        venue.add_instrument(2 * product_id, product_id, day + 30, day + 60, True)
+    for order_id in range(1, count + 1):
+        at, side = order_id // 2, 1 + order_id % 2
+        account_id = 1 + at % 500 if side == 2 else 501 + at % 1_000
+        instrument_id = 2 * (1 + at % 500) - (draw() < 0.5)
+        price = int(100 + 60 * draw()) if side == 2 else int(100 - 60 * draw()) - 1
+        expire_day = day + int(30 * draw()) if order_id % 3 == 0 else 0
+        display_qty = 2 if order_id % 20 == 0 else 0
+        terms = (instrument_id, side, 10, price, 6 if expire_day else 1, 0, 0, display_qty, 1)
+        assert venue.place(order_id, account_id, account_id, 0, *terms, expire_day) == 0
+        if order_id % 1_000 == 0:
+            venue.take_events()
+    return venue
 
 
 def _seconds(runs: list[float], call: Callable[[], Any]) -> Any:

@@ -2,9 +2,10 @@
 How long does the engine take from an order command to the bytes of its record?
 
 The commands are made beforehand; timed is `Engine.execute` alone, so authorisation, the idempotency
-table, the rules, the core and the encoding of command and events. The baseline encodes and decodes
-the same commands, which is the least that anybody does who logs them. Processor time, not the
-clock's, so that a neighbour on the machine counts as little as it can.
+table, the rules, the core and the encoding of command and events. The core path is the part of it
+from the rules' doorway to the core (`orders.place`, `orders.cancel`) to the record's bytes. The
+baseline encodes and decodes the same commands, which is the least that anybody does who logs them.
+Processor time, not the clock's, so that a neighbour on the machine counts as little as it can.
 """
 
 import gc
@@ -20,9 +21,12 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from exchange.domain.commands import AnyCommand, Command
+from exchange.domain.record import encode_command
 from exchange.domain.windows import parse_window
+from exchange.rules import ORDER_PATH
+from exchange.rules.state import Seen
 from load_tests.flow import Cancel, New, Step, command_of, desk_flow
-from load_tests.measure import parser, report, show, significant
+from load_tests.measure import parser, report, show, significant, spread
 from load_tests.trading_desks import engine_with, make_desks
 
 TODAY = parse_window("D261122").start_day
@@ -38,7 +42,7 @@ def main() -> None:
     options = parser(question).parse_args()
     commands_count = QUICK_COMMANDS_COUNT if options.quick else COMMANDS_COUNT
     runs_count = QUICK_RUNS_COUNT if options.quick else RUNS_COUNT
-    runs, kinds_us = [], []
+    runs, kinds_us, path_us = [], [], []
     for _ in range(runs_count):
         stock, steps = _commands(commands_count)
         commands = [command for _, command in steps]
@@ -46,16 +50,27 @@ def main() -> None:
         codec_s = _seconds(_encode_and_decode, commands)
         runs.append((commands_count / execute_s, commands_count / codec_s))
         kinds_us.append(_by_kind(stock, steps))
+        path_us.append(1e6 * _core_path(stock, commands) / commands_count)
     us = {
         kind: significant(sorted(run[kind] for run in kinds_us)[runs_count // 2])
         for kind in kinds_us[0]
     }
     result = report(question, "commands/s", "encoding and decoding the commands", runs, {})
     mean_us = significant(1e6 / result.figure)
-    details = {"us_per_command": mean_us, "us_by_kind": us, "commands_count": commands_count}
+    path = spread(path_us)
+    details = {
+        "us_per_command": mean_us,
+        "us_by_kind": us,
+        "us_core_path": path,
+        "commands_count": commands_count,
+    }
     result = msgspec.structs.replace(result, details=details)
     kinds = ", ".join(f"{kind} {value}" for kind, value in us.items())
-    show(result, [f"{mean_us} us a command; timed one by one: {kinds}"], options.json)
+    lines = [
+        f"{mean_us} us a command; timed one by one: {kinds}",
+        f"of it the core path: {path.median} us (min {path.min}, max {path.max})",
+    ]
+    show(result, lines, options.json)
 
 
 def _commands(count: int) -> tuple[list[Command], list[tuple[Step, Command]]]:
@@ -73,6 +88,25 @@ def _execute(stock: list[Command], commands: list[Command]) -> float:
     engine, _ = engine_with(make_desks(TODAY, 1), TODAY)
     _run(engine.execute, stock)
     return _seconds(lambda all_of_them: _run(engine.execute, all_of_them), commands)
+
+
+def _core_path(stock: list[Command], commands: list[Command]) -> float:
+    """Seconds from the rules' doorway to the record's bytes; ids are remembered beforehand."""
+    engine, _ = engine_with(make_desks(TODAY, 1), TODAY)
+    _run(engine.execute, stock)
+    state = engine.state
+    prepared = []
+    for seq, command in enumerate(commands, start=state.seq + 1):
+        account_id = state.keys[command.key_id].account_id
+        state.seen[account_id][command.command_id] = Seen(seq, command, None)
+        prepared.append((ORDER_PATH[type(command)], command, account_id, encode_command(command)))
+    gc.collect()
+    started = time.process_time()
+    for order, command, account_id, encoded in prepared:
+        order(command, state, account_id)
+        state.core.take_record(encoded)
+        state.seq += 1
+    return time.process_time() - started
 
 
 def _by_kind(stock: list[Command], steps: list[tuple[Step, Command]]) -> dict[str, float]:

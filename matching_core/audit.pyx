@@ -1,18 +1,14 @@
 # cython: language_level=3
 """
-The state seen as a whole.
+Is the state sound as a whole?
 
 `check_state` works every total out again from the orders and compares; it costs as much as the
-state is large and belongs in tests and audits. `snapshot_of` writes everything that a future
-command could depend on, in an order that follows from the market and not from slots or hashing:
-accounts, products, holdings, then books with every queue from its front. Two venues with the same
-past have the same snapshot, whatever orders came and went in between.
+state is large and belongs in tests, in audits, and behind the reading of a snapshot.
 """
 
 from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
-from .encode cimport EventBuffer
 from .errors cimport fail
 from .holdings cimport (
     DAY_FUNCTIONS,
@@ -39,10 +35,6 @@ from .types cimport (
     ends_on_a_day,
     may_rest,
 )
-
-cdef enum:
-    SNAPSHOT_VERSION = 3
-
 
 # -- check ----------------------------------------------------------------------------------------
 
@@ -97,6 +89,7 @@ cdef int64_t _check_side(
     cdef Order* order
     cdef const Level* level = levels.best()
     cdef int32_t slot
+    cdef dict offered = {}
     cdef int64_t order_count = book.check(side)
     while level != NULL:
         slot = level.head_slot
@@ -105,9 +98,13 @@ cdef int64_t _check_side(
             _check_order(state, book, slot)
             held[order.account_id] += state.pool.details[slot].held_amount
             if side == SELL:
-                _count_reserved(reserved, book, order.account_id, state.pool.open_qty(slot))
+                offered[order.account_id] = (
+                    offered.get(order.account_id, 0) + state.pool.open_qty(slot)
+                )
             slot = order.next_slot
         level = levels.worse(level)
+    for account_id, qty in offered.items():
+        _count_reserved(reserved, book, account_id, qty)
     return order_count
 
 
@@ -223,118 +220,4 @@ cdef int _check_holding(Holding holding, dict reserved) except -1:
         reserved_days += reserved_sale != 0
     if reserved_days != len(reserved):
         fail("every open sell reserves its days; they are", len(reserved))
-    return 0
-
-
-# -- snapshot -------------------------------------------------------------------------------------
-
-
-cdef bytes snapshot_of(State state):
-    """The whole state as canonical bytes, a run of msgpack integers."""
-    cdef EventBuffer out = EventBuffer()
-    cdef int64_t account_id
-    out.number(SNAPSHOT_VERSION)
-    out.number(state.base_day)
-    out.number(state.next_trade_id)
-    out.number(state.market_ns)
-    out.number(state.is_catching_up)
-    out.number(state.session_state)
-    out.number(state.cash.deposits_amount)
-    out.number(state.cash.count)
-    for account_id in range(state.cash.count):
-        out.number(state.cash.available[account_id])
-        out.number(state.cash.held[account_id])
-    out.number(len(state.products))
-    for product_id in sorted(state.products):
-        _write_product(out, state.products[product_id])
-    out.number(len(state.books))
-    for instrument_id in sorted(state.books_by_id):
-        _write_book(out, state, state.books_by_id[instrument_id])
-    return out.take()[1]
-
-
-cdef int _write_product(EventBuffer out, Product product) except -1:
-    cdef Holding holding
-    cdef int64_t account_id
-    cdef int which
-    out.number(product.product_id)
-    out.number(product.supplier_account_id)
-    out.number(product.lot_qty)
-    out.number(product.maker_bps)
-    out.number(product.taker_bps)
-    _write_rows(out, product.granted_runs())
-    _write_rows(out, product.escrow_runs())
-    for account_id in range(len(product.holdings)):
-        holding = product.holdings[account_id]
-        if holding is None:
-            continue
-        runs = [holding.runs(which) for which in range(DAY_FUNCTIONS)]
-        if holding.is_house or any(runs):
-            out.number(account_id)
-            out.number(holding.is_house)
-            for rows in runs:
-                _write_rows(out, rows)
-    return out.number(-1)
-
-
-cdef int _write_rows(EventBuffer out, list rows) except -1:
-    out.number(len(rows))
-    for row in rows:
-        for value in row:
-            out.number(value)
-    return 0
-
-
-cdef int _write_book(EventBuffer out, State state, Book book) except -1:
-    cdef PriceLevels levels
-    cdef const Level* level
-    out.number(book.instrument_id)
-    out.number(book.product.product_id)
-    out.number(book.start_day)
-    out.number(book.end_day)
-    out.number(book.is_resting_allowed)
-    out.number(book.gate_closure_ns)
-    out.number(book.is_closed)
-    out.number(book.is_halted)
-    out.number(book.auction_end_ns)
-    out.number(book.last_price)
-    out.number(book.settlement_price)
-    out.number(book.low_limit_price)
-    out.number(book.high_limit_price)
-    out.number(book.dynamic_bps)
-    for levels in (book.bids, book.asks):
-        out.number(levels.length)
-        level = levels.best()
-        while level != NULL:
-            _write_queue(out, state, level)
-            level = levels.worse(level)
-    return 0
-
-
-cdef int _write_queue(EventBuffer out, State state, const Level* level) except -1:
-    cdef Order* order
-    cdef OrderDetail* detail
-    cdef int32_t slot = level.head_slot
-    out.number(level.price)
-    out.number(level.count)
-    while slot != NO_SLOT:
-        order = &state.pool.orders[slot]
-        detail = &state.pool.details[slot]
-        out.number(order.order_id)
-        out.number(order.account_id)
-        out.number(detail.key_id)
-        out.number(detail.session_id)
-        out.number(detail.order_qty)
-        out.number(order.leaves_qty)
-        out.number(state.pool.open_qty(slot) - order.leaves_qty)
-        out.number(state.pool.display_qty(slot))
-        out.number(policy_of(order))
-        out.number(detail.time_in_force)
-        out.number(detail.exec_inst)
-        out.number(detail.expire_day)
-        out.number(detail.held_amount)
-        out.number(detail.fee_slack)
-        out.number(detail.maker_bps)
-        out.number(detail.taker_bps)
-        slot = order.next_slot
     return 0

@@ -12,7 +12,9 @@ cdef class EventBuffer:
 
     cdef int write(self, bytes prefix, const int64_t* fields, int field_count) except -1
     cdef int number(self, int64_t value) except -1
+    cdef int numbers(self, const int64_t* values, int count) except -1
     cdef tuple take(self)
+    cdef bytes take_record(self, bytes command)
 
     cdef int _reserve(self, Py_ssize_t more) except -1
     cdef void _put(self, int64_t value) noexcept nogil

@@ -14,6 +14,8 @@ from libc.string cimport memcpy
 
 cdef enum:
     LONGEST_INTEGER = 9            # a tag byte and eight more
+    LONGEST_ARRAY_HEADER = 5       # a tag byte and four more
+    ARRAY_OF_TWO = 0x92
 
 
 @final
@@ -41,6 +43,14 @@ cdef class EventBuffer:
         self._put(value)
         return 0
 
+    cdef int numbers(self, const int64_t* values, int count) except -1:
+        """Appends some integers outside any event."""
+        cdef int index
+        self._reserve(LONGEST_INTEGER * count)
+        for index in range(count):
+            self._put(values[index])
+        return 0
+
     cdef tuple take(self):
         """How many events there are, and their bytes; the buffer is empty after this."""
         cdef tuple taken = (
@@ -50,6 +60,29 @@ cdef class EventBuffer:
         self.count = 0
         self.size = 0
         return taken
+
+    cdef bytes take_record(self, bytes command):
+        """
+        The array of an encoded command and of the array of the events; the buffer is empty then.
+
+        None, and nothing is copied, where there is no event.
+        """
+        cdef Py_ssize_t command_size = PyBytes_GET_SIZE(command)
+        cdef unsigned char header[LONGEST_ARRAY_HEADER]
+        cdef Py_ssize_t header_size = array_header(header, self.count)
+        cdef bytes record
+        cdef char* at
+        if self.count == 0:
+            return None
+        record = PyBytes_FromStringAndSize(NULL, 1 + command_size + header_size + self.size)
+        at = PyBytes_AS_STRING(record)
+        at[0] = <char>ARRAY_OF_TWO
+        memcpy(at + 1, PyBytes_AS_STRING(command), command_size)
+        memcpy(at + 1 + command_size, header, header_size)
+        memcpy(at + 1 + command_size + header_size, self.data, self.size)
+        self.count = 0
+        self.size = 0
+        return record
 
     cdef int _reserve(self, Py_ssize_t more) except -1:
         cdef Py_ssize_t capacity = self.capacity
@@ -93,3 +126,16 @@ cdef class EventBuffer:
         for index in range(width):
             at[1 + index] = <unsigned char>(<uint64_t>value >> (8 * (width - 1 - index)))
         self.size += 1 + width
+
+
+cdef Py_ssize_t array_header(unsigned char* header, Py_ssize_t count) noexcept nogil:
+    """Writes the header of an array of `count` entries; the header's size."""
+    cdef int width = 2 if count <= 0xFFFF else 4
+    cdef int index
+    if count < 16:
+        header[0] = <unsigned char>(0x90 | count)
+        return 1
+    header[0] = 0xDC if width == 2 else 0xDD
+    for index in range(width):
+        header[1 + index] = <unsigned char>(count >> (8 * (width - 1 - index)))
+    return 1 + width

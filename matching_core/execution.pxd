@@ -14,7 +14,7 @@ cdef class Execution(View):
     """Applies and writes down; decides nothing."""
     cdef Plan plan                       # of the command at hand
     cdef EventBuffer events              # of the commands since they were last taken
-    cdef list trades                     # likewise, as tuples
+    cdef readonly list trades            # likewise, as tuples
     cdef bytes accepted_prefix
     cdef bytes rested_prefix
     cdef bytes amended_prefix

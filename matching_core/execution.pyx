@@ -51,6 +51,14 @@ cdef class Execution(View):
         """How many events the commands since the last call wrote, and their bytes back to back."""
         return self.events.take()
 
+    def take_record(self, bytes command not None):
+        """
+        An encoded command with the events since the last call, as the log's record of them.
+
+        None where nothing happened: there is nothing to record then.
+        """
+        return self.events.take_record(command)
+
     def take_trades(self):
         """
         The trades of the commands since the last call.

@@ -25,6 +25,7 @@ cdef class Holding:
     cdef int64_t lowest(self, int which, int64_t start_day, int64_t end_day) noexcept nogil
     cdef int64_t value(self, int which, int64_t day) noexcept nogil
     cdef list runs(self, int which)
+    cdef bint is_empty(self) noexcept nogil
     # -- the only writer
     cdef int add(self, int which, int64_t start_day, int64_t end_day, int64_t qty) except -1
 

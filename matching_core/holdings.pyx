@@ -106,6 +106,16 @@ cdef class Holding:
         """One function as (start_day, end_day, qty) where it is not 0."""
         return _runs(self.days[which], self.length, self.base_day)
 
+    cdef bint is_empty(self) noexcept nogil:
+        """Whether every function of every day is 0, as if the account had never held anything."""
+        cdef int which
+        cdef int64_t day
+        for which in range(DAY_FUNCTIONS):
+            for day in range(self.length):
+                if self.days[which][day] != 0:
+                    return False
+        return True
+
     # -- the only writer --------------------------------------------------------------------------
 
     cdef int add(self, int which, int64_t start_day, int64_t end_day, int64_t qty) except -1:

@@ -351,7 +351,7 @@ cdef class Ledger(State):
         if order.marks & IS_QUEUED:
             book.unlink(slot)
         self.pool.remove(slot)
-        return self._note_state(book) if book.is_uncrossing else 0
+        return self.note_state(book) if book.is_uncrossing else 0
 
     cdef int apply_traded(self, const Traded* event) except -1:
         cdef int32_t maker_slot = self._slot_of(event.maker_order_id)
@@ -423,7 +423,7 @@ cdef class Ledger(State):
             event.taker_released_amount,
             event.taker_leaves_qty,
         )
-        return self._note_state(book) if book.is_uncrossing else 0
+        return self.note_state(book) if book.is_uncrossing else 0
 
     cdef int _fill(
         self,

@@ -45,7 +45,7 @@ cdef struct OrderDetail:
     int32_t account_prev_slot      # the account's open orders, newest first
     int32_t account_next_slot
     int32_t expire_day             # 0 where the order does not end by itself
-    int32_t expiry_prev_slot       # the day's orders, oldest first; before the first is the last
+    int32_t expiry_prev_slot       # the day's orders by id; before the first is the last
     int32_t expiry_next_slot
     int16_t maker_bps              # frozen when the order was accepted
     int16_t taker_bps
@@ -89,7 +89,7 @@ cdef class Pool:
     cdef int64_t table_mask
     cdef int table_shift
     cdef AccountOrders* accounts
-    cdef dict expiries             # expire day: slot of the oldest order that ends then
+    cdef dict expiries             # expire day: slot of the lowest order that ends then
     cdef int32_t account_capacity
 
     # -- queries
@@ -102,6 +102,7 @@ cdef class Pool:
     # -- writers
     cdef int show(self, int32_t slot, int32_t display_qty) except -1
     cdef int expire_on(self, int32_t slot, int32_t day) except -1
+    cdef int list_expiries(self) except -1
 
     cdef void _link_account(self, int32_t slot) noexcept nogil
     cdef void _unlink_account(self, int32_t slot) noexcept nogil

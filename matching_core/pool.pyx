@@ -7,17 +7,26 @@ bytes. Deleting shifts the entries behind it back instead of leaving a tombstone
 ever sees orders come and go stays as short to probe as a fresh one.
 
 Invariants, part of `Venue.check()`: the map finds every open order and nothing else; an account's
-list holds exactly its open orders, and an expire day's those that end then, in the order in which
-they came.
+list holds exactly its open orders, and an expire day's those that end then, the lowest id first.
 """
 
 from cython cimport final
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memset
 
 from .errors cimport fail
 from .types cimport NO_SLOT
+
+cdef struct Expiring:
+    int64_t order_id
+    int32_t slot
+
+
+cdef int _by_order_id(const void* one, const void* other) noexcept nogil:
+    cdef int64_t one_id = (<const Expiring*>one).order_id
+    cdef int64_t other_id = (<const Expiring*>other).order_id
+    return (one_id > other_id) - (one_id < other_id)
 
 
 @final
@@ -61,7 +70,7 @@ cdef class Pool:
         return min(self.expiries) if self.expiries else 0
 
     cdef list orders_due(self, int64_t day, int64_t max_count):
-        """The ids of orders that end by a day: earlier days first, then the oldest first."""
+        """The ids of orders that end by a day: earlier days first, then the lowest ids."""
         cdef list order_ids = []
         cdef int32_t slot
         for due_day in sorted(self.expiries):
@@ -86,19 +95,25 @@ cdef class Pool:
 
     cdef int _check_expiries(self) except -1:
         cdef int64_t listed_count = 0
-        cdef int32_t slot, prev_slot
+        cdef int32_t first_slot, slot, prev_slot
+        cdef int32_t day
         for day in self.expiries:
-            slot = self.expiries[day]
+            first_slot = slot = self.expiries[day]
             prev_slot = self.details[slot].expiry_prev_slot
             while slot != NO_SLOT:
                 if self.orders[slot].order_id == 0 or self.details[slot].expire_day != day:
                     fail("an expire day lists orders that end then; not so day", day)
                 if self.details[slot].expiry_prev_slot != prev_slot:
                     fail("an expire day is linked both ways; not so", self.orders[slot].order_id)
+                if (
+                    slot != first_slot
+                    and self.orders[prev_slot].order_id >= self.orders[slot].order_id
+                ):
+                    fail("an expire day lists the lowest id first; not so day", day)
                 listed_count += 1
                 prev_slot = slot
                 slot = self.details[slot].expiry_next_slot
-            if self.details[<int32_t>self.expiries[day]].expiry_prev_slot != prev_slot:
+            if self.details[first_slot].expiry_prev_slot != prev_slot:
                 fail("before the first of an expire day is its last; not so day", day)
         for slot in range(self.used):
             if self.orders[slot].order_id != 0 and self.details[slot].expire_day != 0:
@@ -149,16 +164,47 @@ cdef class Pool:
     # -- the lists of expire days -----------------------------------------------------------------
 
     cdef int expire_on(self, int32_t slot, int32_t day) except -1:
-        """Lists a new order among those that end on a day, behind the others."""
-        cdef OrderDetail* detail = &self.details[slot]
+        """Lists a new order among those that end on a day, by its id; ids mostly count up."""
+        cdef OrderDetail* details = self.details
         cdef int32_t first_slot = self.expiries.setdefault(day, slot)
-        cdef OrderDetail* first = &self.details[first_slot]
-        detail.expire_day = day
-        detail.expiry_next_slot = NO_SLOT
-        if first_slot != slot:
-            self.details[first.expiry_prev_slot].expiry_next_slot = slot
-            detail.expiry_prev_slot = first.expiry_prev_slot
-        first.expiry_prev_slot = slot
+        cdef int32_t prev_slot, next_slot
+        details[slot].expire_day = day
+        if first_slot == slot:
+            details[slot].expiry_prev_slot = slot
+            details[slot].expiry_next_slot = NO_SLOT
+            return 0
+        prev_slot = details[first_slot].expiry_prev_slot
+        next_slot = NO_SLOT
+        while next_slot != first_slot and self.orders[prev_slot].order_id > self.orders[slot].order_id:
+            next_slot = prev_slot
+            prev_slot = details[prev_slot].expiry_prev_slot
+        details[slot].expiry_prev_slot = prev_slot
+        details[slot].expiry_next_slot = next_slot
+        if next_slot == first_slot:
+            self.expiries[day] = slot
+        else:
+            details[prev_slot].expiry_next_slot = slot
+        details[first_slot if next_slot == NO_SLOT else next_slot].expiry_prev_slot = slot
+        return 0
+
+    cdef int list_expiries(self) except -1:
+        """Lists all orders that end by themselves, where rows were filled without doing so."""
+        cdef Expiring* expiring = <Expiring*>malloc((self.count + 1) * sizeof(Expiring))
+        cdef int32_t slot, index
+        cdef int32_t count = 0
+        if expiring == NULL:
+            raise MemoryError
+        try:
+            for slot in range(self.used):
+                if self.orders[slot].order_id != 0 and self.details[slot].expire_day != 0:
+                    expiring[count] = Expiring(self.orders[slot].order_id, slot)
+                    count += 1
+            qsort(expiring, count, sizeof(Expiring), _by_order_id)
+            for index in range(count):
+                slot = expiring[index].slot
+                self.expire_on(slot, self.details[slot].expire_day)
+        finally:
+            free(expiring)
         return 0
 
     cdef int _unlink_expiry(self, int32_t slot) except -1:

@@ -132,10 +132,10 @@ cdef class Sessions(Execution):
     cdef int _check_session(self, Book book) noexcept:
         """Whether the book takes orders now: 0, or why not."""
         cdef int session_state = self.state_of(book)
-        if book.is_closed:
-            return self._refuse(REASON_WINDOW_CLOSED, book.instrument_id, 0, 0)
         if self.market_ns >= book.gate_closure_ns:
             return self._refuse(REASON_WINDOW_CLOSED, self.market_ns, book.gate_closure_ns, 0)
+        if book.is_closed:
+            return self._refuse(REASON_WINDOW_CLOSED, book.instrument_id, 0, 0)
         if self.is_catching_up or book.is_uncrossing:
             return self._refuse(REASON_HALTED, session_state, book.instrument_id, 0)
         if session_state == CLOSED or session_state == BREAK or session_state == HALTED:

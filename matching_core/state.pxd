@@ -27,7 +27,7 @@ cdef class State:
     cdef Book book_of_slot(self, int32_t slot)
     cdef int state_of(self, Book book) noexcept
     cdef int apply_started(self, const Started* event) except -1
-    cdef int _note_state(self, Book book) except -1
+    cdef int note_state(self, Book book) except -1
     cdef int known_account(self, int64_t account_id) except -1
     cdef int known_days(self, int64_t start_day, int64_t end_day) except -1
     cdef int known_qty(self, int64_t qty) except -1

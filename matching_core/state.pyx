@@ -93,12 +93,12 @@ cdef class State:
         self.products[product_id] = product
 
     def add_to_house(self, int64_t product_id, int64_t account_id):
-        """Counts an account as the supplier, before it first holds or sells the product."""
+        """Counts an account as the supplier, while it holds nothing of the product."""
         cdef Product product = self.product_of(product_id)
         self.known_account(account_id)
         cdef Holding holding = product.holding(account_id)
-        if holding is not None and not holding.is_house:
-            fail("an account joins a house before it trades", account_id)
+        if holding is not None and not holding.is_house and not holding.is_empty():
+            fail("an account joins a house while it holds nothing", account_id)
         product.holding_or_new(account_id).is_house = True
 
     def add_instrument(
@@ -135,7 +135,7 @@ cdef class State:
         cdef Book book = self.book_of(instrument_id)
         book.is_closed = True
         book.auction_end_ns = 0
-        self._note_state(book)
+        self.note_state(book)
 
     # -- when a book may trade --------------------------------------------------------------------
 
@@ -156,14 +156,14 @@ cdef class State:
         self.session_state = <int>session_state
         for book in self.books:
             book.auction_end_ns = 0
-            self._note_state(book)
+            self.note_state(book)
 
     def halt(self, int64_t instrument_id):
         """Stops a book: it takes no orders, and what it collected does not uncross."""
         cdef Book book = self.book_of(instrument_id)
         book.is_halted = True
         book.auction_end_ns = 0
-        self._note_state(book)
+        self.note_state(book)
 
     def resume(self, int64_t instrument_id):
         """Lifts a halt."""
@@ -171,7 +171,7 @@ cdef class State:
         if not book.is_halted:
             fail("what resumes was halted; not so", instrument_id)
         book.is_halted = False
-        self._note_state(book)
+        self.note_state(book)
 
     def start_auction(
         self,
@@ -190,7 +190,7 @@ cdef class State:
         if not book.auction_end_ns:
             fail("an auction that ends was started; not so in", instrument_id)
         book.auction_end_ns = 0
-        self._note_state(book)
+        self.note_state(book)
 
     def set_bands(
         self,
@@ -218,7 +218,7 @@ cdef class State:
         if book.is_closed or self.state_of(book) != CONTINUOUS:
             fail("a book's own auction interrupts continuous trading; not so", event.instrument_id)
         book.auction_end_ns = event.end_ns
-        return self._note_state(book)
+        return self.note_state(book)
 
     cdef int state_of(self, Book book) noexcept:
         """A book's own session state: halted, in an auction of its own, or the venue's."""
@@ -228,7 +228,7 @@ cdef class State:
             return AUCTION
         return self.session_state
 
-    cdef int _note_state(self, Book book) except -1:
+    cdef int note_state(self, Book book) except -1:
         cdef int session_state = self.state_of(book)
         book.is_uncrossing = (
             session_state != HALTED and not collects(session_state) and book.is_crossed()

@@ -23,11 +23,22 @@ class Venue:
     base_day: int
     next_trade_id: int
     max_open_orders: int
+    trades: list[tuple[int, int, int, int, int]]
+    """What `take_trades` would give, still to be taken."""
 
     def __init__(
         self, base_day: int, prefixes: dict[str, bytes], max_open_orders: int = 1000
     ) -> None:
         """`prefixes` holds, by event tag, the constant bytes with which each event begins."""
+
+    @staticmethod
+    def restore(data: bytes, prefixes: dict[str, bytes], max_open_orders: int = 1000) -> Venue:
+        """
+        The venue whose `snapshot` these bytes are; it acts as that one would.
+
+        `CoreError` on any other bytes, and where the days of all holdings would take more than
+        4 GiB: 24 bytes each, from the base day to the last one granted.
+        """
 
     # -- reference data
 
@@ -45,7 +56,7 @@ class Venue:
         """Defines a product; its supplier is the first of its house."""
 
     def add_to_house(self, product_id: int, account_id: int) -> None:
-        """Counts an account as the supplier, before it first holds or sells the product."""
+        """Counts an account as the supplier, while it holds nothing of the product."""
 
     def add_instrument(
         self,
@@ -264,6 +275,13 @@ class Venue:
     def take_events(self) -> tuple[int, bytes]:
         """How many events the commands since the last call wrote, and their bytes back to back."""
 
+    def take_record(self, command: bytes) -> bytes | None:
+        """
+        An encoded command with the events since the last call, as the log's record of them.
+
+        None where nothing happened: there is nothing to record then.
+        """
+
     def take_trades(self) -> list[tuple[int, int, int, int, int]]:
         """
         The trades of the commands since the last call; recovery adds none.
@@ -315,7 +333,7 @@ class Venue:
         """
         The ids of open orders that end by the gate of a day.
 
-        Earlier days come first, then the order in which they were accepted.
+        Earlier days come first, then the lowest ids.
         """
 
     def orders_outside(

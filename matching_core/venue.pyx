@@ -69,6 +69,7 @@ from .types cimport (
     ends_on_a_day,
     may_rest,
 )
+from .venue_bytes cimport read_venue
 
 from .errors import CoreError
 
@@ -82,6 +83,13 @@ cdef class Venue(Sessions):
     def __init__(self, int64_t base_day, dict prefixes, int64_t max_open_orders=1000):
         """`prefixes` holds, by event tag, the constant bytes with which each event begins."""
         self.max_open_orders = max_open_orders
+
+    @staticmethod
+    def restore(bytes data not None, dict prefixes, int64_t max_open_orders=1000):
+        """The venue whose `snapshot` these bytes are; `CoreError` on any other bytes."""
+        cdef Venue venue = Venue(0, prefixes, max_open_orders)
+        read_venue(venue, data)
+        return venue
 
     # -- commands ---------------------------------------------------------------------------------
 

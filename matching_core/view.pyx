@@ -8,7 +8,7 @@ touches neither money, title nor priority.
 
 from libc.stdint cimport int32_t, int64_t
 
-from .audit cimport check_state, snapshot_of
+from .audit cimport check_state
 from .book cimport Book
 from .errors cimport fail
 from .holdings cimport Holding
@@ -16,6 +16,7 @@ from .ledger cimport Ledger
 from .pool cimport Order, OrderDetail, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
+from .venue_bytes cimport write_venue
 
 from hashlib import sha256
 
@@ -149,7 +150,7 @@ cdef class View(Ledger):
         """
         The ids of open orders that end by the gate of a day.
 
-        Earlier days come first, then the order in which they were accepted.
+        Earlier days come first, then the lowest ids.
         """
         if max_count < 0:
             fail("a count is 0 or more", max_count)
@@ -220,11 +221,11 @@ cdef class View(Ledger):
 
     def snapshot(self):
         """The whole state as canonical bytes: equal states give equal bytes."""
-        return snapshot_of(self)
+        return write_venue(self)
 
     def state_hash(self):
         """SHA-256 of the snapshot."""
-        return sha256(snapshot_of(self)).digest()
+        return sha256(write_venue(self)).digest()
 
     def check(self):
         """Verifies every invariant between commands; `CoreError` names the first that is broken."""

@@ -86,9 +86,9 @@ class ReferenceSessions(ReferenceTrades):
 
     def _require_open(self, instrument):
         instrument_id, gate_closure_ns = instrument.instrument_id, instrument.gate_closure_ns
-        require(not instrument.is_closed, Reason.WINDOW_CLOSED, instrument_id)
         is_open = self.market_ns < gate_closure_ns
         require(is_open, Reason.WINDOW_CLOSED, self.market_ns, gate_closure_ns)
+        require(not instrument.is_closed, Reason.WINDOW_CLOSED, instrument_id)
         state = self._state_of(instrument)
         is_busy = self.is_catching_up or self._uncrosses(instrument)
         is_shut = state in (CLOSED, BREAK, HALTED)

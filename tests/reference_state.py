@@ -188,7 +188,7 @@ class ReferenceState:
 
     def orders_due(self, day, max_count):
         due = [order for order in self._ending() if order.expire_day <= day]
-        due.sort(key=lambda order: order.expire_day)
+        due.sort(key=lambda order: (order.expire_day, order.order_id))
         return [order.order_id for order in due[:max_count]]
 
     def _ending(self):

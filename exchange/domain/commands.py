@@ -13,6 +13,9 @@ The envelope is what repeating a command may change without making it another on
 * `valid_until_ns`: market time after which the command is refused, so that a late retry cannot run
   twice; 0 is no limit;
 * `command_id`: unique per account; empty only for the exchange's own commands.
+
+The commands of the order path hold numbers and strings only, which form no cycles, and are kept by
+the million: the garbage collector need not know them (`gc=False`).
 """
 
 from msgspec import Struct
@@ -28,6 +31,7 @@ from .enums import (
     TimeInForce,
     WindowKind,
 )
+from .reasons import RefusalCount
 from .risk_parameters import RiskParameters
 from .trading_sessions import SessionStart
 from .units import (
@@ -235,7 +239,7 @@ class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):
     """Of the inspection report."""
 
 
-class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
+class PlaceOrder(Command, frozen=True, kw_only=True, gc=False, tag="place_order"):
     """A limit order; `command_id` is its client order id."""
 
     instrument_id: Id
@@ -254,7 +258,7 @@ class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
     with every other time in force."""
 
 
-class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):
+class AmendOrder(Command, frozen=True, kw_only=True, gc=False, tag="amend_order"):
     """
     Changes an open order.
 
@@ -269,14 +273,14 @@ class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):
     limit_price: Price | None = None
 
 
-class CancelOrder(Command, frozen=True, kw_only=True, tag="cancel_order"):
+class CancelOrder(Command, frozen=True, kw_only=True, gc=False, tag="cancel_order"):
     """Takes an open order out of the book; named as in `AmendOrder`."""
 
     order_id: Id = 0
     orig_client_order_id: CommandId = ""
 
 
-class MassCancel(Command, frozen=True, kw_only=True, tag="mass_cancel"):
+class MassCancel(Command, frozen=True, kw_only=True, gc=False, tag="mass_cancel"):
     """Cancels the account's open orders, oldest first; 0 stands for every instrument or side."""
 
     instrument_id: Id = 0
@@ -351,6 +355,28 @@ class UncrossBooks(Command, frozen=True, kw_only=True, tag="uncross_books"):
     """Trades out the books that have collected, as far as one record goes."""
 
 
+class CountRefusals(Command, frozen=True, kw_only=True, tag="count_refusals"):
+    """What a gateway refused since the last count without a record of each."""
+
+    counts: list[RefusalCount]
+
+
+class MarkState(Command, frozen=True, kw_only=True, tag="mark_state"):
+    """
+    The state before this record is to be hashed.
+
+    Its hash takes longer than a commit, so another process works it out; `RecordStateHash` brings
+    it later.
+    """
+
+
+class RecordStateHash(Command, frozen=True, kw_only=True, tag="record_state_hash"):
+    """The hash of the state that was marked last."""
+
+    marked_seq: Id
+    state_sha256: Sha256
+
+
 AnyCommand = (
     CreateVenue
     | AdmitParticipant
@@ -382,4 +408,7 @@ AnyCommand = (
     | ReleasePledge
     | AdvanceClock
     | UncrossBooks
+    | CountRefusals
+    | MarkState
+    | RecordStateHash
 )

@@ -78,7 +78,7 @@ class SessionState(IntEnum):
 
 
 class Role(StrEnum):
-    """What a participant may do; `DECIDERS` in `exchange.rules` says which commands that is."""
+    """What a participant may do; `ROLES` in `exchange.rules` says which commands that is."""
 
     TRADER = "trader"
     SUPPLIER = "supplier"

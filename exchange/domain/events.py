@@ -6,7 +6,8 @@ ever: fields are added at the end, with a default; none is removed, renamed or r
 meaning is a new event. Time and sequence number belong to the frame and the record.
 
 The first group is written by the matching core, which knows integers only: those events hold
-integers and integer enums, in the order in which the core's `apply` functions take them.
+integers and integer enums, in the order in which the core's `apply` functions take them. Such an
+event is part of no cycle, so the garbage collector need not know it (`gc=False`).
 """
 
 from msgspec import Struct
@@ -24,7 +25,7 @@ from .enums import (
     TimeInForce,
     WindowKind,
 )
-from .reasons import Reason
+from .reasons import Reason, RefusalCount
 from .risk_parameters import RiskParameters
 from .trading_sessions import SessionStart
 
@@ -36,7 +37,7 @@ class Event(Struct, frozen=True, array_like=True):
 # -- the order path, written by the core ----------------------------------------------------------
 
 
-class OrderAccepted(Event, frozen=True, tag="order_accepted"):
+class OrderAccepted(Event, frozen=True, gc=False, tag="order_accepted"):
     """An order passed every check; its cash or title is held, and it has not yet traded."""
 
     order_id: int
@@ -59,7 +60,7 @@ class OrderAccepted(Event, frozen=True, tag="order_accepted"):
     """It ends at 16:00 at the site on this day; 0 where it does not by itself."""
 
 
-class OrderRested(Event, frozen=True, tag="order_rested"):
+class OrderRested(Event, frozen=True, gc=False, tag="order_rested"):
     """
     What is left of an order joined the queue of its price.
 
@@ -79,7 +80,7 @@ class OrderRested(Event, frozen=True, tag="order_rested"):
     """0 where the order shows all."""
 
 
-class OrderAmended(Event, frozen=True, tag="order_amended"):
+class OrderAmended(Event, frozen=True, gc=False, tag="order_amended"):
     """
     An open order changed.
 
@@ -98,7 +99,7 @@ class OrderAmended(Event, frozen=True, tag="order_amended"):
     is_requeued: int
 
 
-class OrderCancelled(Event, frozen=True, tag="order_cancelled"):
+class OrderCancelled(Event, frozen=True, gc=False, tag="order_cancelled"):
     """An order ended with this much unfilled; its hold is released in full."""
 
     order_id: int
@@ -111,7 +112,7 @@ class OrderCancelled(Event, frozen=True, tag="order_cancelled"):
     cancel_reason: CancelReason
 
 
-class TradeExecuted(Event, frozen=True, tag="trade_executed"):
+class TradeExecuted(Event, frozen=True, gc=False, tag="trade_executed"):
     """
     Two orders met, at the maker's price.
 
@@ -141,7 +142,7 @@ class TradeExecuted(Event, frozen=True, tag="trade_executed"):
     taker_leaves_qty: int
 
 
-class EscrowFunded(Event, frozen=True, tag="escrow_funded"):
+class EscrowFunded(Event, frozen=True, gc=False, tag="escrow_funded"):
     """A primary sale paid into the product's escrow, the same for each day of the span."""
 
     trade_id: int
@@ -152,7 +153,7 @@ class EscrowFunded(Event, frozen=True, tag="escrow_funded"):
     day_amount: int
 
 
-class EscrowReturned(Event, frozen=True, tag="escrow_returned"):
+class EscrowReturned(Event, frozen=True, gc=False, tag="escrow_returned"):
     """A supplier bought back: its share of each day's escrow is its own again, rounded down."""
 
     trade_id: int
@@ -198,7 +199,7 @@ class AuctionUncrossed(Event, frozen=True, tag="auction_uncrossed"):
 # -- refusals -------------------------------------------------------------------------------------
 
 
-class CommandRefused(Event, frozen=True, tag="command_refused"):
+class CommandRefused(Event, frozen=True, gc=False, tag="command_refused"):
     """The market said no; nothing changed."""
 
     reason: Reason
@@ -384,6 +385,25 @@ class ClockAdvanced(Event, frozen=True, kw_only=True, tag="clock_advanced"):
     market_ns: int
     is_complete: bool = True
     """False where what is due now goes on in the next record; until then orders are refused."""
+
+
+class RefusalsCounted(Event, frozen=True, kw_only=True, tag="refusals_counted"):
+    """Refusals of protocol, authentication, limits and servers, none of which is a record."""
+
+    counts: list[RefusalCount]
+
+
+class StateMarked(Event, frozen=True, kw_only=True, tag="state_marked"):
+    """The state after this record, which is the one before, is being hashed."""
+
+    marked_seq: int
+
+
+class StateHashed(Event, frozen=True, kw_only=True, tag="state_hashed"):
+    """What the leader's own state hashed to: a snapshot of that record must have the same."""
+
+    marked_seq: int
+    state_sha256: bytes
 
 
 class CommandIdsExpired(Event, frozen=True, kw_only=True, tag="command_ids_expired"):

@@ -5,7 +5,7 @@ from msgspec import Struct
 from .reasons import Reason
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """
     The answer to a command, given only after everything it rests on is durable.
 

@@ -5,7 +5,7 @@ On the wire of the log a record is the msgpack array `[command, [event, …]]`; 
 is the frame's `first_seq` plus its place, stored nowhere twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -44,6 +44,10 @@ _EVENTS_OF: msgspec.msgpack.Decoder[tuple[Any, list[Event]]] = msgspec.msgpack.D
     tuple[msgspec.Raw, list[_AnyEvent]]
 )
 _ENCODER = msgspec.msgpack.Encoder()
+encode_command: Callable[[Command], bytes] = _ENCODER.encode
+"""The command as it stands in a record."""
+encode_event: Callable[[Event], bytes] = _ENCODER.encode
+"""The event as it stands in a record."""
 
 
 def decode_body(encoded: bytes) -> tuple[Command, list[Event]]:
@@ -54,16 +58,6 @@ def decode_body(encoded: bytes) -> tuple[Command, list[Event]]:
 def events_of(encoded: bytes) -> list[Event]:
     """A record's events, for who has its command already."""
     return _EVENTS_OF.decode(encoded)[1]
-
-
-def encode_command(command: Command) -> bytes:
-    """The command as it stands in a record."""
-    return _ENCODER.encode(command)
-
-
-def encode_event(event: Event) -> bytes:
-    """The event as it stands in a record."""
-    return _ENCODER.encode(event)
 
 
 def join_record(command: bytes, event_count: int, events: bytes) -> bytes:

@@ -33,7 +33,7 @@ Price = Annotated[int, Meta(gt=0, le=MAX_PRICE)]
 Amount = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
 Micro = Annotated[int, Meta(gt=0, le=MAX_INTEGER)]
 Bps = Annotated[int, Meta(ge=0, le=1_000)]
-BandBps = Annotated[int, Meta(ge=0, lt=BPS_WHOLE)]
+BandBps = Annotated[int, Meta(ge=0, le=BPS_WHOLE - 1)]
 """Half the width of a price band; 0 for none of a dynamic one."""
 Ppm = Annotated[int, Meta(ge=0, le=100 * PPM_WHOLE)]
 Day = Annotated[int, Meta(ge=0, le=MAX_DAY)]

@@ -10,6 +10,7 @@ March 2027, `X270301-270308` user-defined.
 
 import re
 from datetime import date, timedelta
+from functools import cache
 
 from msgspec import Struct
 
@@ -95,14 +96,11 @@ def parse_window(code: str) -> Window:
     return Window(kind, day_of(start_date), day_of(add_months(start_date, months)))
 
 
-def months_of(start_day: int, end_day: int) -> list[int]:
-    """The months (year × 100 + month) that a window touches, in order."""
-    months = []
-    at = date_of(start_day).replace(day=1)
-    while day_of(at) < end_day:
-        months.append(at.year * 100 + at.month)
-        at = add_months(at, 1)
-    return months
+@cache
+def month_of(day: int) -> int:
+    """The month (year × 100 + month) of a delivery day."""
+    at = date_of(day)
+    return at.year * 100 + at.month
 
 
 def day_of(at: date) -> int:

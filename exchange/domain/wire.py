@@ -29,6 +29,9 @@ Position = tuple[int, int]
 SideWord = Literal["buy", "sell"]
 TimeInForceWord = Literal["day", "gtc", "gtd", "ioc", "fok"]
 SelfMatchPolicyWord = Literal["cancel_incoming", "cancel_resting", "cancel_both"]
+SessionWord = Literal[
+    "pre_open", "continuous", "closing_auction", "closed", "break", "auction", "halted"
+]
 ExecType = Literal["new", "trade", "cancelled", "replaced", "expired"]
 Symbol = Annotated[str, Meta(min_length=1, max_length=96)]
 ClientId = Annotated[str, Meta(pattern=r"^[\x20-\x7e]{1,36}$")]
@@ -245,6 +248,17 @@ class Execution(Message, frozen=True, kw_only=True, tag="execution"):
     replay: bool = False
 
 
+class Indication(Struct, frozen=True, kw_only=True):
+    """What a book that collects would do if it uncrossed now; all 0 where nothing crosses."""
+
+    indicative_price: int = 0
+    indicative_qty: int = 0
+    surplus_qty: int = 0
+    """Left over at the price; negative on the sell side."""
+    end_ns: int = 0
+    """When an unscheduled auction ends; 0 where the calendar says it."""
+
+
 class Book(Message, frozen=True, kw_only=True, tag="book"):
     """Levels as (price, qty, order count), best first; a snapshot replaces all, a change states
     levels anew, with quantity 0 where one is gone."""
@@ -255,6 +269,9 @@ class Book(Message, frozen=True, kw_only=True, tag="book"):
     asks: list[tuple[int, int, int]]
     snapshot: bool = False
     prev_seq: int = 0
+    session_state: SessionWord = "continuous"
+    indication: Indication | None = None
+    """Only while the book collects."""
 
 
 class Trade(Message, frozen=True, kw_only=True, tag="trade"):
@@ -422,6 +439,11 @@ class InstrumentView(Struct, frozen=True, kw_only=True):
     hours: int
     gate_closure_ns: int
     is_open: bool
+    session_state: SessionWord = "continuous"
+    settlement_price: int = 0
+    """0 where none was published; then there is no band either."""
+    low_limit_price: int = 0
+    high_limit_price: int = 0
 
 
 class AccountView(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.wire import InstrumentView, ProductView, WindowView
 from exchange.projections import Projections
 from exchange.projections.listings import Instrument
+from exchange.projections.views import session_word
 
 from .answers import json_answer, not_found
 from .border import HUB
@@ -31,7 +32,7 @@ async def instruments(request: web.Request) -> web.Response:
         projections.listings.products.values() if code is None else [_product(projections, code)]
     )
     views = [
-        instrument_view(instrument, product)
+        instrument_view(instrument, product, projections)
         for product in wanted
         for instrument in projections.listings.of_product(product.product_id)
     ]
@@ -65,9 +66,12 @@ def product_view(product: ProductDefined) -> ProductView:
     )
 
 
-def instrument_view(instrument: Instrument, product: ProductDefined) -> InstrumentView:
+def instrument_view(
+    instrument: Instrument, product: ProductDefined, projections: Projections
+) -> InstrumentView:
     """An instrument as the wire shows it."""
     listed = instrument.listed
+    session = projections.sessions.books[listed.instrument_id]
     return InstrumentView(
         instrument_id=listed.instrument_id,
         instrument=listed.symbol,
@@ -78,6 +82,10 @@ def instrument_view(instrument: Instrument, product: ProductDefined) -> Instrume
         hours=(listed.end_day - listed.start_day) * HOURS_PER_DAY,
         gate_closure_ns=listed.gate_closure_ns,
         is_open=instrument.is_open,
+        session_state=session_word(listed.instrument_id, projections),
+        settlement_price=session.settlement_price,
+        low_limit_price=session.low_limit_price,
+        high_limit_price=session.high_limit_price,
     )
 
 
@@ -89,6 +97,7 @@ def window_view(
     bids = projections.depth.bids(listed.instrument_id, 1)
     asks = projections.depth.asks(listed.instrument_id, 1)
     latest = projections.trades.latest(listed.instrument_id, 1)
+    session = projections.sessions.books[listed.instrument_id]
     return WindowView(
         instrument_id=listed.instrument_id,
         instrument=listed.symbol,
@@ -99,6 +108,10 @@ def window_view(
         hours=(listed.end_day - listed.start_day) * HOURS_PER_DAY,
         gate_closure_ns=listed.gate_closure_ns,
         is_open=instrument.is_open,
+        session_state=session_word(listed.instrument_id, projections),
+        settlement_price=session.settlement_price,
+        low_limit_price=session.low_limit_price,
+        high_limit_price=session.high_limit_price,
         bid_price=bids[0][0] if bids else 0,
         bid_qty=bids[0][1] if bids else 0,
         ask_price=asks[0][0] if asks else 0,

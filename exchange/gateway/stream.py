@@ -20,14 +20,16 @@ from exchange.domain.reasons import Reason
 from exchange.domain.record import Record
 from exchange.domain.wire import (
     Book,
+    Indication,
     Marks,
     Message,
     NodeMarkView,
+    SessionWord,
     Trade,
 )
 from exchange.projections import Projections
 from exchange.projections.orders import Step
-from exchange.projections.views import private_view
+from exchange.projections.views import indication_view, private_view, session_word
 
 from .codec import Codec
 from .settings import GatewaySettings
@@ -58,6 +60,8 @@ class BookFeed:
         self.depth = depth
         self.subscribers: set[Session] = set()
         self.seq = 0
+        self.session_state: SessionWord = "continuous"
+        self.indication: Indication | None = None
         self._bids: dict[int, tuple[int, int, int]] = {}
         self._asks: dict[int, tuple[int, int, int]] = {}
 
@@ -66,17 +70,24 @@ class BookFeed:
         bids = {level[0]: level for level in projections.depth.bids(self.instrument_id, self.depth)}
         asks = {level[0]: level for level in projections.depth.asks(self.instrument_id, self.depth)}
         changed_bids, changed_asks = _changes(self._bids, bids), _changes(self._asks, asks)
+        session = (
+            session_word(self.instrument_id, projections),
+            indication_view(self.instrument_id, projections),
+        )
+        is_same_session = session == (self.session_state, self.indication)
+        if is_same_session and not changed_bids and not changed_asks:
+            return None
         previous_seq, self.seq = self.seq, projections.at_seq
         self._bids, self._asks = bids, asks
-        if not changed_bids and not changed_asks:
-            self.seq = previous_seq
-            return None
+        self.session_state, self.indication = session
         return Book(
             instrument=self.instrument,
             seq=self.seq,
             bids=changed_bids,
             asks=changed_asks,
             prev_seq=previous_seq,
+            session_state=self.session_state,
+            indication=self.indication,
         )
 
     def snapshot(self) -> Book:
@@ -87,6 +98,8 @@ class BookFeed:
             bids=list(self._bids.values()),
             asks=list(self._asks.values()),
             snapshot=True,
+            session_state=self.session_state,
+            indication=self.indication,
         )
 
 
@@ -234,10 +247,11 @@ class Streams:
         self._is_publish_due = False
         self._published_s = asyncio.get_running_loop().time()
         projections = self._projections
-        for instrument_id in projections.depth.changed:
+        for instrument_id in projections.depth.changed | projections.sessions.changed:
             for feed in self._books.get(instrument_id, {}).values():
                 self._publish_book(feed)
         projections.depth.changed.clear()
+        projections.sessions.changed.clear()
         self._catch_up()
         for kind, changed in (
             ("positions", projections.positions.changed),

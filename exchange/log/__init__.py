@@ -2,7 +2,8 @@
 The event log of one shard: frames of records on a Redis stream.
 
     sequencer ─▶ Appender ─▶ stream ev:{shard}:log ─▶ read_frames ─▶ ChainVerifier ─▶ Frame
-                    │          server (embedded)                                        │
+                    │          server (embedded)   ▲                                    │
+                    │                           Archive ◀── confirmed frames ◀──────────┤
                     └─ head ─▶ WitnessFile ◀──────────── compare ◀──────────────────────┘
 
 Start to stop (`event_log` is the one place where the order is written down):
@@ -22,6 +23,7 @@ absent. `errors` lists every way this can go wrong.
 from exchange.log.address import ServerAddress
 from exchange.log.aof import TornTail
 from exchange.log.appender import Appender, take_over
+from exchange.log.archive import SEGMENT_BYTES, Archive, Archived, tell_on_stderr
 from exchange.log.configuration import check_configuration, check_configuration_async
 from exchange.log.errors import (
     AppendOutcomeUnknown,
@@ -45,17 +47,25 @@ from exchange.log.frame import (
 from exchange.log.head import Head, LogName
 from exchange.log.merkle import merkle_proof, merkle_root, proves
 from exchange.log.read_only import read_only_log
-from exchange.log.reader import read_frames, read_frames_async
+from exchange.log.reader import confirmed, read_frames, read_frames_async
+from exchange.log.restore import Restored
 from exchange.log.server import EmbeddedServer
+from exchange.log.snapshot import Snapshot, SnapshotHeader, doubt
+from exchange.log.snapshot_files import Skipped, SnapshotFiles
+from exchange.log.trim import KEEP_COUNT, Trimmed, keepers_client, rewrite_file, trim
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness, WitnessFile, compare
 
 __all__ = [
     "FRAME_LIMIT_BYTES",
     "FRAME_TARGET_BYTES",
+    "KEEP_COUNT",
+    "SEGMENT_BYTES",
     "AppendOutcomeUnknown",
     "AppendRefused",
     "Appender",
+    "Archive",
+    "Archived",
     "ChainVerifier",
     "EmbeddedServer",
     "EpochBarrier",
@@ -69,16 +79,25 @@ __all__ = [
     "LogName",
     "LogSettings",
     "LogWentBack",
+    "Restored",
     "ServerAddress",
+    "Skipped",
+    "Snapshot",
+    "SnapshotFiles",
+    "SnapshotHeader",
     "TornTail",
+    "Trimmed",
     "Witness",
     "WitnessFile",
     "check_configuration",
     "check_configuration_async",
     "compare",
+    "confirmed",
     "decode_frame",
+    "doubt",
     "encode_barrier",
     "encode_records",
+    "keepers_client",
     "merkle_proof",
     "merkle_root",
     "open_log",
@@ -86,5 +105,8 @@ __all__ = [
     "read_frames",
     "read_frames_async",
     "read_only_log",
+    "rewrite_file",
     "take_over",
+    "tell_on_stderr",
+    "trim",
 ]

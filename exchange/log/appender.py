@@ -34,6 +34,7 @@ from exchange.log.errors import (
 from exchange.log.frame import (
     EncodedFrame,
     EpochBarrier,
+    Frame,
     decode_frame,
     encode_barrier,
     encode_records,
@@ -77,16 +78,29 @@ async def take_over(
     Returns once the barrier is durable, which makes all before it durable too, and once the log
     has been seen to end with the tip and the barrier. Raises LogConflict when it ends otherwise.
     """
-    connection = await _connect(address)
+    appender = await open_appender(address, name, tip, wall_ns)
     try:
-        call = await _load_append(connection)
-        appender = Appender(connection, call, name, tip, wall_ns)
         await appender._send(encode_barrier(name, tip, appender._now_ns(), barrier))
         await appender._confirm(tip)
     except BaseException:
-        connection.abort()
+        appender._connection.abort()
         raise
     return appender
+
+
+async def open_appender(
+    address: ServerAddress,
+    name: LogName,
+    tip: Head,
+    wall_ns: Callable[[], int] = time.time_ns,
+) -> "Appender":
+    """An appender after the verified `tip` in the same epoch: for `append_again` only."""
+    connection = await _connect(address)
+    try:
+        return Appender(connection, await _load_append(connection), name, tip, wall_ns)
+    except BaseException:
+        connection.abort()
+        raise
 
 
 class Appender:
@@ -107,6 +121,8 @@ class Appender:
         self.name = name
         self.head = head
         self.is_open = True
+        self.sent_count = 0
+        """Frames that were appended and acknowledged."""
         self._connection = connection
         self._call = call
         self._wall_ns = wall_ns
@@ -120,6 +136,11 @@ class Appender:
         LogConflict and AppendRefused, when it is not.
         """
         return await self._send(encode_records(self.name, self.head, self._now_ns(), records))
+
+    async def append_again(self, frame: Frame) -> Head:
+        """Appends a frame of an archive as it was once written; it follows `head` in its chain."""
+        assert frame.header.prev == self.head.header_hash, "the caller verifies the chain"
+        return await self._send(EncodedFrame(frame.data, frame.head))
 
     async def close(self) -> None:
         """Closes the connection; what was acknowledged stays."""
@@ -158,6 +179,7 @@ class Appender:
             self._connection.abort()
             raise
         self.is_open = True
+        self.sent_count += 1
         self.head = msgspec.structs.replace(frame.head, committed_seq=frame.head.seq)
         return self.head
 

@@ -16,7 +16,10 @@ with; each kind has its own. Every message says what, where, and what an operato
 | 27 | WrongVenue | 42 | AppendDuplicate | 55 | AlreadyServing |
 | 28 | WrongShard | 43 | AppendRefused | 56 | ServerUnreachable |
 | 29 | WrongEntryId | 57 | ServerFailed | 58 | AofDamaged |
-| 59 | DiskFull | 60 | FsyncFailed | | |
+| 59 | DiskFull | 60 | FsyncFailed | 61 | ArchiveMissing |
+| 62 | ArchiveGap | 63 | ArchiveDiffers | 64 | SegmentDamaged |
+| 65 | SegmentForeign | 66 | ArchiveBusy | 67 | ArchiveNotWritten |
+| 68 | TrimRefused | | | | |
 """
 
 from typing import ClassVar
@@ -245,6 +248,63 @@ class FsyncFailed(LogError):
     """The last server ended because an fsync failed: what the disk holds is not known."""
 
     code, exit_code = "log_fsync_failed", 60
+
+
+# -- archive
+
+
+class ArchiveMissing(LogError):
+    """The stream was trimmed, and no archive is named that holds what is gone from it."""
+
+    code, exit_code = "log_archive_missing", 61
+
+
+class ArchiveGap(LogError):
+    """Frames are in neither place of the archive nor in the stream."""
+
+    code, exit_code = "log_archive_gap", 62
+
+
+class ArchiveDiffers(LogError):
+    """The archive's copies, or the archive and the stream, tell different histories."""
+
+    code, exit_code = "log_archive_differs", 63
+
+
+class SegmentDamaged(LogError):
+    """One copy of a segment is absent, or is not what was written."""
+
+    code, exit_code = "log_segment_damaged", 64
+
+    def __init__(self, path: object, what: str) -> None:
+        super().__init__(
+            f"{self.code}: {path}: {what}; the other place may hold a good copy: remove this one, "
+            "and `exchange log archive` makes it again"
+        )
+
+
+class SegmentForeign(LogError):
+    """A segment belongs to another venue or shard: directories were mixed up."""
+
+    code, exit_code = "log_segment_foreign", 65
+
+
+class ArchiveBusy(LogError):
+    """Another process is writing into the archive's directories."""
+
+    code, exit_code = "log_archive_busy", 66
+
+
+class ArchiveNotWritten(LogError):
+    """The archive cannot be written in two places, so nothing counts as archived."""
+
+    code, exit_code = "log_archive_not_written", 67
+
+
+class TrimRefused(LogError):
+    """Trimming would remove what is not safe elsewhere, or more than may go."""
+
+    code, exit_code = "log_trim_refused", 68
 
 
 def _shown(value: object) -> str:

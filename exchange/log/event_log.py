@@ -20,13 +20,23 @@ import redis.asyncio
 from exchange.log.address import ServerAddress
 from exchange.log.aof import TornTail
 from exchange.log.appender import Appender, take_over
+from exchange.log.archive import Archive, OnDamaged, tell_on_stderr
 from exchange.log.configuration import check_configuration_async
-from exchange.log.errors import AlreadyServing, LogExists, LogMissing, WitnessUnusable
+from exchange.log.errors import (
+    AlreadyServing,
+    ArchiveGap,
+    ArchiveMissing,
+    LogExists,
+    LogMissing,
+    LogWentBack,
+    WitnessUnusable,
+)
 from exchange.log.frame import EpochBarrier, Frame
 from exchange.log.head import Head, LogName
 from exchange.log.lock import FileLock
-from exchange.log.lookup import find_records
+from exchange.log.lookup import find_frame, find_records, last_frame
 from exchange.log.reader import read_frames_async
+from exchange.log.restore import Restored, restore
 from exchange.log.server import EmbeddedServer
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import WitnessFile, compare
@@ -43,11 +53,25 @@ class LogSettings(msgspec.Struct, frozen=True):
     external: ServerAddress | None = None
     maxmemory_bytes: int = 0
     """For the embedded server; 0 is half of the machine's memory."""
+    archive_dirs: tuple[Path, ...] = ()
+    """The places of the archive, for what was trimmed from the stream."""
+
+    def archive(self, on_damaged: OnDamaged = tell_on_stderr) -> Archive | None:
+        """The archive that these settings name, if they do; told of each copy that is damaged."""
+        if not self.archive_dirs:
+            return None
+        return Archive(self.name, self.archive_dirs, on_damaged)
 
 
 @asynccontextmanager
-async def open_log(settings: LogSettings) -> AsyncIterator["EventLog"]:
-    """Locks the directory, starts or adopts the server, checks it; at the end undoes all that."""
+async def open_log(
+    settings: LogSettings, on_damaged: OnDamaged = tell_on_stderr
+) -> AsyncIterator["EventLog"]:
+    """
+    Locks the directory, starts or adopts the server, checks it; at the end undoes all that.
+
+    `on_damaged` is told of each damaged copy in the archive, where another one was used.
+    """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     serve = FileLock(settings.data_dir / "SERVE")
     if not serve.acquire():
@@ -60,7 +84,8 @@ async def open_log(settings: LogSettings) -> AsyncIterator["EventLog"]:
             client = address.async_client()
             try:
                 await check_configuration_async(client)
-                log = EventLog(settings, address, client, torn_tail)
+                archive = settings.archive(on_damaged)
+                log = EventLog(settings, address, client, torn_tail, archive)
                 try:
                     yield log
                 finally:
@@ -84,11 +109,13 @@ class EventLog:
         address: ServerAddress,
         client: redis.asyncio.Redis,
         torn_tail: TornTail | None,
+        archive: Archive | None = None,
     ) -> None:
         self.name = settings.name
         self.address = address
         self.torn_tail = torn_tail
         self._client = client
+        self._archive = archive
         self._file = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witness = self._file.read()
         self._witnessed: Head | None = None
@@ -102,7 +129,7 @@ class EventLog:
         """
         remember = self._witness.position if self._witness else None
         verifier = ChainVerifier(self.name, start, remember)
-        async for frame in read_frames_async(self._client, verifier):
+        async for frame in read_frames_async(self._client, verifier, self._archive):
             yield frame
         if self._witness is not None:
             # Before anybody draws conclusions from what was read; `take_over` compares again.
@@ -111,7 +138,52 @@ class EventLog:
 
     async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` records from `from_seq` on, as (seq, bytes); while serving."""
-        return await find_records(self._client, self.name, from_seq, count)
+        found = await find_records(self._client, self.name, from_seq, count)
+        if found and found[0][0] > from_seq:
+            return await self._archived_records(from_seq, min(count, found[0][0] - from_seq))
+        return found
+
+    async def restore(self, *, is_loss_accepted: bool = False) -> Restored:
+        """
+        Appends again what the archive has beyond the stream's tip; instead of `frames`.
+
+        Where the witness has seen more than the archive, `missing` says what. That loss has to be
+        accepted in so many words: then the old witness is put aside and one of the tip written.
+        """
+        assert self._archive is not None, "there is an archive to restore from"
+        remember = self._witness.position if self._witness else None
+        verifier = ChainVerifier(self.name, None, remember)
+        restored = await restore(self.address, self._client, self._archive, verifier)
+        try:
+            self._compare(verifier, is_genesis=False)
+        except (LogWentBack, WitnessUnusable) as error:
+            if verifier.remembered_hash is not None:
+                raise  # It is there, and different: no loss, but another history.
+            restored = msgspec.structs.replace(restored, missing=str(error))
+            if is_loss_accepted:
+                kept_path = self._file.put_aside(verifier.head)
+                restored = msgspec.structs.replace(restored, kept_witness=kept_path)
+        return restored
+
+    async def frame_at(self, entry_id: str) -> Frame | None:
+        """The log's frame at a snapshot's place, so that the two can be compared."""
+        return await find_frame(self._client, self.name, entry_id)
+
+    async def tip(self) -> Frame | None:
+        """The last frame; the records up to its header's committed_seq are durable."""
+        return await last_frame(self._client, self.name)
+
+    @property
+    def verified_head(self) -> Head:
+        """Where reading ended."""
+        assert self._verifier is not None, "the log has been read"
+        return self._verifier.head
+
+    @property
+    def head(self) -> Head:
+        """The durable head, while serving."""
+        assert self._appender is not None, "the log has been taken over"
+        return self._appender.head
 
     async def take_over(self, barrier: EpochBarrier, *, is_genesis: bool = False) -> Appender:
         """
@@ -131,19 +203,23 @@ class EventLog:
         """
         Notes the durable head outside the server, about once a second; off the event loop.
 
-        A caller that is cancelled waits for the write all the same: a thread cannot be stopped, and
-        two at once would write the same file.
+        A caller that is cancelled, however often, waits for the write all the same: a thread cannot
+        be stopped, and two at once would write the same file.
         """
         if self._appender is None or self._appender.head == self._witnessed:
             return
         head = self._appender.head
         writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, head))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        while not writing.done():
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        writing.result()
         self._witnessed = head
+        if cancelled is not None:
+            raise cancelled
 
     async def check_configuration(self) -> None:
         """Whether the server still runs as it must; for the check at intervals."""
@@ -154,6 +230,19 @@ class EventLog:
         if self._appender is not None:
             await self._appender.close()
             await self.write_witness()
+
+    async def _archived_records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
+        if self._archive is None:
+            raise ArchiveMissing(
+                f"log_archive_missing: seq {from_seq} was trimmed from the stream; name the "
+                "archive's directories with --archive"
+            )
+        found = await asyncio.to_thread(self._archive.records, from_seq, count)
+        if not found or found[0][0] != from_seq:
+            raise ArchiveGap(
+                f"log_archive_gap: seq {from_seq} is neither in the stream nor in {self._archive}"
+            )
+        return found
 
     def _compare(self, verifier: ChainVerifier, is_genesis: bool) -> None:
         tip, where = verifier.head, f"{self.name.key} of {self.name.venue_id}"

@@ -103,6 +103,8 @@ class Frame(msgspec.Struct, frozen=True):
     records: list[bytes]
     """The exact bytes of each; the first has `header.first_seq`, the others follow gapless."""
     barrier: EpochBarrier | None = None
+    data: bytes = b""
+    """The whole frame as it was written."""
 
     @property
     def head(self) -> Head:
@@ -164,7 +166,7 @@ def decode_frame(data: bytes, entry_id: str = "?") -> Frame:
     crc = crc32(body, crc32(data[: HEADER_BYTES - _CRC.size]))
     if crc != header.crc:
         raise BadCrc(entry_id, header.first_seq, f"{crc:08x}", f"{header.crc:08x}")
-    frame = _read_body(header, sha256(data[:HEADER_BYTES]).digest(), body, entry_id)
+    frame = _read_body(header, data, body, entry_id)
     root = merkle_root(frame.records or [body])
     if root != header.root:
         raise BadRoot(entry_id, header.first_seq, root, header.root)
@@ -200,10 +202,11 @@ def _encode(
     return EncodedFrame(header + body, head)
 
 
-def _read_body(header: FrameHeader, header_hash: bytes, body: bytes, entry_id: str) -> Frame:
+def _read_body(header: FrameHeader, data: bytes, body: bytes, entry_id: str) -> Frame:
+    header_hash = sha256(data[:HEADER_BYTES]).digest()
     try:
         if header.record_count == 0:
-            return Frame(header, header_hash, [], _BARRIER.decode(body))
+            return Frame(header, header_hash, [], _BARRIER.decode(body), data)
         records = [bytes(raw) for raw in _RECORDS.decode(body)]
     except msgspec.MsgspecError as error:
         raise BadBody(entry_id, header.first_seq, error, "msgpack") from None
@@ -211,7 +214,7 @@ def _read_body(header: FrameHeader, header_hash: bytes, body: bytes, entry_id: s
         raise BadBody(entry_id, header.first_seq, len(records), header.record_count)
     if not body.startswith(_array_header(header.record_count)):
         raise BadBody(entry_id, header.first_seq, body[:5], _array_header(header.record_count))
-    return Frame(header, header_hash, records)
+    return Frame(header, header_hash, records, data=data)
 
 
 def _count_values(body: bytes) -> int:

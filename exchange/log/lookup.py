@@ -1,5 +1,5 @@
 """
-Finds records by their sequence number in a log that is being served.
+Finds records by their sequence number, and frames by their entry, without reading the whole log.
 
 An entry's id is `<epoch>-<last_seq>`, so the first entry from `<epoch>-<seq>` on holds `seq` if
 the record was written in that epoch. The epoch is not known from outside; each look-up that lands
@@ -11,12 +11,11 @@ from typing import cast
 
 import redis.asyncio
 
-from exchange.log.frame import Frame, decode_frame
+from exchange.log.entry import Entry, frame_of
+from exchange.log.frame import Frame
 from exchange.log.head import LogName
 
 _FRAMES_AT_ONCE = 16
-
-Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 async def find_records(
@@ -45,9 +44,23 @@ async def find_records(
     return found
 
 
+async def find_frame(client: redis.asyncio.Redis, name: LogName, entry_id: str) -> Frame | None:
+    """The frame of an entry, whole in itself; None where the log has no such entry."""
+    return next(iter(await _frames(client, "XRANGE", name.key, entry_id, entry_id)), None)
+
+
+async def last_frame(client: redis.asyncio.Redis, name: LogName) -> Frame | None:
+    """The frame at the log's tip, whole in itself; None where the log is empty."""
+    return next(iter(await _frames(client, "XREVRANGE", name.key, "+", "-", "COUNT", 1)), None)
+
+
 async def _frames_from(
     client: redis.asyncio.Redis, name: LogName, epoch: int, seq: int
 ) -> list[Frame]:
+    start = f"{epoch}-{seq}"
+    return await _frames(client, "XRANGE", name.key, start, "+", "COUNT", _FRAMES_AT_ONCE)
+
+
+async def _frames(client: redis.asyncio.Redis, *question: str | int) -> list[Frame]:
     ask = cast(Callable[..., Awaitable[list[Entry]]], client.execute_command)
-    entries = await ask("XRANGE", name.key, f"{epoch}-{seq}", "+", "COUNT", _FRAMES_AT_ONCE)
-    return [decode_frame(fields[b"f"], entry_id.decode()) for entry_id, fields in entries]
+    return [frame_of(entry) for entry in await ask(*question)]

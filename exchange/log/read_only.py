@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import redis
 
+from exchange.log.access import ENGINE
 from exchange.log.address import ServerAddress
 from exchange.log.aof import AOF_DIRECTORY
 from exchange.log.errors import LogMissing, ServerUnreachable
@@ -38,7 +39,7 @@ def read_only_log(data_dir: Path, copy_to: Path | None = None) -> Iterator[redis
     except FileNotFoundError:
         raise _missing(data_dir) from None
     if not is_stopped:
-        with _living_server(data_dir) as client:
+        with living_server(data_dir) as client:
             yield client
         return
     with TemporaryDirectory(prefix="exchange-log-", dir=copy_to) as copy:
@@ -54,10 +55,13 @@ def read_only_log(data_dir: Path, copy_to: Path | None = None) -> Iterator[redis
 
 
 @contextmanager
-def _living_server(data_dir: Path) -> Iterator[redis.Redis]:
+def living_server(data_dir: Path, username: str = ENGINE) -> Iterator[redis.Redis]:
+    """Gives a client on the server that holds the directory's LOCK, once it has loaded."""
     directory = os.open(data_dir / "server", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        address = ServerAddress(unix_path=socket_path(data_dir / "server", directory))
+        address = ServerAddress(
+            unix_path=socket_path(data_dir / "server", directory), username=username
+        )
         with address.client() as client:
             _wait_until_loaded(client, data_dir)
             yield client

@@ -1,77 +1,143 @@
 """
-Reads a log from the server and verifies every entry on the way.
+Reads a log from the server, and from the archive what the stream no longer has, as one.
+
+    archive: … frames before the stream's first ─┐ the next frame's `prev` must be
+    stream:                                       └▶ the last one's hash ─▶ … ─▶ tip at the start
 
 Reading ends at the tip that the stream had when it began, so that it ends at all beside a running
 exchange. What was read is whole and in order, but not yet durable for certain: the server may have
 been restarted in between. Start-up therefore appends a barrier before it tells anybody
-(`exchange.log.appender.take_over`), and followers stop at `committed_seq`.
+(`exchange.log.appender.take_over`), and followers take only what is `confirmed`.
+
+Reading is one sequence of steps, driven by a synchronous or an asynchronous client.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any, cast
 
 import redis
 import redis.asyncio
 
-from exchange.log.errors import BadEntry, LogWentBack
-from exchange.log.frame import Frame, decode_frame
+from exchange.log.archive import Archive
+from exchange.log.entry import Entry, frame_of, position, position_of, split_entry
+from exchange.log.errors import LogWentBack
+from exchange.log.frame import Frame
 from exchange.log.head import Head
+from exchange.log.seam import archived_frames, check_archived
 from exchange.log.verifier import ChainVerifier
 
 BATCH_BYTES = 4 << 20
 """What one XRANGE aims to bring; frames of the largest size come a few at a time."""
 _BATCH_COUNT_MAX = 1000
 
-Entry = tuple[bytes, dict[bytes, bytes]]
+Question = tuple[Any, ...]
+"""A command for the server."""
+Steps = Generator[Question | Frame, list[Entry], None]
+"""Yields commands, each to be answered by `send`, and frames."""
 
 
-def read_frames(client: redis.Redis, verifier: ChainVerifier) -> Iterator[Frame]:
-    """Yields the verified frames after `verifier.head`, up to the tip seen at the first step."""
-    key, ask = verifier.name.key, cast(Callable[..., list[Entry]], client.execute_command)
-    tip = ask("XREVRANGE", key, "+", "-", "COUNT", 1)
-    anchor = ask("XRANGE", key, *_anchor_range(verifier.head))
-    check_anchor(verifier.head, anchor)
-    batch = _Batch(verifier, tip)
-    while not batch.is_at_tip:
-        batch.take(ask("XRANGE", key, *batch.range()))
-        for entry in batch.entries:
-            yield verifier.check(*_split(entry))
+def read_frames(
+    client: redis.Redis, verifier: ChainVerifier, archive: Archive | None = None
+) -> Iterator[Frame]:
+    """
+    Yields the verified frames after `verifier.head`, up to the tip seen at the first step.
+
+    Raises FrameDamaged; LogWentBack where frames are missing at the end, that the start or the
+    archive knows of; ArchiveMissing, ArchiveGap or ArchiveDiffers where they are missing before it.
+    """
+    ask = cast(Callable[..., list[Entry]], client.execute_command)
+    steps = _steps(verifier, archive)
+    step = next(steps, None)
+    while step is not None:
+        if isinstance(step, Frame):
+            yield step
+            step = next(steps, None)
+        else:
+            step = _send(steps, ask(*step))
 
 
 async def read_frames_async(
-    client: redis.asyncio.Redis, verifier: ChainVerifier
+    client: redis.asyncio.Redis,
+    verifier: ChainVerifier,
+    archive: Archive | None = None,
+    *,
+    may_end_early: bool = False,
 ) -> AsyncIterator[Frame]:
-    """`read_frames` on asyncio; other tasks run between batches."""
-    key, ask = (
-        verifier.name.key,
-        cast(Callable[..., Awaitable[list[Entry]]], client.execute_command),
-    )
-    tip = await ask("XREVRANGE", key, "+", "-", "COUNT", 1)
-    anchor = await ask("XRANGE", key, *_anchor_range(verifier.head))
-    check_anchor(verifier.head, anchor)
-    batch = _Batch(verifier, tip)
-    while not batch.is_at_tip:
-        batch.take(await ask("XRANGE", key, *batch.range()))
-        for entry in batch.entries:
-            yield verifier.check(*_split(entry))
+    """
+    `read_frames` on asyncio; other tasks run between batches.
+
+    With `may_end_early` the stream may lack what the archive has at its end: to restore it.
+    """
+    ask = cast(Callable[..., Awaitable[list[Entry]]], client.execute_command)
+    steps = _steps(verifier, archive, may_end_early)
+    step = next(steps, None)
+    while step is not None:
+        if isinstance(step, Frame):
+            yield step
+            step = next(steps, None)
+        else:
+            step = _send(steps, await ask(*step))
 
 
-def check_anchor(start: Head, found: list[Entry]) -> None:
-    """Refuses a log that lacks the frame after which reading is to begin, a snapshot's for one."""
-    if start.epoch == 0:
+def confirmed(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """
+    The frames that a later one states as durable; the tip is never among them.
+
+    Only frames with records say so: a barrier repeats what the frame before it said.
+    """
+    waiting: deque[Frame] = deque()
+    for frame in frames:
+        if frame.records:
+            while waiting and waiting[0].header.last_seq <= frame.header.committed_seq:
+                yield waiting.popleft()
+        waiting.append(frame)
+
+
+def check_start(start: Head, first: list[Entry], found: list[Entry]) -> None:
+    """
+    Refuses a log that lacks the frame after which reading is to begin, a snapshot's for one.
+
+    Where the stream begins later, `found` is empty and the chain alone has to tell.
+    """
+    if start.epoch == 0 or (first and position_of(first[0]) > start.position):
         return
     if not found:
         raise LogWentBack(
             f"log_went_back: entry {start.entry_id}, after which reading should begin, is not in "
-            "the log; append what is missing again from the archive, or use an older snapshot"
+            "the log; append what is missing again from the archive with `exchange log restore`, "
+            "or use an older snapshot"
         )
-    entry_id, data = _split(found[0])
-    header_hash = decode_frame(data, entry_id).header_hash
+    header_hash = frame_of(found[0]).header_hash
     if header_hash != start.header_hash:
         raise LogWentBack(
-            f"log_went_back: entry {entry_id} has the header hash {header_hash.hex()}, but reading "
-            f"should begin after {start.header_hash.hex()}: this is another history"
+            f"log_went_back: entry {start.entry_id} has the header hash {header_hash.hex()}, but "
+            f"reading should begin after {start.header_hash.hex()}: this is another history"
         )
+
+
+def _steps(verifier: ChainVerifier, archive: Archive | None, may_end_early: bool = False) -> Steps:
+    key, start = verifier.name.key, verifier.head
+    tip = yield ("XREVRANGE", key, "+", "-", "COUNT", 1)
+    first = yield ("XRANGE", key, "-", "+", "COUNT", 1)
+    found = yield ("XRANGE", key, start.entry_id, start.entry_id)
+    check_start(start, first, found)
+    if archive is not None and not may_end_early:
+        archived = archive.head
+        found = yield ("XRANGE", key, archived.entry_id, archived.entry_id)
+        check_archived(archived, first, tip, found)
+    batch = _Batch(verifier, tip)
+    while not batch.is_at_tip:
+        entries = yield ("XRANGE", key, *batch.range())
+        if entries and not _may_follow(verifier, entries[0]):
+            first = yield ("XRANGE", key, "-", "+", "COUNT", 1)
+            if first and position_of(first[0]) > verifier.head.position:
+                yield from archived_frames(archive, verifier, first[0])
+                batch.last_id = verifier.head.entry_id
+                continue
+        batch.take(entries)
+        for entry in batch.entries:
+            yield verifier.check(*split_entry(entry))
 
 
 class _Batch:
@@ -85,7 +151,7 @@ class _Batch:
 
     @property
     def is_at_tip(self) -> bool:
-        return _order(self.last_id) >= _order(self.tip_id)
+        return position(self.last_id) >= position(self.tip_id)
 
     def range(self) -> tuple[Any, ...]:
         return f"({self.last_id}", self.tip_id, "COUNT", self._count
@@ -103,17 +169,15 @@ class _Batch:
         self._count = min(max(BATCH_BYTES // mean, 1), _BATCH_COUNT_MAX)
 
 
-def _anchor_range(start: Head) -> tuple[str, str]:
-    return start.entry_id, start.entry_id
+def _may_follow(verifier: ChainVerifier, entry: Entry) -> bool:
+    """Whether an entry follows the head; another log's is left to the verifier, which says so."""
+    header, name = frame_of(entry).header, verifier.name
+    is_ours = (header.venue_id, header.shard) == (name.venue_bytes, name.shard_bytes)
+    return header.prev == verifier.head.header_hash or not is_ours
 
 
-def _order(entry_id: str) -> tuple[int, int]:
-    epoch, _, seq = entry_id.partition("-")
-    return int(epoch), int(seq)
-
-
-def _split(entry: Entry) -> tuple[str, bytes]:
-    entry_id, fields = entry
-    if list(fields) != [b"f"]:
-        raise BadEntry(entry_id.decode(), 0, list(fields), [b"f"])
-    return entry_id.decode(), fields[b"f"]
+def _send(steps: Steps, answer: list[Entry]) -> Question | Frame | None:
+    try:
+        return steps.send(answer)
+    except StopIteration:
+        return None

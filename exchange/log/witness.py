@@ -65,6 +65,21 @@ class WitnessFile:
         )
         replace_durably(self.path, msgspec.json.encode(witness) + b"\n")
 
+    def put_aside(self, head: Head) -> str:
+        """
+        Writes a witness of `head` in place of one that the log no longer satisfies.
+
+        Returns where the old one was kept, as the only word of what was lost; empty if there was
+        none.
+        """
+        kept = ""
+        if (old := self.read()) is not None:
+            path = self.path.with_name(f"{self.path.name}.lost-{old.epoch}-{old.seq}")
+            replace_durably(path, self.path.read_bytes())
+            kept = str(path)
+        self.write(head)
+        return kept
+
 
 def compare(witness: Witness, verifier: ChainVerifier) -> None:
     """
@@ -82,7 +97,7 @@ def compare(witness: Witness, verifier: ChainVerifier) -> None:
             f"log_went_back: the witness saw epoch {witness.epoch}, seq {witness.seq}, header hash "
             f"{witness.header_hash}, but the log ends at epoch {tip.epoch}, seq {tip.seq} without "
             f"it: seqs {tip.seq + 1} to {witness.seq} or their epoch are missing; append them "
-            "again from the archive"
+            "again from the archive with `exchange log restore --from DIR`"
         )
     if found.hex() != witness.header_hash:
         raise LogWentBack(
@@ -92,12 +107,12 @@ def compare(witness: Witness, verifier: ChainVerifier) -> None:
         )
 
 
-def replace_durably(path: Path, data: bytes) -> None:
-    """Puts `data` at `path` so that a power cut leaves the old or the new, never a mixture."""
+def replace_durably(path: Path, *parts: bytes) -> None:
+    """Puts `parts` at `path` so that a power cut leaves the old or the new, never a mixture."""
     temporary = path.with_name(path.name + ".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(descriptor)
     temporary.replace(path)

@@ -19,6 +19,7 @@ from .pledges import Pledges
 from .positions import Positions
 from .projection import Handler, Projection, ProjectionGap
 from .recent import Recent
+from .sessions import Sessions
 from .trades import Trades
 from .venue import Venue
 
@@ -30,6 +31,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "balances": Balances,
     "positions": Positions,
     "depth": Depth,
+    "sessions": Sessions,
     "trades": Trades,
     "pledges": Pledges,
     "marks": Marks,
@@ -53,6 +55,7 @@ class Projections:
     balances: Balances
     positions: Positions
     depth: Depth
+    sessions: Sessions
     trades: Trades
     pledges: Pledges
     marks: Marks

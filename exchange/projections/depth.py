@@ -26,6 +26,8 @@ from .projection import Handler, Projection
 
 Level = tuple[int, int, int]
 """Price, quantity, how many orders."""
+PriceQty = tuple[int, int]
+"""Price and all quantity, hidden or not."""
 
 
 class Resting(Struct, gc=False):
@@ -83,6 +85,18 @@ class Depth(Projection[DepthState]):
         levels = self._levels.get((instrument_id, Side.SELL), {})
         return [(p, levels[p][0], levels[p][1]) for p in islice(levels, depth)]
 
+    def crossing(self, instrument_id: int) -> tuple[list[PriceQty], list[PriceQty]]:
+        """The bids and asks that cross, as (price, all quantity), the best first."""
+        bids = self._levels.get((instrument_id, Side.BUY), {})
+        asks = self._levels.get((instrument_id, Side.SELL), {})
+        if not bids or not asks:
+            return [], []
+        low_price, high_price = asks.keys()[0], bids.keys()[-1]
+        return (
+            [(p, bids[p][2]) for p in bids.irange(low_price, high_price, reverse=True)],
+            [(p, asks[p][2]) for p in asks.irange(low_price, high_price)],
+        )
+
     def state(self) -> DepthState:
         """Resting orders by id."""
         return DepthState([order for _, order in sorted(self._resting.items())])
@@ -91,7 +105,7 @@ class Depth(Projection[DepthState]):
         """Takes the orders and builds the levels."""
         for order in state.resting:
             self._resting[order.order_id] = order
-            self._change(order, order.shown_qty, 1)
+            self._change(order, order.shown_qty, order.leaves_qty, 1)
 
     def _rest(self, event: OrderRested, _record: Record, _index: int) -> None:
         order = Resting(
@@ -104,7 +118,7 @@ class Depth(Projection[DepthState]):
             _clip(event.leaves_qty, event.display_qty),
         )
         self._resting[event.order_id] = order
-        self._change(order, order.shown_qty, 1)
+        self._change(order, order.shown_qty, order.leaves_qty, 1)
 
     def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
         if event.is_requeued:
@@ -134,23 +148,26 @@ class Depth(Projection[DepthState]):
         """Takes an order out; one that never rested has no level."""
         order = self._resting.pop(order_id, None)
         if order is not None:
-            self._change(order, -order.shown_qty, -1)
+            self._change(order, -order.shown_qty, -order.leaves_qty, -1)
 
     def _show(self, order: Resting, shown_qty: int, leaves_qty: int) -> None:
-        self._change(order, shown_qty - order.shown_qty, 0)
+        self._change(order, shown_qty - order.shown_qty, leaves_qty - order.leaves_qty, 0)
         order.shown_qty = shown_qty
         order.leaves_qty = leaves_qty
 
-    def _change(self, order: Resting, delta_qty: int, delta_count: int) -> None:
+    def _change(
+        self, order: Resting, delta_qty: int, delta_leaves_qty: int, delta_count: int
+    ) -> None:
         key = (order.instrument_id, order.side)
         levels = self._levels.get(key)
         if levels is None:
             levels = self._levels[key] = SortedDict()
         level = levels.get(order.limit_price)
         if level is None:
-            level = levels[order.limit_price] = [0, 0]
+            level = levels[order.limit_price] = [0, 0, 0]
         level[0] += delta_qty
         level[1] += delta_count
+        level[2] += delta_leaves_qty
         if level[1] == 0:
             assert level[0] == 0, f"empty level {order.limit_price} holds {level[0]} GPUs"
             del levels[order.limit_price]

@@ -9,11 +9,32 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from exchange.domain.wire import Balances, Book, Message, Orders, Positions, Trade
+from exchange.domain.enums import SessionState
+from exchange.domain.wire import (
+    Balances,
+    Book,
+    Indication,
+    Message,
+    Orders,
+    Positions,
+    SessionWord,
+    Trade,
+)
 
 from .bundle import Projections
+from .indication import indication_of
+from .sessions import COLLECTING
 
 Noun = Literal["orders", "positions", "balances", "book", "trades"]
+_SESSION_WORDS: dict[SessionState, SessionWord] = {
+    SessionState.PRE_OPEN: "pre_open",
+    SessionState.CONTINUOUS: "continuous",
+    SessionState.CLOSING_AUCTION: "closing_auction",
+    SessionState.CLOSED: "closed",
+    SessionState.BREAK: "break",
+    SessionState.AUCTION: "auction",
+    SessionState.HALTED: "halted",
+}
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -69,13 +90,31 @@ def private_view(noun: str, account_id: int, projections: Projections) -> Messag
 def book_view(instrument: str, depth: int, projections: Projections) -> Book:
     """An instrument's best levels."""
     instrument_id = projections.listings.instrument_ids.get(instrument, 0)
+    if not instrument_id:
+        return Book(instrument=instrument, seq=projections.at_seq, bids=[], asks=[], snapshot=True)
     return Book(
         instrument=instrument,
         seq=projections.at_seq,
-        bids=projections.depth.bids(instrument_id, depth) if instrument_id else [],
-        asks=projections.depth.asks(instrument_id, depth) if instrument_id else [],
+        bids=projections.depth.bids(instrument_id, depth),
+        asks=projections.depth.asks(instrument_id, depth),
         snapshot=True,
+        session_state=session_word(instrument_id, projections),
+        indication=indication_view(instrument_id, projections),
     )
+
+
+def session_word(instrument_id: int, projections: Projections) -> SessionWord:
+    """A book's session state as the wire says it."""
+    return _SESSION_WORDS[projections.sessions.state_of(instrument_id)]
+
+
+def indication_view(instrument_id: int, projections: Projections) -> Indication | None:
+    """The indication of a book that collects, None of one that does not."""
+    if projections.sessions.state_of(instrument_id) not in COLLECTING:
+        return None
+    book = projections.sessions.books[instrument_id]
+    bids, asks = projections.depth.crossing(instrument_id)
+    return indication_of(bids, asks, book.reference_price, book.auction_end_ns)
 
 
 def trades_view(instrument: str, count: int, projections: Projections) -> list[Trade]:

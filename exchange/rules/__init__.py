@@ -16,11 +16,21 @@ from msgspec.structs import astuple
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain.commands import Command
-from exchange.domain.enums import Role
 from exchange.domain.events import Event
 
-from . import clock, listing, marks, orders, participants, pledges, sessions, treasury
-from .state import State, authorise, new_core
+from . import (
+    clock,
+    listing,
+    marks,
+    orders,
+    participants,
+    pledges,
+    sessions,
+    state_hash,
+    treasury,
+)
+from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
+from .state import State, new_core
 
 Decide = Callable[[Any, State, int], list[Event]]
 Evolve = Callable[[Any, State], None]
@@ -59,50 +69,10 @@ DECIDE: dict[type[Command], Decide] = {
     c.DeclinePledge: pledges.decide_decline,
     c.ReleasePledge: pledges.decide_release,
     c.AdvanceClock: clock.decide_clock,
+    c.CountRefusals: participants.decide_refusal_counts,
+    c.MarkState: state_hash.decide_mark,
+    c.RecordStateHash: state_hash.decide_hash,
 }
-
-_EVERYBODY = frozenset(Role)
-_TRADING = frozenset({Role.TRADER, Role.SUPPLIER})
-_OPERATOR = frozenset({Role.OPERATOR})
-_VENUE: frozenset[Role] = frozenset()
-
-ROLES: dict[type[Command], frozenset[Role]] = {
-    c.CreateVenue: _VENUE,
-    c.AdmitParticipant: _OPERATOR,
-    c.ConfirmAdmission: _OPERATOR,
-    c.RegisterKey: _OPERATOR | {Role.AUDITOR},
-    c.RevokeKey: _EVERYBODY,
-    c.OpenSession: _EVERYBODY,
-    c.CloseSession: _EVERYBODY,
-    c.DefineProduct: _OPERATOR,
-    c.PublishCalendar: _OPERATOR,
-    c.ListInstrument: _OPERATOR,
-    c.PublishBandWidths: _OPERATOR,
-    c.PublishSettlementPrice: _OPERATOR,
-    c.HaltInstrument: _OPERATOR,
-    c.ResumeInstrument: _OPERATOR,
-    c.DepositCash: _OPERATOR,
-    c.WithdrawCash: _OPERATOR,
-    c.GrantCapacity: _OPERATOR,
-    c.PlaceOrder: _TRADING,
-    c.AmendOrder: _TRADING,
-    c.CancelOrder: _TRADING,
-    c.MassCancel: _TRADING,
-    c.PublishIndexPrice: _OPERATOR,
-    c.PublishRiskParameters: _OPERATOR,
-    c.PublishMarks: _OPERATOR,
-    c.RequestPledge: _TRADING,
-    c.AcceptPledge: frozenset({Role.BANK}),
-    c.DeclinePledge: _TRADING | {Role.BANK},
-    c.ReleasePledge: frozenset({Role.BANK}),
-    c.AdvanceClock: _VENUE,
-    c.UncrossBooks: _VENUE,
-}
-"""Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
-
-VENUE_COMMANDS = frozenset(
-    {c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks}
-)
 
 
 def _nothing(event: Event, state: State) -> None:
@@ -140,6 +110,9 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.InstrumentResumed: sessions.evolve_resumption,
     e.ClockAdvanced: clock.evolve_clock,
     e.CommandIdsExpired: clock.evolve_command_ids,
+    e.RefusalsCounted: _nothing,
+    e.StateMarked: state_hash.evolve_mark,
+    e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
     e.CashWithdrawn: treasury.evolve_withdrawal,
     e.CapacityGranted: treasury.evolve_grant,
@@ -160,7 +133,8 @@ __all__ = [
     "ORDER_PATH",
     "ROLES",
     "VENUE_COMMANDS",
+    "AccessTable",
     "State",
-    "authorise",
     "new_core",
+    "require_use",
 ]

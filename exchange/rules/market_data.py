@@ -11,7 +11,7 @@ from exchange.domain.events import IndexPricePublished, NodeMarked
 from exchange.domain.risk_parameters import RiskParameters
 
 
-class NodeTrade(Struct, frozen=True, array_like=True):
+class NodeTrade(Struct, frozen=True, array_like=True, gc=False):
     """A trade on a node's month window."""
 
     market_ns: int

@@ -27,6 +27,7 @@ from exchange.domain.enums import PledgeStatus, Side, WindowKind
 from exchange.domain.events import (
     Event,
     IndexPricePublished,
+    InstrumentListed,
     MarksPublished,
     NodeMarked,
     NodeObserved,
@@ -36,7 +37,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN, NS_PER_SECOND
-from exchange.domain.windows import add_months, date_of, day_at, day_of, months_of
+from exchange.domain.windows import add_months, date_of, day_at, day_of, month_of
 
 from .listing import trading_days_between
 from .market_data import Node, NodeTrade
@@ -44,6 +45,7 @@ from .state import State
 
 SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
 _BASIS_ONE_E12 = 10**12
+_MONTH = WindowKind.MONTH
 
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
 def _nodes_to_mark(state: State) -> list[Node]:
     """In the order of class, region and month."""
     data = state.market_data
-    this_month = months_of(day_at(state.market_ns), day_at(state.market_ns) + 1)[0]
+    this_month = month_of(day_at(state.market_ns))
     found = {
         (node.gpu_class, node.region, node.month): node
         for node in data.nodes.values()
@@ -135,7 +137,7 @@ def _nodes_to_mark(state: State) -> list[Node]:
         instrument = state.instruments[instrument_id]
         if instrument.kind is WindowKind.MONTH:
             product = state.products[instrument.product_id]
-            month = months_of(instrument.start_day, instrument.start_day + 1)[0]
+            month = month_of(instrument.start_day)
             name = (product.gpu_class, product.region, month)
             if name not in found:
                 found[name] = Node(*name)
@@ -334,33 +336,42 @@ def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) 
 
     Who bought does not matter to a mark: it asks for different pairs, whichever way round.
     """
-    for instrument_id, last_price, last_qty, maker_account_id, taker_account_id in trades:
-        instrument = state.instruments[instrument_id]
-        if instrument.kind is not WindowKind.MONTH:
+    market_ns = state.market_ns
+    day = day_at(market_ns)
+    node, window_hours, known_id = None, 0, 0
+    for instrument_id, last_price, last_qty, maker_id, taker_id in trades:
+        if instrument_id != known_id:
+            # The trades of one command are all of one instrument.
+            node, window_hours = _node_of(state.instruments[instrument_id], state)
+            known_id = instrument_id
+        if node is None:
             continue
-        product = state.products[instrument.product_id]
-        first = date_of(instrument.start_day)
-        month = first.year * 100 + first.month
-        node = state.market_data.node(product.gpu_class, product.region, month)
-        hours = (instrument.end_day - instrument.start_day) * HOURS_PER_DAY * last_qty
+        hours = window_hours * last_qty
+        is_affiliated = _are_affiliated(maker_id, taker_id, state)
         node.trades.append(
-            NodeTrade(
-                state.market_ns,
-                last_price,
-                hours,
-                maker_account_id,
-                taker_account_id,
-                _are_affiliated(maker_account_id, taker_account_id, state),
-            )
+            NodeTrade(market_ns, last_price, hours, maker_id, taker_id, is_affiliated)
         )
-        day = day_at(state.market_ns)
-        if node.traded_days and node.traded_days[-1][0] == day:
-            hours += node.traded_days.pop()[1]
-        node.traded_days.append((day, hours))
+        days = node.traded_days
+        if days and days[-1][0] == day:
+            hours += days.pop()[1]
+        days.append((day, hours))
+
+
+def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, int]:
+    """The node that a month window's trades tell of, and the hours of one GPU in the window."""
+    if instrument.kind is not _MONTH:
+        return None, 0
+    product = state.products[instrument.product_id]
+    month = month_of(instrument.start_day)
+    node = state.market_data.node(product.gpu_class, product.region, month)
+    return node, (instrument.end_day - instrument.start_day) * HOURS_PER_DAY
 
 
 def _are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
-    first = state.participants[first_account_id]
-    second = state.participants[second_account_id]
-    groups = {first_account_id, *first.affiliate_ids} & {second_account_id, *second.affiliate_ids}
-    return len(groups) > 0
+    """Whether they are one account, or one house by their affiliates."""
+    first_ids = state.participants[first_account_id].affiliate_ids
+    second_ids = state.participants[second_account_id].affiliate_ids
+    if first_ids or second_ids:
+        groups = {first_account_id, *first_ids} & {second_account_id, *second_ids}
+        return len(groups) > 0
+    return first_account_id == second_account_id

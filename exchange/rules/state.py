@@ -3,18 +3,23 @@ The market's state: what rules read, and what only `evolve` functions write.
 
 Orders, holdings and cash live in the core (`state.core`); everything that lawyers read is here,
 mostly as the events that created it. Everything except the core is plain data, so the canonical
-bytes of the whole are one deterministic encoding plus the core's own snapshot.
+bytes of the whole are one deterministic encoding plus the core's own snapshot; `State.restore`
+reads them back.
+
+Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`) and `gates` (those
+of them that are open). All else is state: with it no event of the past is needed to go on. The
+order of a dict's entries means nothing to any rule, and does not survive.
 """
 
 import hashlib
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
-from exchange.domain.commands import Command, OpenSession
-from exchange.domain.enums import PledgeStatus, Role, Scope
+from exchange.domain.commands import AnyCommand, Command
+from exchange.domain.enums import PledgeStatus, Role
 from exchange.domain.events import (
     BandWidthsPublished,
     CalendarPublished,
@@ -31,21 +36,37 @@ from exchange.domain.events import (
 )
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, array_header
-from matching_core.venue import Venue
+from matching_core.venue import CoreError, Venue
 
 from .market_data import MarketData
+from .rows import facts_type, from_rows, rows_of
 
 VENUE_ACCOUNT_ID = 0
 """Takes the fees, and acts for the exchange itself."""
 
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
 
+if TYPE_CHECKING:
+    RecordedCommand = Command
+else:
+    # Bytes are read as the command that their tag names.
+    RecordedCommand = AnyCommand
 
-class Seen(Struct, frozen=True):
-    """A command id in use: the command that took it, where, and its refusal, if it was one."""
+
+class StateUnreadable(ValueError):
+    """These bytes are no state that this build writes."""
+
+
+class Seen(Struct, frozen=True, gc=False):
+    """
+    A command id in use: the command that took it, where, and its refusal, if it was one.
+
+    Nothing that it holds leads back to it, so the garbage collector, which would walk through
+    millions of them, need not know it.
+    """
 
     seq: int
-    command: Command
+    command: RecordedCommand
     refusal: CommandRefused | None
 
 
@@ -59,6 +80,11 @@ class Pledge(Struct, frozen=True):
 def new_core(base_day: int) -> Venue:
     """An empty core whose holdings begin at `base_day`."""
     return Venue(base_day, _PREFIXES)
+
+
+def restored_core(data: bytes) -> Venue:
+    """The core whose snapshot these bytes are; `CoreError` on any other bytes."""
+    return Venue.restore(data, _PREFIXES)
 
 
 def _prefix(kind: type[Event]) -> bytes:
@@ -105,14 +131,40 @@ class State:
     pledges: dict[int, Pledge] = field(default_factory=dict)
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)
-    """Command ids by account, in the order of their records."""
+    """Command ids in use, by account."""
+    marked_seq: int = 0
+    """The state whose hash is awaited; 0 for none."""
     day_rolls: list[tuple[int, int]] = field(default_factory=list)
     """(market_ns, seq) of the day rolls within the retention of command ids."""
 
     def canonical(self) -> bytes:
         """The whole state as bytes: equal states give equal bytes, whatever their history."""
-        facts = {f.name: _rows(getattr(self, f.name)) for f in fields(self) if f.name != "core"}
-        return _CANONICAL.encode([facts, self.core.snapshot()])
+        return self._encoded(self.core.snapshot())
+
+    def _encoded(self, core: bytes) -> bytes:
+        facts = {name: rows_of(getattr(self, name)) for name in _HINTS}
+        return _CANONICAL.encode([facts, core])
+
+    @classmethod
+    def restore(cls, data: bytes) -> "State":
+        """
+        The state whose `canonical` these bytes are; it acts as that one would.
+
+        Raises `StateUnreadable` on any other bytes. Whether they are the state of a given record is
+        not theirs to say: compare their SHA-256 with the `hash` that was recorded there, before.
+        """
+        try:
+            rows, core = _READER.decode(data)
+            facts = {name: from_rows(hint, getattr(rows, name)) for name, hint in _HINTS.items()}
+            state = cls(core=restored_core(core), **facts)
+            is_canonical = state._encoded(core) == data
+        except (msgspec.MsgspecError, CoreError, UnicodeDecodeError, RecursionError) as error:
+            raise StateUnreadable(f"these {len(data)} bytes are no state: {error}") from error
+        if not is_canonical:
+            raise StateUnreadable(
+                f"these {len(data)} bytes are not in the form they are written in"
+            )
+        return state
 
     def hash(self) -> bytes:
         """SHA-256 of the canonical bytes."""
@@ -139,26 +191,7 @@ class State:
         return participant
 
 
-def _rows(value: Any) -> Any:
-    """A table as rows in the order of its keys, a set in order; anything else as it is."""
-    if isinstance(value, dict):
-        return [(key, _rows(entry)) for key, entry in sorted(value.items())]
-    return sorted(value) if isinstance(value, set) else value
-
-
-def authorise(command: Command, state: State) -> int:
-    """
-    The account that a command acts for, by its key at this very sequence number.
-
-    Refuses where the key is unknown, revoked or expired, or is not meant for trading.
-    """
-    if command.key_id == 0:
-        return VENUE_ACCOUNT_ID
-    key = state.keys.get(command.key_id)
-    if key is None:
-        raise Refused(Reason.AUTH_REQUIRED, command.key_id)
-    if key.expires_ns and state.market_ns >= key.expires_ns:
-        raise Refused(Reason.KEY_EXPIRED, state.market_ns, key.expires_ns)
-    if Scope.TRADE not in key.scopes and not isinstance(command, OpenSession):
-        raise Refused(Reason.SCOPE, command.key_id)
-    return key.account_id
+_HINTS = {name: hint for name, hint in get_type_hints(State).items() if name != "core"}
+_READER: msgspec.msgpack.Decoder[tuple[Any, bytes]] = msgspec.msgpack.Decoder(
+    tuple[facts_type(_HINTS), bytes]  # type: ignore[misc]
+)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from matching_core.venue import Venue
-from tests.core.venues import BASE_DAY, decode, new_venue, rows
+from tests.core.venues import BASE_DAY, decode, new_venue, prefixes, rows
 from tests.reference_orders import DAY, GTD
 from tests.reference_venue import ReferenceVenue
 
@@ -320,6 +320,15 @@ class SideBySide(RuleBasedStateMachine):
             fields = self.core.cancellation(order_id, 4)
             assert fields == self.reference.cancellation(order_id, 4)
             self.everywhere("order_cancelled", *fields)
+
+    # -- going on from a snapshot
+
+    @rule()
+    def restore(self):
+        """The core goes on as what its bytes make of it; the follower has all of its past."""
+        restored = Venue.restore(self.core.snapshot(), prefixes(), self.max_open_orders)
+        assert restored.state_hash() == self.core.state_hash()
+        self.core = restored
 
     # -- what must agree after each
 

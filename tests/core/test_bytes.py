@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.domain.commands import CancelOrder
 from exchange.domain.events import (
     EscrowFunded,
     EscrowReturned,
@@ -148,3 +149,29 @@ def test_events_are_taken_once():
     assert market.venue.take_events() == (0, b"")
     assert market.sell(1, 10_000, 100) != 0
     assert market.venue.take_events() == (0, b"")
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 65_535, 65_536])
+def test_a_record_is_its_command_and_its_events_as_msgspec_joins_them(count):
+    twins = []
+    for _ in range(2):
+        market = Market()
+        market.sell(1, 3, 100)
+        market.venue.take_events()
+        for _ in range(count // 2):
+            market.buy(3, 1, 90, IOC)
+        if count % 2:
+            market.venue.cancel(1, 1)
+        twins.append(market.venue)
+    events = decode(twins[0].take_events())
+    assert len(events) == count
+    command = CancelOrder(key_id=1, command_id="the last", order_id=1)
+    record = twins[1].take_record(msgspec.msgpack.encode(command))
+    assert record == msgspec.msgpack.encode((command, events))
+    assert twins[1].take_events() == (0, b"")
+
+
+def test_there_is_no_record_of_what_changed_nothing():
+    market = Market()
+    assert market.venue.cancel(1, 1) != 0
+    assert market.venue.take_record(b"\xc0") is None

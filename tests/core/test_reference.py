@@ -65,6 +65,8 @@ def test_a_long_day_of_seeded_flow_agrees(seed: int) -> None:
             day.deposit(random.choice(ACCOUNTS), random.randint(1, 10**6))
         if step % 10 == 0:
             day.states_agree()
+        if random.random() < 0.02:
+            day.restore()
     assert day.core.next_trade_id > 100
 
 
@@ -149,6 +151,8 @@ def trading_day(seed: int) -> TradingDay:
                 day.leave_the_dynamic_band(account_id, other_id, instrument_id, side, *terms)
         if step % 5 == 0:
             day.states_agree()
+        if step % 50 == 0:
+            day.restore()
     return day
 
 

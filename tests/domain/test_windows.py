@@ -16,7 +16,7 @@ from exchange.domain.windows import (
     day_at,
     day_of,
     gate_ns,
-    months_of,
+    month_of,
     parse_window,
     start_ns,
 )
@@ -105,13 +105,9 @@ def test_a_code_that_can_be_read_is_written_the_same(code):
     assert window.code == code
 
 
-@given(windows)
-def test_the_months_of_a_window_cover_it_and_touch_it(window):
-    found = months_of(window.start_day, window.end_day)
-    assert found == sorted(set(found))
-    days = range(window.start_day, window.end_day)
-    touched = {date_of(at).year * 100 + date_of(at).month for at in days}
-    assert set(found) == touched
+@given(dates)
+def test_the_month_of_a_day_is_its_dates(at):
+    assert month_of(day_of(at)) == int(f"{at:%Y%m}")
 
 
 @given(dates, st.integers(-400, 400))

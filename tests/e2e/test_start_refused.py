@@ -13,6 +13,7 @@ import pytest
 
 from clients.sdk import ExchangeClient
 from exchange.log import EmbeddedServer, LogName
+from exchange.log.access import OPERATOR
 from exchange.log.frame import HEADER as HEADER_LAYOUT
 from exchange.log.frame import HEADER_BYTES, MAGIC, FrameHeader
 
@@ -196,7 +197,7 @@ def _change(data_dir: Path, change: Callable) -> None:
     """Has a private log server on the directory do something that no exchange would."""
     server = EmbeddedServer.start(data_dir)
     try:
-        with server.address.client() as client:
+        with server.address_of(OPERATOR).client() as client:
             change(client)
     finally:
         server.stop()

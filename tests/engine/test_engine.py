@@ -171,6 +171,24 @@ def test_a_key_can_revoke_itself_and_the_record_still_replays(market):
     market.assert_replays()
 
 
+@pytest.mark.parametrize("how", ["execute", "apply"])
+def test_a_key_that_has_just_traded_is_refused_from_its_revocation_on(market, how):
+    engine = Engine()
+    for record in market.records:
+        engine.apply(record)
+    order = replace(buy(market), key_id=TRADER, command_id="before")
+    assert engine.execute(order)[0].reason is None
+    market.do(TRADER, order)
+    market.do(1, RevokeKey(revoked_key_id=TRADER))
+    if how == "apply":
+        engine.apply(market.records[-1])
+    else:
+        engine.execute(decode_body(market.records[-1])[0])
+    assert engine.state.hash() == market.state.hash()
+    outcome, record = engine.execute(replace(order, command_id="after"))
+    assert (outcome.reason, record) == (Reason.AUTH_REQUIRED, None)
+
+
 def test_an_order_can_be_cancelled_by_its_client_order_id(market):
     order_id = market.do(TRADER, replace(buy(market), command_id="mine")).seq
     market.do(TRADER, CancelOrder(orig_client_order_id="mine"))

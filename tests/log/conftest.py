@@ -9,7 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.log import Appender, EmbeddedServer, EpochBarrier, LogName, take_over
+from exchange.log import (
+    Appender,
+    EmbeddedServer,
+    EpochBarrier,
+    LogName,
+    ServerAddress,
+    take_over,
+)
+from exchange.log.access import OPERATOR
 from exchange.log.lock import holders
 
 NAME = LogName("test-venue")
@@ -33,6 +41,11 @@ def records(count: int, start: int = 0) -> list[bytes]:
 async def first_appender(server: EmbeddedServer) -> Appender:
     """Takes over an empty log."""
     return await take_over(server.address, NAME, NAME.genesis, barrier())
+
+
+def as_operator(address: ServerAddress) -> ServerAddress:
+    """The same server, for doing what no exchange may."""
+    return msgspec.structs.replace(address, username=OPERATOR)
 
 
 def kill(pid: int) -> None:

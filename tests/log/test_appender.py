@@ -28,9 +28,10 @@ from exchange.log import (
     read_frames_async,
     take_over,
 )
+from exchange.log.access import ENGINE
 from exchange.log.resp import Connection
 
-from .conftest import NAME, barrier, first_appender, kill, record, records
+from .conftest import NAME, as_operator, barrier, first_appender, kill, record, records
 
 
 def read_all(server, start=None):
@@ -102,7 +103,7 @@ async def test_reading_begins_after_a_snapshot_only_if_the_log_contains_it(serve
 async def test_an_entry_with_other_fields_is_found(server):
     writer = await first_appender(server)
     await writer.close()
-    with server.address.client() as client:
+    with as_operator(server.address).client() as client:
         client.xadd(NAME.key, {"f": b"x", "g": b"y"}, id="1-1")
     with pytest.raises(errors.BadEntry):
         read_all(server)
@@ -212,7 +213,7 @@ async def test_a_cancelled_append_closes_the_appender(server):
 
 async def test_a_server_that_is_full_refuses_and_nothing_is_appended(server):
     writer = await first_appender(server)
-    with server.address.client() as client:
+    with as_operator(server.address).client() as client:
         client.config_set("maxmemory", 1)
         with pytest.raises(errors.AppendRefused, match="OOM"):
             await writer.append(records(1))
@@ -222,7 +223,7 @@ async def test_a_server_that_is_full_refuses_and_nothing_is_appended(server):
 
 
 async def test_a_login_is_used_and_a_script_serves_where_functions_are_forbidden(server):
-    with server.address.client() as client:
+    with as_operator(server.address).client() as client:
         client.acl_setuser(
             "writer", enabled=True, passwords=["+secret"], keys=["*"],
             commands=["+@all", "-function", "-fcall"],
@@ -308,10 +309,10 @@ async def test_a_killed_server_keeps_every_acknowledged_frame(data_dir, seed):
 
 
 def send_and_break(unix_path, data):
-    """Sends bytes and closes without waiting for an answer."""
+    """Logs in, sends bytes and closes without waiting for an answer."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(unix_path)
-        connection.sendall(data)
+        connection.sendall(hiredis.pack_command(("AUTH", ENGINE, "")) + data)
 
 
 async def append_for_ever(writer):

@@ -22,7 +22,7 @@ from exchange.log import (
 )
 from exchange.log.lock import holders
 
-from .conftest import NAME, barrier, kill, records
+from .conftest import NAME, as_operator, barrier, kill, records
 
 
 async def run(settings, count, *, is_genesis=False):
@@ -88,7 +88,7 @@ async def test_a_second_exchange_in_another_process_is_refused(settings):
 async def test_a_flushed_server_is_refused_by_serve_and_by_init(settings, is_genesis):
     await run(settings, 3, is_genesis=True)
     server = EmbeddedServer.start(settings.data_dir)
-    with server.address.client() as client:
+    with as_operator(server.address).client() as client:
         client.flushall()
     server.stop()
     with pytest.raises(LogWentBack, match="seqs 1 to 3"):
@@ -125,7 +125,7 @@ async def test_another_venues_directory_is_refused(settings):
 async def test_a_setting_that_changes_while_serving_is_found(settings):
     async with open_log(settings) as log:
         await log.check_configuration()
-        async with log.address.async_client() as client:
+        async with as_operator(log.address).async_client() as client:
             await client.config_set("appendfsync", "no")
         with pytest.raises(errors.ConfigurationDiffers):
             await log.check_configuration()
@@ -147,11 +147,11 @@ async def test_an_external_server_serves_as_well_and_is_checked_as_well(settings
     (tmp_path / "external").mkdir()
     server = EmbeddedServer.start(tmp_path / "external")
     try:
-        address = ServerAddress.from_url(f"unix://{server.address.unix_path}")
+        address = ServerAddress.from_url(f"unix://engine@{server.address.unix_path}")
         external = LogSettings(settings.data_dir, NAME, external=address)
         await run(external, 2, is_genesis=True)
         assert await run(external, 0) == records(2)
-        with server.address.client() as client:
+        with as_operator(server.address).client() as client:
             client.config_set("appendonly", "no")
         with pytest.raises(errors.ConfigurationDiffers, match="appendonly"):
             await run(external, 1)

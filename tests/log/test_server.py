@@ -25,7 +25,7 @@ from exchange.log.aof import whole_commands_end
 from exchange.log.configuration import differences
 from exchange.log.lock import FileLock, holders
 
-from .conftest import NAME, barrier, first_appender, kill, records
+from .conftest import NAME, as_operator, barrier, first_appender, kill, records
 
 START = """
 import os, signal, sys
@@ -98,7 +98,7 @@ def test_the_embedded_server_runs_as_it_must(server):
 
 
 def test_every_changed_setting_is_named(server):
-    with server.address.client() as client:
+    with as_operator(server.address).client() as client:
         client.config_set("appendfsync", "everysec")
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("maxmemory", 0)
@@ -308,7 +308,7 @@ async def test_a_stopped_log_is_read_from_a_copy_and_not_changed(data_dir):
     before = files(data_dir)
     with read_only_log(data_dir) as client:
         assert read_records(client) == records(3)
-        client.flushall()
+        client.xadd(NAME.key, {"f": b"more"}, id="9-9")
     assert files(data_dir) == before
 
 

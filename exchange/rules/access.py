@@ -1,0 +1,133 @@
+"""
+Who may give which command: by the account's roles, and by what its key is good for.
+"""
+
+from functools import cache
+
+from msgspec import Struct
+
+from exchange.domain import commands as c
+from exchange.domain.commands import Command
+from exchange.domain.enums import Role, Scope
+from exchange.domain.reasons import Reason, Refused
+
+from .state import VENUE_ACCOUNT_ID, State
+
+_EVERYBODY = frozenset(Role)
+_TRADING = frozenset({Role.TRADER, Role.SUPPLIER})
+_OPERATOR = frozenset({Role.OPERATOR})
+_VENUE: frozenset[Role] = frozenset()
+
+ROLES: dict[type[Command], frozenset[Role]] = {
+    c.CreateVenue: _VENUE,
+    c.AdmitParticipant: _OPERATOR,
+    c.ConfirmAdmission: _OPERATOR,
+    c.RegisterKey: _OPERATOR | {Role.AUDITOR},
+    c.RevokeKey: _EVERYBODY,
+    c.OpenSession: _EVERYBODY,
+    c.CloseSession: _EVERYBODY,
+    c.DefineProduct: _OPERATOR,
+    c.PublishCalendar: _OPERATOR,
+    c.ListInstrument: _OPERATOR,
+    c.PublishBandWidths: _OPERATOR,
+    c.PublishSettlementPrice: _OPERATOR,
+    c.HaltInstrument: _OPERATOR,
+    c.ResumeInstrument: _OPERATOR,
+    c.DepositCash: _OPERATOR,
+    c.WithdrawCash: _OPERATOR,
+    c.GrantCapacity: _OPERATOR,
+    c.PlaceOrder: _TRADING,
+    c.AmendOrder: _TRADING,
+    c.CancelOrder: _TRADING,
+    c.MassCancel: _TRADING,
+    c.PublishIndexPrice: _OPERATOR,
+    c.PublishRiskParameters: _OPERATOR,
+    c.PublishMarks: _OPERATOR,
+    c.RequestPledge: _TRADING,
+    c.AcceptPledge: frozenset({Role.BANK}),
+    c.DeclinePledge: _TRADING | {Role.BANK},
+    c.ReleasePledge: frozenset({Role.BANK}),
+    c.AdvanceClock: _VENUE,
+    c.UncrossBooks: _VENUE,
+    c.CountRefusals: _VENUE,
+    c.MarkState: _VENUE,
+    c.RecordStateHash: _VENUE,
+}
+"""Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
+
+VENUE_COMMANDS: frozenset[type[Command]] = frozenset(
+    {
+        c.CreateVenue,
+        c.AdvanceClock,
+        c.UncrossBooks,
+        c.CloseSession,
+        c.PublishMarks,
+        c.CountRefusals,
+        c.MarkState,
+        c.RecordStateHash,
+    }
+)
+
+_GENESIS: frozenset[type[Command]] = frozenset({c.CreateVenue})
+_ALL_COMMANDS = frozenset(ROLES)
+_WITHOUT_TRADE_SCOPE: frozenset[type[Command]] = frozenset({c.OpenSession})
+_NEVER_NS = 2**63
+"""Later than every market time."""
+
+
+class Access(Struct, frozen=True):
+    """What a key may do, and for whom."""
+
+    account_id: int
+    expires_ns: int
+    """Market time from which the key is good for nothing; never 0."""
+    in_scope: frozenset[type[Command]]
+    """What the key's scopes let pass."""
+    allowed: frozenset[type[Command]]
+    """The commands among them that are the account's to give."""
+
+
+class AccessTable(dict[int, Access]):
+    """
+    What keys may do, by key, put together when they first ask.
+
+    It is derived from the state and part of none. Its keeper clears it when an event may have
+    changed a key or an account, which only orders' events never do.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self._state = state
+
+    def __missing__(self, key_id: int) -> Access:
+        access = self[key_id] = _access_of(key_id, self._state)
+        return access
+
+
+def require_use(access: Access, command: Command, state: State) -> None:
+    """Refuses a key that has expired, or that is not meant for such a command."""
+    if state.market_ns >= access.expires_ns:
+        raise Refused(Reason.KEY_EXPIRED, state.market_ns, access.expires_ns)
+    if type(command) not in access.in_scope:
+        raise Refused(Reason.SCOPE, command.key_id)
+
+
+def _access_of(key_id: int, state: State) -> Access:
+    """What a key may do now; refuses where it is unknown or revoked. Key 0 is the exchange."""
+    if key_id == 0:
+        # Before the venue exists there is one thing to do.
+        allowed = VENUE_COMMANDS if state.venue else _GENESIS
+        return Access(VENUE_ACCOUNT_ID, _NEVER_NS, _ALL_COMMANDS, allowed)
+    key = state.keys.get(key_id)
+    if key is None:
+        raise Refused(Reason.AUTH_REQUIRED, key_id)
+    in_scope = _ALL_COMMANDS if Scope.TRADE in key.scopes else _WITHOUT_TRADE_SCOPE
+    participant = state.participants[key.account_id]
+    roles = frozenset(participant.roles) if participant.is_confirmed else _VENUE
+    allowed = in_scope & _commands_of(roles)
+    return Access(key.account_id, key.expires_ns or _NEVER_NS, in_scope, allowed)
+
+
+@cache
+def _commands_of(roles: frozenset[Role]) -> frozenset[type[Command]]:
+    return frozenset(kind for kind, needed in ROLES.items() if not roles.isdisjoint(needed))

@@ -1,0 +1,188 @@
+"""The state's bytes: what they bring back, and that no other bytes are ever taken for a state."""
+
+import random
+from dataclasses import fields
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exchange.domain.commands import (
+    AdmitParticipant,
+    DepositCash,
+    OpenSession,
+    PublishCalendar,
+    RevokeKey,
+)
+from exchange.domain.enums import Role, Side
+from exchange.rules.state import State, StateUnreadable
+from matching_core.venue import CoreError
+from tests.properties.test_market import new_market, step
+from tests.scenario import OTHER, TRADER, Market
+
+GENESIS = State()
+
+
+def full_market() -> Market:
+    """Something in every field of the state."""
+    market = new_market()
+    market.do(1, PublishCalendar(year=2027, version=2, trading_days=[20_820, 20_821]))
+    market.do(1, AdmitParticipant(name="waiting", roles=[Role.AUDITOR]))
+    market.do(1, RevokeKey(revoked_key_id=OTHER))
+    market.do(TRADER, OpenSession(is_cancel_on_disconnect=True))
+    rng = random.Random(11)
+    for _ in range(150):
+        market.execute(*step(rng, market))
+    market.do(TRADER, OpenSession())
+    market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
+    return market
+
+
+FULL = full_market()
+DATA = FULL.state.canonical()
+
+
+def changed(name: str, value: object) -> bytes:
+    """The full state's bytes with another value at a fact."""
+    facts, core = msgspec.msgpack.decode(DATA)
+    return msgspec.msgpack.encode([{**facts, name: value}, core])
+
+
+def test_every_field_comes_back_as_it_was():
+    again = State.restore(DATA)
+    for field in fields(State):
+        if field.name != "core":
+            value = getattr(FULL.state, field.name)
+            assert value, f"{field.name} is empty, so this shows nothing"
+            assert getattr(again, field.name) == value
+            assert type(getattr(again, field.name)) is type(value)
+    assert again.core.snapshot() == FULL.core.snapshot()
+    assert again.canonical() == DATA
+    assert again.hash() == FULL.state.hash()
+
+
+def test_the_state_before_genesis_is_restored_too():
+    assert State.restore(GENESIS.canonical()).canonical() == GENESIS.canonical()
+
+
+def test_commands_are_remembered_as_what_they_were():
+    again = State.restore(DATA)
+    entries = [
+        (entry, again.seen[account_id][command_id])
+        for account_id, seen in FULL.state.seen.items()
+        for command_id, entry in seen.items()
+    ]
+    assert len({type(entry.command) for entry, _ in entries}) > 4
+    assert any(entry.refusal for entry, _ in entries)
+    for entry, restored in entries:
+        assert type(restored.command) is type(entry.command)
+        assert restored == entry
+
+
+def test_a_restored_core_can_write_events():
+    again = State.restore(DATA)
+    instrument_id = again.gates[-1][1]
+    order_id = again.seq + 1
+    assert again.core.place(order_id, TRADER, 1, 0, instrument_id, Side.BUY, 1, 100, 1, 0) == 0
+    count, data = again.core.take_events()
+    assert count == 2
+    assert b"order_accepted" in data
+    assert b"order_rested" in data
+
+
+# -- bytes that are no state -----------------------------------------------------------------------
+
+
+def test_every_shortened_or_lengthened_state_is_refused():
+    for length in range(0, len(DATA), 7):
+        with pytest.raises(StateUnreadable):
+            State.restore(DATA[:length])
+    with pytest.raises(StateUnreadable):
+        State.restore(DATA + b"\0")
+
+
+@given(st.integers(0, len(DATA) - 1), st.integers(0, 7))
+@settings(max_examples=1_500, deadline=None)
+def test_a_flipped_bit_is_refused_or_another_state_with_these_very_bytes(place, bit):
+    damaged = bytearray(DATA)
+    damaged[place] ^= 1 << bit
+    try:
+        state = State.restore(bytes(damaged))
+    except StateUnreadable:
+        return
+    assert state.canonical() == bytes(damaged)
+
+
+@given(st.binary(max_size=100))
+def test_bytes_of_chance_are_refused(data):
+    with pytest.raises(StateUnreadable):
+        State.restore(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seq", "7"),
+        ("seq", 7.0),
+        ("seq", None),
+        ("venue", {}),
+        ("keys", {}),
+        ("keys", [[1, None]]),
+        ("token_hashes", ["text"]),
+        ("references", [b"bytes"]),
+        ("sessions", [[1, ["session_closed", 1, 1]]]),
+        ("seen", [[1, [["c", {"seq": 1, "command": ["no_command"], "refusal": None}]]]]),
+        ("pledges", [[1, {"request": None, "status": "lost"}]]),
+        ("unknown", 1),
+    ],
+)
+def test_a_fact_of_another_type_is_refused(name, value):
+    with pytest.raises(StateUnreadable):
+        State.restore(changed(name, value))
+
+
+def test_a_missing_fact_is_refused():
+    facts, core = msgspec.msgpack.decode(DATA)
+    for name in facts:
+        rest = {key: value for key, value in facts.items() if key != name}
+        with pytest.raises(StateUnreadable):
+            State.restore(msgspec.msgpack.encode([rest, core]))
+
+
+@pytest.mark.parametrize("name", ["participants", "references", "seen", "instruments"])
+def test_rows_that_are_doubled_or_out_of_order_are_refused(name):
+    facts, _ = msgspec.msgpack.decode(DATA)
+    assert State.restore(changed(name, facts[name]))
+    for rows in ([*facts[name], facts[name][-1]], facts[name][::-1]):
+        with pytest.raises(StateUnreadable, match="form"):
+            State.restore(changed(name, rows))
+
+
+def test_an_entry_with_an_unknown_field_is_refused():
+    facts, _ = msgspec.msgpack.decode(DATA)
+    (pledge_id, pledge), *rest = facts["pledges"]
+    rows = [(pledge_id, {**pledge, "more": 1}), *rest]
+    with pytest.raises(StateUnreadable, match="form"):
+        State.restore(changed("pledges", rows))
+
+
+def test_a_core_that_is_not_sound_is_refused_by_name():
+    facts, core = msgspec.msgpack.decode(DATA)
+    data = msgspec.msgpack.encode([facts, core[:-1]])
+    with pytest.raises(StateUnreadable) as caught:
+        State.restore(data)
+    assert isinstance(caught.value.__cause__, CoreError)
+
+
+def test_a_length_of_what_is_not_there_is_refused_at_once():
+    """An array of 2**32 - 1 rows, in a few bytes."""
+    with pytest.raises(StateUnreadable):
+        State.restore(b"\x92\x81\xa9calendars\xdd\xff\xff\xff\xff")
+
+
+def test_deep_nesting_is_refused():
+    with pytest.raises(StateUnreadable):
+        State.restore(b"\x91" * 100_000)
+    with pytest.raises(StateUnreadable):
+        State.restore(b"\x92\x81\xa7unknown" + b"\x91" * 100_000)
