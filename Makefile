@@ -14,7 +14,7 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest
 
-# Ten mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
+# Thirty mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup
 	$(BIN)/python tests/core/mutants.py
 

@@ -32,12 +32,12 @@ FAST = ("-O3", "-march=x86-64-v3")
 """For both sides of a comparison; every server processor since 2013 or so runs it."""
 
 
-def copy_core(folder: Path) -> Path:
+def copy_core(folder: Path, modules: Sequence[str] = MODULES) -> Path:
     """A copy of the plain book's sources in `folder`, for whoever changes them; the package."""
     package = folder / "matching_core"
     package.mkdir(parents=True)
     for source in (ROOT / "matching_core").iterdir():
-        is_ours = source.suffix == ".pyx" and source.stem in MODULES
+        is_ours = source.suffix == ".pyx" and source.stem in modules
         if is_ours or source.suffix in (".pxd", ".py"):
             shutil.copy(source, package)
     shutil.copy(ROOT / "load_tests" / "core_loop.pyx", folder)
@@ -47,7 +47,13 @@ def copy_core(folder: Path) -> Path:
 def compile_core(folder: Path, flags: Sequence[str]) -> None:
     """Makes `matching_core` and `core_loop` importable from a folder of `copy_core`."""
     package = folder / "matching_core"
-    sources = [package / f"{name}.pyx" for name in MODULES] + [folder / "core_loop.pyx"]
+    compile_sources(
+        folder, [*(package / f"{name}.pyx" for name in MODULES), folder / "core_loop.pyx"], flags
+    )
+
+
+def compile_sources(folder: Path, sources: Sequence[Path], flags: Sequence[str]) -> None:
+    """Compiles some of the modules in a folder of `copy_core`, each to where its source is."""
     with ThreadPoolExecutor(2) as workers:
         list(workers.map(lambda source: _compile_module(folder, source, flags), sources))
 

@@ -29,6 +29,7 @@ from .types cimport (
     BUY,
     CANCEL_BOTH,
     CANCEL_INCOMING,
+    CONTINUOUS,
     MAX_DAY,
     MAX_PRICE,
     MAX_QTY,
@@ -373,6 +374,10 @@ cdef class Ledger(State):
             fail("a buy meets a sell", event.trade_id)
         if not self.pool.is_queued(maker_slot):
             fail("a maker rests", event.trade_id)
+        if is_auction != book.is_uncrossing:
+            fail("two resting orders trade while their book uncrosses, no others do", event.trade_id)
+        if not is_auction and self.state_of(book) != CONTINUOUS:
+            fail("a book matches in continuous trading only; not so in trade", event.trade_id)
         if not is_auction and maker.limit_price != event.last_price:
             fail("a trade is at the maker's price", event.last_price)
         if not book.levels_of(side).reaches(event.last_price, maker.limit_price):

@@ -34,6 +34,9 @@ from .types cimport (
 )
 
 
+cdef int64_t MAX_MARKET_NS = <int64_t>1 << 62  # in the year 2116; an auction's end is later
+
+
 cdef int64_t hold_of(
     Book book, int side, bint is_house, int64_t bps, int64_t price, int64_t qty, int64_t slack
 ) except -1:
@@ -140,6 +143,8 @@ cdef class State:
         """Market time moves on; while it catches up, orders are refused."""
         if market_ns < self.market_ns:
             fail("market time does not go back to", market_ns)
+        if market_ns > MAX_MARKET_NS:
+            fail("market time is up to 2**62, not", market_ns)
         self.market_ns = market_ns
         self.is_catching_up = is_catching_up
 
@@ -163,6 +168,8 @@ cdef class State:
     def resume(self, int64_t instrument_id):
         """Lifts a halt."""
         cdef Book book = self.book_of(instrument_id)
+        if not book.is_halted:
+            fail("what resumes was halted; not so", instrument_id)
         book.is_halted = False
         self.note_state(book)
 
@@ -180,6 +187,8 @@ cdef class State:
     def end_auction(self, int64_t instrument_id):
         """Takes in one `AuctionEnded`; a crossed book uncrosses before it trades on."""
         cdef Book book = self.book_of(instrument_id)
+        if not book.auction_end_ns:
+            fail("an auction that ends was started; not so in", instrument_id)
         book.auction_end_ns = 0
         self.note_state(book)
 
@@ -206,6 +215,8 @@ cdef class State:
         cdef Book book = self.book_of(event.instrument_id)
         if event.end_ns <= self.market_ns:
             fail("an auction ends after now, not at", event.end_ns)
+        if book.is_closed or self.state_of(book) != CONTINUOUS:
+            fail("a book's own auction interrupts continuous trading; not so", event.instrument_id)
         book.auction_end_ns = event.end_ns
         return self.note_state(book)
 

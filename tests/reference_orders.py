@@ -1,9 +1,9 @@
-"""What the obvious venue keeps: products, windows and open orders, with what each order holds."""
+"""What the obvious venue keeps: products, windows and their bands, open orders and their holds."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from exchange.domain.units import BPS_WHOLE, HOURS_PER_DAY
+from exchange.domain.units import BPS_WHOLE, HOURS_PER_DAY, MAX_PRICE
 
 BUY, SELL = 1, 2
 DAY, GTC, IOC, FOK, GTD = 0, 1, 3, 4, 6
@@ -32,7 +32,16 @@ class Instrument:
     start_day: int
     end_day: int
     is_resting_allowed: bool
+    gate_closure_ns: int
     is_closed: bool = False
+    is_halted: bool = False
+    auction_end_ns: int = 0
+    """Of an auction of its own, 0 where none runs."""
+    last_price: int = 0
+    settlement_price: int = 0
+    low_limit_price: int = 0
+    high_limit_price: int = MAX_PRICE
+    dynamic_bps: int = 0
 
     @property
     def days(self) -> range:
@@ -42,6 +51,20 @@ class Instrument:
     def notional(self, price: int, qty: int) -> int:
         """Fen for so many GPUs over the window."""
         return price * qty * HOURS_PER_DAY * len(self.days)
+
+    @property
+    def reference_price(self) -> int:
+        """What the dynamic band and auctions go by, 0 for nothing."""
+        return self.last_price or self.settlement_price
+
+    def reach(self, side: int, limit_price: int) -> int:
+        """The worst price at which an order may trade at once."""
+        if self.dynamic_bps == 0 or self.reference_price == 0:
+            return limit_price
+        width_price = max(1, self.reference_price * self.dynamic_bps // BPS_WHOLE)
+        if side == BUY:
+            return min(limit_price, self.reference_price + width_price)
+        return max(limit_price, self.reference_price - width_price)
 
 
 @dataclass

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from exchange.domain.reasons import Reason
 from matching_core.venue import CoreError
 from tests.core.venues import BASE_DAY, BUY, GTC, SELL, Market, new_venue
+from tests.reference_sessions import CLOSED, PRE_OPEN
+from tests.reference_state import CONTINUOUS
 
 EXTREMES = [
     *(-(2**63) - 1, -(2**63), -(2**63) + 1, -(2**31) - 1, -(2**31), -2, -1, 0, 1, 2, 3),
@@ -17,13 +19,20 @@ EXTREMES = [
     *(2**62, 2**63 - 1, 2**63, 2**64, 10**30),
 ]
 # Every public method that takes integers, with how many; those that answer a code first.
-COMMANDS = {"place": 14, "amend": 4, "cancel": 2, "mass_cancel": 4}
+COMMANDS = {"place": 14, "amend": 4, "cancel": 2, "mass_cancel": 4, "uncross": 1}
 WRITERS = {
     "add_account": 1,
     "add_product": 5,
     "add_to_house": 2,
-    "add_instrument": 5,
+    "add_instrument": 6,
     "close_instrument": 1,
+    "set_clock": 2,
+    "set_session": 1,
+    "halt": 1,
+    "resume": 1,
+    "start_auction": 4,
+    "end_auction": 1,
+    "set_bands": 5,
     "deposit": 2,
     "withdraw": 2,
     "grant": 5,
@@ -48,6 +57,12 @@ QUERIES = {
     "open_order_count": 1,
     "orders_due": 2,
     "next_expire_day": 0,
+    "orders_outside": 4,
+    "book_state": 1,
+    "next_auction_end_ns": 0,
+    "auctions_due": 1,
+    "bands": 1,
+    "indication": 1,
     "best": 2,
     "levels": 3,
     "queue": 3,
@@ -57,7 +72,17 @@ QUERIES = {
     "escrow": 1,
     "granted": 1,
 }
-REASONS = {0, *Reason}
+ANSWERS = {name: range(3) if name == "uncross" else {0, *Reason} for name in COMMANDS}
+"""Uncrossing answers how many steps it took, the others a reason."""
+SESSIONS = (
+    "set_clock",
+    "set_session",
+    "halt",
+    "resume",
+    "start_auction",
+    "end_auction",
+    "set_bands",
+)
 
 numbers = st.one_of(st.sampled_from(EXTREMES), st.integers(-(2**64), 2**64), st.integers(0, 9))
 
@@ -72,8 +97,34 @@ def market_with_orders() -> Market:
     return market
 
 
+def market_that_collected() -> Market:
+    """It is crossed by one trade, and uncrosses next."""
+    market = market_with_orders()
+    market.venue.set_clock(10, False)
+    market.venue.set_session(PRE_OPEN)
+    market.buy(5, 5, 110)
+    market.venue.set_session(CONTINUOUS)
+    market.events()
+    return market
+
+
+def market_in_auction() -> Market:
+    """One book holds an auction of its own, the other is halted."""
+    market = market_with_orders()
+    market.venue.set_clock(10, False)
+    market.venue.start_auction(1, 100, 0, 0)
+    market.buy(5, 5, 110)
+    market.venue.halt(2)
+    market.events()
+    return market
+
+
+MARKETS = (market_with_orders, market_that_collected, market_in_auction)
+
+
 @settings(max_examples=400, deadline=None)
 @given(
+    st.sampled_from(MARKETS),
     st.lists(
         st.sampled_from(sorted(COMMANDS | QUERIES)).flatmap(
             lambda name: st.tuples(
@@ -86,41 +137,68 @@ def market_with_orders() -> Market:
             )
         ),
         max_size=12,
-    )
+    ),
 )
-def test_hostile_commands_and_queries_leave_a_sound_venue(calls):
-    venue = market_with_orders().venue
+def test_hostile_commands_and_queries_leave_a_sound_venue(new_market, calls):
+    venue = new_market().venue
     for name, arguments in calls:
         try:
             answer = getattr(venue, name)(*arguments)
         except (CoreError, OverflowError):
             continue
         if name in COMMANDS:
-            assert answer in REASONS
+            assert answer in ANSWERS[name]
     venue.check()
 
 
+@pytest.mark.parametrize("new_market", MARKETS)
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 @pytest.mark.parametrize("hostile", EXTREMES)
-def test_each_field_of_a_command_at_each_extreme(name, hostile):
+def test_each_field_of_a_command_at_each_extreme(name, hostile, new_market):
     likely = {
         "place": [90, 3, 1, 1, 1, BUY, 5, 100, GTC, 0, 0, 0, 1, 0],
         "amend": [4, 3, 5, 104],
         "cancel": [4, 3],
         "mass_cancel": [3, 1, SELL, 5],
+        "uncross": [1],
     }[name]
     for index in range(len(likely)):
-        venue = market_with_orders().venue
+        venue = new_market().venue
         arguments = [*likely[:index], hostile, *likely[index + 1 :]]
         try:
-            assert getattr(venue, name)(*arguments) in REASONS
+            assert getattr(venue, name)(*arguments) in ANSWERS[name]
         except (CoreError, OverflowError):
             assert venue.take_events() == (0, b"")
         venue.check()
 
 
+@pytest.mark.parametrize("new_market", MARKETS)
+@pytest.mark.parametrize("name", SESSIONS)
+@pytest.mark.parametrize("hostile", EXTREMES)
+def test_each_field_of_a_fact_about_sessions_at_each_extreme(name, hostile, new_market):
+    """It is taken in, or it is a `CoreError` and nothing has changed."""
+    likely = {
+        "set_clock": [20, False],
+        "set_session": [CLOSED],
+        "halt": [1],
+        "resume": [2],
+        "start_auction": [1, 100, 0, 0],
+        "end_auction": [1],
+        "set_bands": [1, 100, 90, 110, 300],
+    }[name]
+    for index in range(len(likely)):
+        venue = new_market().venue
+        before = venue.snapshot()
+        try:
+            getattr(venue, name)(*likely[:index], hostile, *likely[index + 1 :])
+        except (CoreError, OverflowError):
+            assert venue.snapshot() == before
+        venue.check()
+
+
 @settings(max_examples=600, deadline=None)
 @given(
+    st.sampled_from(MARKETS),
     st.lists(
         st.sampled_from(sorted(WRITERS)).flatmap(
             lambda name: st.tuples(
@@ -129,11 +207,11 @@ def test_each_field_of_a_command_at_each_extreme(name, hostile):
             )
         ),
         max_size=12,
-    )
+    ),
 )
-def test_hostile_events_and_facts_never_crash(calls):
+def test_hostile_events_and_facts_never_crash(new_market, calls):
     """A writer may stop half-way, for its caller stops too; the process must live to say so."""
-    venue = market_with_orders().venue
+    venue = new_market().venue
     for name, arguments in calls:
         with suppress(CoreError, OverflowError):
             getattr(venue, name)(*arguments)

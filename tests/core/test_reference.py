@@ -1,368 +1,25 @@
 """The core does what the obvious venue does, command by command."""
 
+from collections import Counter
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from matching_core.venue import Venue
-from tests.core.venues import BASE_DAY, decode, new_venue, prefixes, rows
-from tests.reference_orders import DAY, GTD
-from tests.reference_venue import ReferenceVenue
+from tests.core.side_by_side import ACCOUNTS, SideBySide
+from tests.core.trading_day import TradingDay
+from tests.core.venues import BASE_DAY
 
-# Product 1: house 1 and 2, odd rates; product 2: house 3, the maker pays more; 4 and 5 strangers.
-ACCOUNTS = [1, 2, 3, 4, 5]
-PRODUCTS = {1: (1, 1, 3, 7), 2: (3, 2, 25, 10)}
-WINDOWS = {
-    # instrument: product, first day, day after the last, may rest
-    1: (1, 0, 6, True),
-    2: (1, 2, 4, True),
-    3: (1, 3, 8, True),
-    4: (1, 1, 5, False),
-    5: (2, 0, 2, True),
-}
-
-accounts = st.sampled_from(ACCOUNTS)
-products = st.sampled_from(sorted(PRODUCTS))
-instruments = st.sampled_from([1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 9])
-sides = st.sampled_from([1, 2])
-quantities = st.one_of(st.integers(1, 9), st.integers(1, 12).map(lambda n: 2 * n))
-# Few prices, so that orders meet; some tiny and some far apart, where roundings of fees differ.
-prices = st.one_of(st.integers(98, 102), st.sampled_from([1, 2, 3, 50, 1_000]))
-policies = st.sampled_from([1, 1, 2, 3])
-expire_days = st.integers(0, 3).map(lambda ahead: BASE_DAY + ahead)
-picks = st.integers(0, 10**6)
-
-
-class SideBySide(RuleBasedStateMachine):
-    """Both venues get every command; a third gets the events of the first."""
-
-    max_open_orders = 8
-
-    @initialize()
-    def begin(self) -> None:
-        self.core = new_venue(max_open_orders=self.max_open_orders)
-        self.follower = new_venue(max_open_orders=self.max_open_orders)
-        self.reference = ReferenceVenue(BASE_DAY, self.max_open_orders)
-        self.next_order_id = 1
-        self.used_order_ids: list[int] = []
-        self.closed: set[int] = set()
-        for account_id in ACCOUNTS:
-            self.everywhere("add_account", account_id)
-        for product_id, (supplier_id, lot_qty, maker_bps, taker_bps) in PRODUCTS.items():
-            self.everywhere("add_product", product_id, supplier_id, lot_qty, maker_bps, taker_bps)
-        self.everywhere("add_to_house", 1, 2)
-        for instrument_id, (product_id, start, end, may_rest) in WINDOWS.items():
-            self.everywhere(
-                "add_instrument",
-                instrument_id,
-                product_id,
-                BASE_DAY + start,
-                BASE_DAY + end,
-                may_rest,
-            )
-        for account_id in ACCOUNTS:
-            self.everywhere("deposit", account_id, 3_000_000)
-        self.everywhere("grant", 1, 1, BASE_DAY, BASE_DAY + 8, 60)
-        self.everywhere("grant", 1, 2, BASE_DAY + 1, BASE_DAY + 7, 20)
-        self.everywhere("grant", 2, 3, BASE_DAY, BASE_DAY + 8, 40)
-        for seller_id, buyer_id, instrument_id, price in (
-            (1, 4, 1, 3),
-            (2, 5, 2, 2),
-            (1, 5, 3, 50),
-            (3, 4, 5, 99),
-        ):
-            self.place(seller_id, instrument_id, 2, 14, price, 1, 0)
-            self.place(buyer_id, instrument_id, 1, 14, price + 1, 1, 0)
-
-    def everywhere(self, name: str, *arguments: object) -> None:
-        """What is not a command and cannot be refused."""
-        for venue in (self.core, self.follower, self.reference):
-            getattr(venue, name)(*arguments)
-
-    def both(self, name: str, *arguments: int) -> None:
-        """A command: same answer, same events, and the events alone lead to the same state."""
-        before = self.core.snapshot()
-        code = getattr(self.core, name)(*arguments)
-        assert code == getattr(self.reference, name)(*arguments)
-        count, data = self.core.take_events()
-        if code:
-            assert self.core.refusal == self.reference.refusal
-            assert count == 0
-            assert self.core.snapshot() == before
-        events = rows(decode((count, data)))
-        assert events == self.reference.take_events()
-        assert self.core.take_trades() == self.reference.take_trades()
-        for tag, *fields in events:
-            getattr(self.follower, tag)(*fields)
-
-    # -- commands
-
-    @rule(
-        account_id=accounts,
-        instrument_id=instruments,
-        side=sides,
-        qty=quantities,
-        price=prices,
-        time_in_force=st.sampled_from([1, 1, 1, 1, 3, 4]),
-        exec_inst=st.sampled_from([0, 0, 0, 0, 1]),
-        policy=policies,
-        expire_day=expire_days,
-    )
-    def place(
-        self,
-        account_id,
-        instrument_id,
-        side,
-        qty,
-        price,
-        time_in_force,
-        exec_inst,
-        min_qty=0,
-        display_qty=0,
-        policy=1,
-        expire_day=0,
-    ):
-        order_id = self.next_order_id
-        self.next_order_id += 1
-        self.used_order_ids.append(order_id)
-        self.both(
-            "place",
-            order_id,
-            account_id,
-            10 + account_id,
-            order_id % 3,
-            instrument_id,
-            side,
-            qty,
-            price,
-            time_in_force,
-            exec_inst,
-            min_qty,
-            display_qty,
-            policy,
-            expire_day if time_in_force in (DAY, GTD) else 0,
-        )
-
-    @rule(
-        account_id=accounts,
-        instrument_id=instruments,
-        side=sides,
-        qty=quantities,
-        price=prices,
-        time_in_force=st.sampled_from([0, 1, 1, 1, 3, 3, 4, 6]),
-        exec_inst=st.sampled_from([0, 0, 0, 1, 2, 2, 3]),
-        min_qty=st.sampled_from([0, 0, 0, 1, 2, 3, 8, 30, -1]),
-        display_qty=st.sampled_from([0, 0, 1, 2, 2, 3, 4, 8, 30, -1]),
-        policy=policies,
-        expire_day=expire_days,
-    )
-    def place_with_conditions(self, **terms):
-        """Every combination, the bad ones too."""
-        self.place(**terms)
-
-    @rule(
-        account_id=accounts,
-        instrument_id=st.sampled_from([1, 1, 1, 2, 3, 5]),
-        side=sides,
-        clips=st.integers(2, 6),
-        display_qty=st.sampled_from([1, 2, 2, 4]),
-        price=st.integers(99, 101),
-        policy=policies,
-    )
-    def place_iceberg(self, account_id, instrument_id, side, clips, display_qty, price, policy):
-        qty = clips * display_qty
-        self.place(account_id, instrument_id, side, qty, price, 1, 0, 0, display_qty, policy)
-
-    @rule(
-        account_id=accounts,
-        instrument_id=st.sampled_from([1, 1, 2, 3, 5]),
-        side=sides,
-        qty=quantities,
-        beyond=st.sampled_from([0, 0, 1, 30]),
-        time_in_force=st.sampled_from([1, 3, 4]),
-        min_qty=st.sampled_from([0, 0, 2, 5]),
-        policy=policies,
-    )
-    def cross(self, account_id, instrument_id, side, qty, beyond, time_in_force, min_qty, policy):
-        """An order at the opposite best, or through it."""
-        price = self.reference.best(instrument_id, 3 - side) or 100
-        price = price + beyond if side == 1 else max(1, price - beyond)
-        terms = (account_id, instrument_id, side, qty, price, time_in_force)
-        self.place(*terms, 0, min_qty, 0, policy)
-
-    @rule(
-        pick=picks,
-        qty=quantities,
-        time_in_force=st.sampled_from([1, 1, 3, 4]),
-        min_qty=st.sampled_from([0, 0, 2]),
-        policy=st.sampled_from([1, 2, 2, 3, 3]),
-    )
-    def meet_own(self, pick, qty, time_in_force, min_qty, policy):
-        """An order against one that its own account has open, and those around it."""
-        order = self.reference.order(self.some_order(pick)[0])
-        if order is not None:
-            terms = (order[1], order[4], 3 - order[5], qty, order[7], time_in_force)
-            self.place(*terms, 0, min_qty, 0, policy)
-
-    @rule(
-        pick=picks,
-        qty=st.one_of(st.just(-1), st.just(-1), quantities, st.just(0)),
-        price=st.one_of(st.just(-1), prices),
-        is_crossing=st.booleans(),
-    )
-    def amend(self, pick, qty, price, is_crossing):
-        order_id, account_id = self.some_order(pick)
-        order = self.reference.order(order_id)
-        if order is not None and is_crossing:
-            price = self.reference.best(order[4], 3 - order[5]) or price
-        self.both("amend", order_id, account_id, qty, price)
-
-    @rule(pick=picks, less=st.integers(1, 4))
-    def reduce(self, pick, less):
-        order_id, account_id = self.some_order(pick)
-        order = self.reference.order(order_id)
-        if order is not None:
-            self.both("amend", order_id, account_id, max(0, order[6] - less), -1)
-
-    @rule(pick=picks)
-    def cancel(self, pick):
-        self.both("cancel", *self.some_order(pick))
-
-    @rule(
-        account_id=accounts,
-        instrument_id=st.sampled_from([0, 0, 1, 2, 9]),
-        side=st.sampled_from([0, 1, 2]),
-        max_count=st.sampled_from([0, 1, 1, 2, 100]),
-    )
-    def mass_cancel(self, account_id, instrument_id, side, max_count):
-        self.both("mass_cancel", account_id, instrument_id, side, max_count)
-
-    def some_order(self, pick: int) -> tuple[int, int]:
-        """Mostly an open order and its owner; sometimes an id of the past, or another account."""
-        open_ids = sorted(self.reference.orders)
-        if open_ids and pick % 7:
-            order_id = open_ids[pick % len(open_ids)]
-            owner_id = self.reference.orders[order_id].account_id
-            return order_id, owner_id if pick % 11 else ACCOUNTS[owner_id % len(ACCOUNTS)]
-        return (self.used_order_ids or [1])[pick % max(1, len(self.used_order_ids))], 1
-
-    # -- what other rules of the exchange do
-
-    @rule(account_id=accounts, amount=st.integers(1, 5_000_000))
-    def deposit(self, account_id, amount):
-        self.everywhere("deposit", account_id, amount)
-
-    @rule(account_id=accounts, kept_amount=st.integers(0, 4_000_000))
-    def withdraw(self, account_id, kept_amount):
-        available_amount, _ = self.reference.balances(account_id)
-        if available_amount > kept_amount:
-            self.everywhere("withdraw", account_id, available_amount - kept_amount)
-
-    @rule(
-        product_and_account=st.sampled_from([(1, 1), (1, 2), (2, 3)]),
-        start=st.integers(0, 7),
-        length=st.integers(1, 90),
-        qty=quantities,
-    )
-    def grant(self, product_and_account, start, length, qty):
-        day = BASE_DAY + start
-        self.everywhere("grant", *product_and_account, day, day + length, qty)
-
-    @rule(
-        account_id=accounts,
-        product_id=products,
-        start=st.integers(0, 7),
-        length=st.integers(1, 8),
-        share=st.integers(1, 3),
-        is_added=st.booleans(),
-    )
-    def lien(self, account_id, product_id, start, length, share, is_added):
-        span = (BASE_DAY + start, BASE_DAY + start + length)
-        if is_added:
-            free_qty, _ = self.reference.sellable(account_id, product_id, *span)
-            if free_qty // share:
-                self.everywhere("add_lien", account_id, product_id, *span, free_qty // share)
-            return
-        for start_day, end_day, qty in self.reference.day_function(account_id, product_id, "lien")[
-            :1
-        ]:
-            self.everywhere("lift_lien", account_id, product_id, start_day, end_day, qty)
-
-    @rule(account_id=accounts, old=st.integers(0, 3), new=st.integers(0, 3))
-    def rehome(self, account_id, old, new):
-        self.everywhere("rehome_session", old, new, account_id)
-
-    @rule(instrument_id=st.sampled_from([2, 3]), pick=st.integers(0, 9), reason=st.integers(4, 6))
-    def expire(self, instrument_id, pick, reason):
-        if pick < 9:
-            return
-        self.everywhere("close_instrument", instrument_id)
-        for order_id in self.core.orders_of_instrument(instrument_id, 3):
-            fields = self.core.cancellation(order_id, reason)
-            assert fields == self.reference.cancellation(order_id, reason)
-            self.everywhere("order_cancelled", *fields)
-
-    @rule(day=st.integers(0, 3), max_count=st.sampled_from([0, 1, 2, 100]))
-    def end_what_is_due(self, day, max_count):
-        for order_id in self.core.orders_due(BASE_DAY + day, max_count):
-            fields = self.core.cancellation(order_id, 4)
-            assert fields == self.reference.cancellation(order_id, 4)
-            self.everywhere("order_cancelled", *fields)
-
-    # -- going on from a snapshot
-
-    @rule()
-    def restore(self):
-        """The core goes on as what its bytes make of it; the follower has all of its past."""
-        restored = Venue.restore(self.core.snapshot(), prefixes(), self.max_open_orders)
-        assert restored.state_hash() == self.core.state_hash()
-        self.core = restored
-
-    # -- what must agree after each
-
-    @invariant()
-    def states_agree(self) -> None:
-        if not hasattr(self, "core"):
-            return
-        self.core.check()
-        assert self.core.state_hash() == self.follower.state_hash()
-        assert view_of(self.core) == view_of(self.reference)
-
-
-def view_of(venue: Venue | ReferenceVenue) -> list[object]:
-    """Everything that can be seen of a venue."""
-    seen: list[object] = [venue.balances(account_id) for account_id in [0, *ACCOUNTS]]
-    for account_id in ACCOUNTS:
-        order_ids = venue.orders_of_account(account_id)
-        seen.append((order_ids, venue.open_order_count(account_id)))
-        seen += [venue.order(order_id) for order_id in order_ids]
-        for product_id in PRODUCTS:
-            seen.append(venue.sellable(account_id, product_id, BASE_DAY + 1, BASE_DAY + 9))
-            for name in ("title", "lien", "reserved_sale", "sublet_out"):
-                seen.append(venue.day_function(account_id, product_id, name))
-    seen.append(venue.next_expire_day())
-    seen += [venue.orders_due(BASE_DAY + ahead, count) for ahead in (-1, 1, 9) for count in (2, 99)]
-    for product_id in PRODUCTS:
-        seen += [venue.escrow(product_id), venue.granted(product_id)]
-    for instrument_id in WINDOWS:
-        seen.append(venue.orders_of_instrument(instrument_id, 5))
-        for side in (1, 2):
-            levels = venue.levels(instrument_id, side, 10)
-            seen += [levels, venue.best(instrument_id, side)]
-            seen += [venue.queue(instrument_id, side, price) for price, *_ in levels]
-    return seen
-
-
-TestSideBySide = SideBySide.TestCase
-TestSideBySide.settings = settings(
+LENGTH = settings(
     max_examples=100,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+TestSideBySide = SideBySide.TestCase
+TestSideBySide.settings = LENGTH
+TestTradingDay = TradingDay.TestCase
+TestTradingDay.settings = LENGTH
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -411,3 +68,117 @@ def test_a_long_day_of_seeded_flow_agrees(seed: int) -> None:
         if random.random() < 0.02:
             day.restore()
     assert day.core.next_trade_id > 100
+
+
+def collected(random: Random) -> list[tuple[int, int, int, int, int, int]]:
+    """Orders of one auction, as `TradingDay.hold_auction` takes them."""
+    return [
+        (
+            random.choice(ACCOUNTS),
+            random.choice([1, 2]),
+            random.randint(1, 8) * 2,
+            random.choice([98, 99, 100, 100, 101, 102, 1, 1, 50]),
+            random.choice([0, 0, 2, 4]),
+            random.choice([1, 2, 3]),
+        )
+        for _ in range(random.randint(4, 16))
+    ]
+
+
+def cheap_house_sales(random: Random) -> list[tuple[int, int, int, int, int, int]]:
+    """Product 2's supplier offers at next to nothing, so that its fees exceed what it holds."""
+    sales = [(3, 2, 2 * random.randint(1, 2), 1, 0, 1) for _ in range(random.randint(2, 5))]
+    return [*sales, (4, 1, 8, 100, 0, 1), (5, 1, 8, 99, 0, 1)]
+
+
+def trading_day(seed: int) -> TradingDay:
+    """One day of seeded flow, in and out of auctions."""
+    random = Random(seed)
+    day = TradingDay()
+    day.begin()
+    day.everywhere("grant", 1, 1, BASE_DAY, BASE_DAY + 8, 500)
+    day.everywhere("grant", 2, 3, BASE_DAY, BASE_DAY + 8, 500)
+    for instrument_id in (6, 7, 8):
+        day.hold_auction(instrument_id, collected(random), 2, None)
+    for step in range(1_000):
+        instrument_id = random.choice([1, 1, 1, 1, 2, 3, 5, 6, 7, 8])
+        account_id, side, qty, price, display_qty, policy = random.choice(collected(random))
+        max_count = random.choice([1, 2, 3, 5, 100])
+        match random.choices(range(13), [30, 10, 12, 4, 7, 4, 5, 8, 4, 5, 7, 6, 18])[0]:
+            case 0:
+                terms = (price, 1, 0, 0, min(qty, display_qty), policy)
+                day.place(account_id, instrument_id, side, qty, *terms)
+            case 1:
+                beyond, time_in_force = random.choice([-1, 0, 1, 2]), random.choice([0, 1, 3, 3, 4])
+                terms = (beyond, time_in_force, random.choice([0, 0, 1]), policy)
+                day.place_at_the_dynamic_band(account_id, instrument_id, side, qty, *terms)
+            case 2:
+                day.amend(
+                    random.randrange(10**6), -1, random.randint(96, 104), random.random() < 0.3
+                )
+            case 3:
+                terms = (random.random() < 0.5, random.choice([-1, 0, 1]))
+                day.place_at_the_static_band(account_id, instrument_id, side, qty, *terms)
+            case 4:
+                day.change_session(random.choice([2, 3, 3, 3, 4, 5, 7]))
+            case 5:
+                seconds, is_catching_up = random.choice([0, 60, 300]), random.random() < 0.1
+                day.step_clock(seconds, is_catching_up, random.random() < 0.8)
+                if step > 500:
+                    day.reach_a_gate(account_id, step % 2)
+            case 6:
+                day.halt(instrument_id)
+            case 7:
+                day.resume(random.randrange(10**6), random.random() < 0.5)
+            case 8:
+                widths = (random.choice([2, 3, 60, 60, 900]), random.choice([0, 1, 100, 200]))
+                day.publish_settlement_price(
+                    instrument_id, random.randint(99, 101), *widths, step % 2
+                )
+            case 9:
+                day.uncross(max_count)
+            case 10:
+                kept_amount = random.choice([None, 0, 20])
+                day.hold_auction(instrument_id, collected(random), max_count, kept_amount)
+                day.hold_auction(8, cheap_house_sales(random), max_count, random.randint(0, 80))
+            case 11:
+                for each in ACCOUNTS:
+                    day.deposit(each, 10**6)
+                    day.mass_cancel(each, 0, 0, 8)
+            case 12:
+                terms = (qty, random.choice([1, 3, 3, 4]), policy, random.random() < 0.3)
+                other_id = random.choice(ACCOUNTS)
+                day.leave_the_dynamic_band(account_id, other_id, instrument_id, side, *terms)
+        if step % 5 == 0:
+            day.states_agree()
+        if step % 50 == 0:
+            day.restore()
+    return day
+
+
+def test_random_trading_days_agree_and_lead_into_every_corner_of_an_auction():
+    reached: Counter[str] = Counter()
+    for seed in range(12):
+        reached += trading_day(seed).reached
+    often = (
+        "an auction of several calls",
+        "an iceberg in an auction",
+        "an own pair",
+        "an unfunded sale",
+        "a surplus of bids",
+        "a surplus of offers",
+        "PRICE_BAND",
+        "HALTED",
+        "WRONG_STATE",
+    )
+    seldom = (
+        "an auction without a reference",
+        "a crossed book halted",
+        "a breach by a resting order",
+        "a breach by an immediate order",
+        "a breach by an amendment",
+        "a breach after fills",
+        "a gate",
+    )
+    assert {name: reached[name] for name in often if reached[name] < 50} == {}
+    assert {name: reached[name] for name in seldom if reached[name] < 5} == {}

@@ -1,0 +1,274 @@
+"""
+What the obvious venue knows: balances, windows, open orders, and what can be asked of them.
+
+Nothing is cached. A queue is sorted when it is looked at, held cash and reserved title are summed
+over the open orders, and title is kept for each day on its own. A dict keeps open orders in the
+order in which they came. The surface is that of `matching_core.venue.Venue`, without the facts that
+it refuses: what reaches this venue can be.
+"""
+
+from collections import Counter, defaultdict
+from itertools import groupby
+
+from tests.reference_orders import BUY, SELL, Instrument, Order, Product
+
+CONTINUOUS = 3
+
+
+class ReferenceState:
+    """Reference data, facts from other rules, and queries."""
+
+    def __init__(self, base_day: int, max_open_orders: int = 1000) -> None:
+        self.base_day = base_day
+        self.max_open_orders = max_open_orders
+        self.available = [0]
+        self.products: dict[int, Product] = {}
+        self.instruments: dict[int, Instrument] = {}
+        self.orders: dict[int, Order] = {}
+        self.title: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+        self.lien: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+        self.next_trade_id = 1
+        self.arrivals = 0
+        self.events: list[tuple] = []
+        self.trades: list[tuple] = []
+        self.refusal = (0, 0, 0)
+        self.market_ns = 0
+        self.is_catching_up = False
+        self.session_state = CONTINUOUS
+
+    # -- reference data, cash, capacity, liens
+
+    def add_account(self, account_id):
+        self.available.append(0)
+
+    def add_product(self, product_id, supplier_account_id, lot_qty, maker_bps, taker_bps):
+        self.products[product_id] = Product(
+            product_id, lot_qty, maker_bps, taker_bps, {supplier_account_id}
+        )
+
+    def add_to_house(self, product_id, account_id):
+        self.products[product_id].house.add(account_id)
+
+    def add_instrument(
+        self,
+        instrument_id,
+        product_id,
+        start_day,
+        end_day,
+        is_resting_allowed,
+        gate_closure_ns=2**63 - 1,
+    ):
+        self.instruments[instrument_id] = Instrument(
+            instrument_id,
+            self.products[product_id],
+            start_day,
+            end_day,
+            is_resting_allowed,
+            gate_closure_ns,
+        )
+
+    def close_instrument(self, instrument_id):
+        self.instruments[instrument_id].is_closed = True
+        self.instruments[instrument_id].auction_end_ns = 0
+
+    def deposit(self, account_id, amount):
+        self.available[account_id] += amount
+
+    def withdraw(self, account_id, amount):
+        self.available[account_id] -= amount
+
+    def grant(self, product_id, account_id, start_day, end_day, qty):
+        for day in range(start_day, end_day):
+            self.products[product_id].granted[day] += qty
+            self.title[account_id, product_id][day] += qty
+
+    def add_lien(self, account_id, product_id, start_day, end_day, qty):
+        for day in range(start_day, end_day):
+            self.lien[account_id, product_id][day] += qty
+
+    def lift_lien(self, account_id, product_id, start_day, end_day, qty):
+        self.add_lien(account_id, product_id, start_day, end_day, -qty)
+
+    # -- when a book may trade
+
+    def set_clock(self, market_ns, is_catching_up):
+        self.market_ns = market_ns
+        self.is_catching_up = is_catching_up
+
+    def set_session(self, session_state):
+        self.session_state = session_state
+        for instrument in self.instruments.values():
+            instrument.auction_end_ns = 0
+
+    def halt(self, instrument_id):
+        self.instruments[instrument_id].is_halted = True
+        self.instruments[instrument_id].auction_end_ns = 0
+
+    def resume(self, instrument_id):
+        self.instruments[instrument_id].is_halted = False
+
+    def start_auction(self, instrument_id, end_ns, reference_price, trigger_price):
+        self.instruments[instrument_id].auction_end_ns = end_ns
+
+    def end_auction(self, instrument_id):
+        self.instruments[instrument_id].auction_end_ns = 0
+
+    def set_bands(
+        self, instrument_id, settlement_price, low_limit_price, high_limit_price, dynamic_bps
+    ):
+        instrument = self.instruments[instrument_id]
+        instrument.settlement_price = settlement_price
+        instrument.low_limit_price = low_limit_price
+        instrument.high_limit_price = high_limit_price
+        instrument.dynamic_bps = dynamic_bps
+
+    def order_cancelled(self, order_id, *_):
+        order = self.orders.pop(order_id)
+        self.available[order.account_id] += order.held_amount
+
+    # -- queries
+
+    def cancellation(self, order_id, reason):
+        order = self.orders[order_id]
+        return (
+            order_id,
+            order.account_id,
+            order.instrument.instrument_id,
+            order.side,
+            order.leaves_qty,
+            order.held_amount,
+            reason,
+        )
+
+    def order(self, order_id):
+        order = self.orders.get(order_id)
+        if order is None:
+            return None
+        return (
+            order.order_id,
+            order.account_id,
+            order.key_id,
+            order.session_id,
+            order.instrument.instrument_id,
+            order.side,
+            order.order_qty,
+            order.limit_price,
+            order.time_in_force,
+            order.exec_inst,
+            order.leaves_qty,
+            order.held_amount,
+            order.display_qty,
+            order.self_match_policy,
+            order.expire_day,
+        )
+
+    def rehome_session(self, old_session_id, new_session_id, account_id):
+        for order in self.orders.values():
+            if order.account_id == account_id and order.session_id == old_session_id:
+                order.session_id = new_session_id
+
+    def orders_of_account(self, account_id):
+        return sorted(i for i, order in self.orders.items() if order.account_id == account_id)
+
+    def orders_of_instrument(self, instrument_id, max_count):
+        return sorted(
+            i for i, order in self.orders.items() if order.instrument.instrument_id == instrument_id
+        )[:max_count]
+
+    def orders_outside(self, instrument_id, low_limit_price, high_limit_price, max_count):
+        return sorted(
+            i
+            for i, order in self.orders.items()
+            if order.instrument.instrument_id == instrument_id
+            and not low_limit_price <= order.limit_price <= high_limit_price
+        )[:max_count]
+
+    def next_expire_day(self):
+        return min((order.expire_day for order in self._ending()), default=0)
+
+    def orders_due(self, day, max_count):
+        due = [order for order in self._ending() if order.expire_day <= day]
+        due.sort(key=lambda order: (order.expire_day, order.order_id))
+        return [order.order_id for order in due[:max_count]]
+
+    def _ending(self):
+        return [order for order in self.orders.values() if order.expire_day]
+
+    def open_order_count(self, account_id):
+        return len(self.orders_of_account(account_id))
+
+    def best(self, instrument_id, side):
+        levels = self.levels(instrument_id, side, 1)
+        return levels[0][0] if levels else 0
+
+    def levels(self, instrument_id, side, depth):
+        queue = self._queue_of_side(self.instruments[instrument_id], side)
+        rows = []
+        for price, group in groupby(queue, key=lambda order: order.limit_price):
+            shown = [order.shown_qty for order in group]
+            rows.append((price, sum(shown), len(shown)))
+        return rows[:depth]
+
+    def queue(self, instrument_id, side, price):
+        queue = self._queue_of_side(self.instruments[instrument_id], side)
+        return [order.order_id for order in queue if order.limit_price == price]
+
+    def balances(self, account_id):
+        held = [o.held_amount for o in self.orders.values() if o.account_id == account_id]
+        return self.available[account_id], sum(held)
+
+    def sellable(self, account_id, product_id, start_day, end_day):
+        title = self.title[account_id, product_id]
+        lien = self.lien[account_id, product_id]
+        reserved = self._reserved_sale(account_id, product_id)
+        free = [(title[day] - lien[day] - reserved[day], day) for day in range(start_day, end_day)]
+        return min(free)
+
+    def day_function(self, account_id, product_id, name):
+        if name == "title":
+            return runs_of(self.title[account_id, product_id])
+        if name == "lien":
+            return runs_of(self.lien[account_id, product_id])
+        if name == "reserved_sale":
+            return runs_of(self._reserved_sale(account_id, product_id))
+        return []
+
+    def escrow(self, product_id):
+        product = self.products[product_id]
+        days = {day: (product.sold[day], product.escrow[day]) for day in product.granted}
+        return [
+            (start_day, end_day, *both)
+            for start_day, end_day, both in runs_of(days, nothing=(0, 0))
+        ]
+
+    def granted(self, product_id):
+        return runs_of(self.products[product_id].granted)
+
+    def _queue_of_side(self, instrument, side):
+        resting = [
+            order
+            for order in self.orders.values()
+            if order.instrument is instrument and order.side == side and order.arrival
+        ]
+        sign = -1 if side == BUY else 1
+        return sorted(resting, key=lambda order: (sign * order.limit_price, order.arrival))
+
+    def _reserved_sale(self, account_id, product_id):
+        reserved = Counter()
+        for order in self.orders.values():
+            is_own = order.account_id == account_id and order.side == SELL
+            if is_own and order.instrument.product.product_id == product_id:
+                for day in order.instrument.days:
+                    reserved[day] += order.leaves_qty
+        return reserved
+
+
+def runs_of(days, nothing=0):
+    """A function of days as (start_day, end_day, value) where it is not `nothing`."""
+    runs = []
+    for day in sorted(day for day, value in days.items() if value != nothing):
+        if runs and runs[-1][1] == day and runs[-1][2] == days[day]:
+            runs[-1] = (runs[-1][0], day + 1, days[day])
+        else:
+            runs.append((day, day + 1, days[day]))
+    return runs

@@ -1,0 +1,158 @@
+"""
+What the obvious venue does to orders: trades, with their fees and escrow, rests and cancels.
+
+Fees are the difference of two rounded totals; escrow is kept for each day on its own. Events are
+tuples of their tag and fields.
+"""
+
+from itertools import groupby
+
+from exchange.domain.units import HOURS_PER_DAY
+from tests.reference_orders import BUY
+from tests.reference_state import ReferenceState
+
+
+class ReferenceTrades(ReferenceState):
+    """Carries out what was decided."""
+
+    def take_events(self):
+        taken, self.events = self.events, []
+        return taken
+
+    def take_trades(self):
+        taken, self.trades = self.trades, []
+        return taken
+
+    def _trade_one(self, maker, taker, qty, price, taker_bps):
+        instrument = taker.instrument
+        product = instrument.product
+        seller, buyer = (maker, taker) if taker.side == BUY else (taker, maker)
+        notional = instrument.notional(price, qty)
+        is_from_house = seller.account_id in product.house
+        is_to_house = buyer.account_id in product.house
+        escrow_amount = notional if is_from_house and not is_to_house else 0
+        fees, released = {}, {}
+        for order, bps in ((maker, product.maker_bps), (taker, taker_bps)):
+            held_before = order.held_amount
+            fees[order.order_id] = order.charge(notional, bps)
+            order.leaves_qty -= qty
+            released[order.order_id] = held_before - order.held_amount
+            received = -notional if order is buyer else notional - escrow_amount
+            self.available[order.account_id] += (
+                received + released[order.order_id] - fees[order.order_id]
+            )
+            self.available[0] += fees[order.order_id]
+            if order.arrival:
+                order.shown_qty -= qty
+                if order.shown_qty == 0:
+                    self._queue_up(order)
+            if order.leaves_qty == 0:
+                del self.orders[order.order_id]
+        instrument.last_price = price
+        for day in instrument.days:
+            self.title[seller.account_id, product.product_id][day] -= qty
+            self.title[buyer.account_id, product.product_id][day] += qty
+        trade_id = self.next_trade_id
+        self.next_trade_id += 1
+        self.events.append(
+            (
+                "trade_executed",
+                trade_id,
+                instrument.instrument_id,
+                price,
+                qty,
+                maker.order_id,
+                taker.order_id,
+                maker.account_id,
+                taker.account_id,
+                taker.side,
+                notional,
+                notional - escrow_amount,
+                escrow_amount,
+                fees[maker.order_id],
+                fees[taker.order_id],
+                released[maker.order_id],
+                released[taker.order_id],
+                maker.leaves_qty,
+                taker.leaves_qty,
+            )
+        )
+        self.trades.append(
+            (
+                instrument.instrument_id,
+                price,
+                qty,
+                maker.account_id,
+                taker.account_id,
+            )
+        )
+        if escrow_amount:
+            self._fund_escrow(trade_id, instrument, price, qty)
+        elif is_to_house and not is_from_house:
+            self._return_escrow(trade_id, instrument, buyer.account_id, qty)
+
+    def _fund_escrow(self, trade_id, instrument, price, qty):
+        product = instrument.product
+        day_amount = price * HOURS_PER_DAY * qty
+        for day in instrument.days:
+            product.escrow[day] += day_amount
+            product.sold[day] += qty
+        self.events.append(
+            (
+                "escrow_funded",
+                trade_id,
+                product.product_id,
+                instrument.start_day,
+                instrument.end_day,
+                qty,
+                day_amount,
+            )
+        )
+
+    def _return_escrow(self, trade_id, instrument, account_id, qty):
+        product = instrument.product
+        amounts = []
+        for day in instrument.days:
+            day_amount = product.escrow[day] * qty // product.sold[day]
+            product.escrow[day] -= day_amount
+            product.sold[day] -= qty
+            self.available[account_id] += day_amount
+            amounts.append((day, day_amount))
+        for day_amount, group in groupby(amounts, key=lambda row: row[1]):
+            days = [day for day, _ in group]
+            self.events.append(
+                (
+                    "escrow_returned",
+                    trade_id,
+                    product.product_id,
+                    account_id,
+                    days[0],
+                    days[-1] + 1,
+                    qty,
+                    day_amount,
+                )
+            )
+
+    def _queue_up(self, order):
+        self.arrivals += 1
+        order.arrival = self.arrivals
+        order.shown_qty = order.clip_of(order.leaves_qty)
+
+    def _rest(self, order):
+        self._queue_up(order)
+        self.events.append(
+            (
+                "order_rested",
+                order.order_id,
+                order.instrument.instrument_id,
+                order.side,
+                order.limit_price,
+                order.leaves_qty,
+                order.display_qty,
+            )
+        )
+
+    def _cancel(self, order, reason):
+        fields = self.cancellation(order.order_id, reason)
+        self.order_cancelled(*fields)
+        self.events.append(("order_cancelled", *fields))
