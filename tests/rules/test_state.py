@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from exchange.domain.commands import (
     AdmitParticipant,
     DepositCash,
+    HaltInstrument,
+    MarkState,
     OpenSession,
     PublishCalendar,
     RevokeKey,
@@ -36,6 +38,9 @@ def full_market() -> Market:
         market.execute(*step(rng, market))
     market.do(TRADER, OpenSession())
     market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
+    if not market.state.halts:
+        market.do(1, HaltInstrument(instrument_id=market.state.gates[-1][1]))
+    market.do(0, MarkState())
     return market
 
 
