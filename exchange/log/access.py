@@ -29,6 +29,8 @@ RULES = {
     OPERATOR: "~* &* +@all",
 }
 """By user; the same text serves `ACL SETUSER` on an external server, where passwords are added."""
+REPLICATION_RULES = "+psync +replconf +ping"
+"""For the user by which the replicas of an external server attach; the embedded one has none."""
 
 
 def access_lines() -> list[str]:
