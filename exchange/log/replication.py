@@ -33,9 +33,11 @@ from exchange.log.errors import ConfigurationDiffers, ReplicasDiffer, ReplicasSh
 from exchange.log.resp import Connection, ReplyError
 
 CONFIRM_SECONDS = 3.0
-"""Longest wait for all replicas: below the appender's own, so that this one says who is missing."""
-ANSWER_SECONDS = 1.0
-"""Longest wait for what a replica says about itself."""
+"""
+Longest wait for all replicas, and for what one says about itself.
+
+Below the appender's own, so that this one says who is missing.
+"""
 _ASK_MS = 10
 
 
@@ -60,7 +62,7 @@ class Replicas:
         ConfigurationDiffers.
         """
         try:
-            async with asyncio.timeout(CONFIRM_SECONDS + 2 * ANSWER_SECONDS):
+            async with asyncio.timeout(2 * CONFIRM_SECONDS):
                 primary = await Connection.open(self._primary)
                 try:
                     await self._identify(await self._counted(primary, "when they were asked"))
@@ -132,7 +134,7 @@ class Replicas:
         """Asks a replica whether it is the attached one and runs as it must; its run id."""
         info: dict[str, str] = {}
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(CONFIRM_SECONDS):
                 connection = await Connection.open(self._addresses[name])
                 try:
                     settings = await connection.call(*REPLICA_QUESTION)

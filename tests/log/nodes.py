@@ -21,6 +21,8 @@ QUICK = {
     "maxmemory": "256mb",
     "bind": "127.0.0.1",
     "repl-diskless-sync-delay": "0",
+    "repl-diskless-load": "on-empty-db",
+    "hz": "500",
     "primaryuser": "replica",
     "primaryauth": "any",
 }
