@@ -20,7 +20,7 @@ WAIT_SECONDS = 20.0
 QUICK = {
     "maxmemory": "256mb",
     "bind": "127.0.0.1",
-    "repl-diskless-sync-delay": "0",
+    "repl-diskless-sync": "no",
     "repl-diskless-load": "on-empty-db",
     "hz": "500",
     "primaryuser": "replica",
