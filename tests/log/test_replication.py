@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import hiredis
 import pytest
+import typer
 
 from exchange.log import (
     AppendOutcomeUnknown,
@@ -25,6 +26,7 @@ from exchange.log import (
 )
 from exchange.log.attached import view_of
 from exchange.log.replication import Replicas, require_name
+from exchange.settings import replica_names
 
 from .conftest import NAME, barrier, records
 from .nodes import Node, started, wait_for
@@ -356,6 +358,19 @@ def test_somebody_whom_the_primary_lists_unreadably_is_nobody_we_know():
 def test_a_replicas_name_is_host_and_port(name):
     with pytest.raises(ValueError, match="HOST:PORT"):
         require_name(name)
+
+
+@pytest.mark.parametrize(
+    ("names", "url", "word"),
+    [
+        (["host:7001"], "", "embedded server has no replicas"),
+        (["host"], "redis://host", "is not HOST:PORT"),
+        (["host:7001", "host:7001"], "redis://host", "named twice"),
+    ],
+)
+def test_replicas_that_make_no_sense_are_wrong_usage(names, url, word):
+    with pytest.raises(typer.BadParameter, match=word):
+        replica_names(names, url)
 
 
 def test_the_embedded_server_has_no_replicas(tmp_path):
