@@ -225,6 +225,17 @@ async def test_two_names_of_one_server_are_not_two_replicas(nodes):
         await Replicas(primary.address, names).check()
 
 
+async def test_another_server_at_a_replicas_address_is_refused(nodes, impatient):
+    primary, first, second, elsewhere = nodes
+    second.promote()
+    second.follow(elsewhere)
+    assert wait_for(lambda: not primary.has_online(second))
+    impatient()
+    told = pytest.raises(errors.ReplicasDiffer, match=f"{second.name} does not say that it follows")
+    with attached_as(second, primary), told:
+        await lead(primary, first, second)
+
+
 async def test_a_replica_that_would_not_keep_what_it_confirms_is_refused(nodes, tmp_path):
     primary, first, second, _ = nodes
     async with open_log(settings(tmp_path, primary, first, second)) as log:
@@ -393,6 +404,7 @@ def attached_as(replica, primary):
         ("REPLCONF", "listening-port", str(replica.port), "capa", "eof", "capa", "psync2"),
         ("PSYNC", "?", "-1"),
     )
+    wanted_count = primary.info()["connected_slaves"] + 1
     boast = hiredis.pack_command(("REPLCONF", "ACK", str(1 << 40), "FACK", str(1 << 40)))
     with socket.create_connection(("127.0.0.1", primary.port)) as connection:
         for each in words:
@@ -401,8 +413,8 @@ def attached_as(replica, primary):
 
         def counts():
             connection.sendall(boast)
-            # Asked for what a new connection has written, nothing, all three have it.
-            return primary.do("WAITAOF", 1, 3, 1) == [1, 3]
+            # Asked for what a new connection has written, nothing, all of them have it.
+            return primary.do("WAITAOF", 1, wanted_count, 1) == [1, wanted_count]
 
         assert wait_for(counts)
         yield
