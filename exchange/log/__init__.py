@@ -18,7 +18,8 @@ Start to stop (`event_log` is the one place where the order is written down):
 
 What is promised: after `append` has returned, the records survive a power cut, and the loss of all
 servers but one where replicas are configured; they are found whole and in order, or reading stops
-with a typed error. What is not: that a record whose append failed is absent. `errors` lists every way this can go wrong.
+with a typed error. What is not: that a record whose append failed is absent. `errors`
+lists every way this can go wrong.
 """
 
 from exchange.log.address import ServerAddress
