@@ -35,9 +35,11 @@ from exchange.settings import (
     ArchiveDirs,
     PasswordFile,
     RedisUrl,
+    ReplicaNames,
     Settings,
     StartRefused,
     VenueMissing,
+    replica_names,
 )
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -77,10 +79,16 @@ def init(
     ] = False,
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    replicas: ReplicaNames = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a venue: its directory, its log, two operators."""
-    settings = Settings(data_dir=data, redis_url=redis_url, redis_password_file=redis_password_file)
+    settings = Settings(
+        data_dir=data,
+        redis_url=redis_url,
+        redis_password_file=redis_password_file,
+        replicas=replica_names(replicas, redis_url),
+    )
     asyncio.run(
         process.init(
             settings, venue_id, is_always_open=always_open, market_ns=_wall_clock_second_ns()
@@ -98,6 +106,7 @@ def serve(
     host: str = "127.0.0.1",
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
+    replicas: ReplicaNames = None,
     archive_dirs: ArchiveDirs = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 1,
     allow_clock_jump: Annotated[
@@ -124,6 +133,7 @@ def serve(
         http_port=http_port,
         redis_url=redis_url,
         redis_password_file=redis_password_file,
+        replicas=replica_names(replicas, redis_url),
         archive_dirs=tuple(archive_dirs or ()),
         speed=speed,
         is_clock_jump_allowed=allow_clock_jump,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from exchange.domain.units import NS_PER_SECOND
 from exchange.log import LogName, LogSettings, ServerAddress
+from exchange.log.replication import require_name
 
 VENUE_FILE = "venue.json"
 
@@ -17,6 +18,14 @@ RedisUrl = Annotated[str, typer.Option("--redis-url", help="External server; no 
 PasswordFile = Annotated[Path | None, typer.Option("--redis-password-file")]
 ArchiveDirs = Annotated[
     list[Path] | None, typer.Option("--archive", help="A place of the archive; repeatable.")
+]
+ReplicaNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replica",
+        metavar="HOST:PORT",
+        help="A replica that confirms every append; repeat it for each that is attached.",
+    ),
 ]
 
 
@@ -40,6 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """An external server; empty is the embedded one."""
     redis_password_file: Path | None = None
     """Where the external server's password stands, so that it is never in argv."""
+    replicas: tuple[str, ...] = ()
+    """All replicas of the external server, each `host:port` as it lists them."""
     archive_dirs: tuple[Path, ...] = ()
     """Places of the archive, which hold what was trimmed from the stream."""
     speed: int = 1
@@ -64,7 +75,24 @@ class Settings(Struct, frozen=True, kw_only=True):
             name=LogName(venue.venue_id, venue.shard),
             external=external,
             archive_dirs=self.archive_dirs,
+            replicas=self.replicas,
         )
+
+
+def replica_names(names: Sequence[str] | None, redis_url: str) -> tuple[str, ...]:
+    """The replicas that the shell names; raises its own word for wrong usage."""
+    try:
+        found = tuple(require_name(name) for name in names or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--replica") from error
+    if found and not redis_url:
+        raise typer.BadParameter(
+            "the embedded server has no replicas; name their primary with --redis-url",
+            param_hint="--replica",
+        )
+    if len(set(found)) < len(found):
+        raise typer.BadParameter("one of them is named twice", param_hint="--replica")
+    return found
 
 
 def log_settings(

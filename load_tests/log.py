@@ -4,16 +4,21 @@ How close does a durable append come to the disk?
 The same bytes go by turns into the log (compare-and-append on the embedded server, fsync always)
 and into a plain file that is synced after each write. A frame's encoding, hashing and the server's
 own work are in the first and not in the second; the ratio is what they leave of the disk's rate.
+
+With `--replicas`, by turns as well, into a log whose two replicas confirm each frame: on loopback,
+so that three servers share this machine's disk and processors, and no network is in it.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import statistics
 import sys
 import tempfile
 import time
-from itertools import count
+from collections.abc import AsyncIterator
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from exchange.domain.windows import parse_window
 from exchange.log import Appender, EmbeddedServer, EpochBarrier, LogName, encode_records, take_over
+from exchange.log.replication import Replicas
 from load_tests.flow import command_of, desk_flow
 from load_tests.measure import parser, report, show, significant, spread
 from load_tests.trading_desks import engine_with, make_desks
+from tests.log.nodes import started
 
 TODAY = parse_window("D261122").start_day
 NAME = LogName("load")
@@ -41,60 +48,84 @@ QUICK_RUNS_COUNT, QUICK_APPENDS_COUNT = 3, 30
 def main() -> None:
     """Measures and reports."""
     question = f"durable append of {HEADLINE_BATCH} records a frame"
-    options = parser(question).parse_args()
+    arguments = parser(question)
+    arguments.add_argument("--replicas", action="store_true", help="also with two replicas")
+    options = arguments.parse_args()
     runs_count = QUICK_RUNS_COUNT if options.quick else RUNS_COUNT
     appends_count = QUICK_APPENDS_COUNT if options.quick else APPENDS_COUNT
     with tempfile.TemporaryDirectory(prefix="exchange-load-") as directory:
-        found = uvloop.run(_measure(Path(directory), runs_count, appends_count))
-    runs = [(1e6 * HEADLINE_BATCH / a, 1e6 * HEADLINE_BATCH / b) for a, b in found[HEADLINE_BATCH]]
+        found = uvloop.run(_measure(Path(directory), runs_count, appends_count, options.replicas))
+    headline = found[HEADLINE_BATCH]
+    runs = [(1e6 * HEADLINE_BATCH / run[0], 1e6 * HEADLINE_BATCH / run[1]) for run in headline]
     batches = {str(batch): _batch(batch, of_runs) for batch, of_runs in found.items()}
     details = {"batches": batches, "appends_per_run_count": appends_count}
     result = report(
         question, "records/s", "a plain file with fdatasync, the same bytes", runs, details
     )
-    lines = [
-        f"{batch:>5} records: {row['append_us']:,} us against {row['file_us']:,} us for the file, "
-        f"ratio {row['ratio']}, {row['records_per_second']:,} records/s"
-        for batch, row in batches.items()
-    ]
+    lines = [_line(batch, row) for batch, row in batches.items()]
     show(result, lines, options.json)
 
 
 async def _measure(
-    directory: Path, runs_count: int, appends_count: int
-) -> dict[int, list[tuple[float, float]]]:
-    """By batch size, for each run the medians (append, plain file) in microseconds."""
+    directory: Path, runs_count: int, appends_count: int, has_replicas: bool
+) -> dict[int, list[tuple[float, ...]]]:
+    """By batch size, for each run the medians (append, file, replicated append) in microseconds."""
     server = await asyncio.to_thread(EmbeddedServer.start, directory)
-    barrier = EpochBarrier("load-test", os.urandom(16), "load", hashlib.sha256(b"").digest(), 1)
     records = _order_records(max(BATCHES))
     file = os.open(directory / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        appender = await take_over(server.address, NAME, NAME.genesis, barrier)
-        found: dict[int, list[tuple[float, float]]] = {batch: [] for batch in BATCHES}
-        for _ in range(runs_count):
-            for batch in BATCHES:
-                found[batch].append(await _by_turns(appender, file, records[:batch], appends_count))
-        await appender.close()
+        async with contextlib.AsyncExitStack() as stack:
+            appenders = [await take_over(server.address, NAME, NAME.genesis, _barrier())]
+            if has_replicas:
+                appenders.append(await stack.enter_async_context(_replicated(directory)))
+            found: dict[int, list[tuple[float, ...]]] = {batch: [] for batch in BATCHES}
+            for _ in range(runs_count):
+                for batch in BATCHES:
+                    taken = await _by_turns(appenders, file, records[:batch], appends_count)
+                    found[batch].append(taken)
+            await appenders[0].close()
     finally:
         os.close(file)
         await asyncio.to_thread(server.stop)
     return found
 
 
+@contextlib.asynccontextmanager
+async def _replicated(directory: Path) -> AsyncIterator[Appender]:
+    """An appender on three more servers: a primary, and two that confirm what it has."""
+    with started(directory, "primary", "first", "second") as (primary, *others):
+        for other in others:
+            other.follow(primary)
+        replicas = Replicas(primary.address, [other.name for other in others])
+        appender = await take_over(
+            primary.address, NAME, NAME.genesis, _barrier(), replicas=replicas
+        )
+        yield appender
+        await appender.close()
+
+
 async def _by_turns(
-    appender: Appender, file: int, records: list[bytes], appends_count: int
-) -> tuple[float, float]:
-    append_us, file_us = [], []
+    appenders: list[Appender], file: int, records: list[bytes], appends_count: int
+) -> tuple[float, ...]:
+    """The medians of the first appender, the file, and the other appender if there is one."""
+    taken_us: list[tuple[float, ...]] = []
     for _ in range(appends_count):
-        data = encode_records(NAME, appender.head, 0, records).data
-        started = time.perf_counter_ns()
-        await appender.append(records)
-        appended = time.perf_counter_ns()
+        data = encode_records(NAME, appenders[0].head, 0, records).data
+        times = [time.perf_counter_ns()]
+        await appenders[0].append(records)
+        times.append(time.perf_counter_ns())
         os.write(file, data)
         os.fdatasync(file)
-        append_us.append((appended - started) / 1_000)
-        file_us.append((time.perf_counter_ns() - appended) / 1_000)
-    return statistics.median(append_us), statistics.median(file_us)
+        times.append(time.perf_counter_ns())
+        for appender in appenders[1:]:
+            await appender.append(records)
+            times.append(time.perf_counter_ns())
+        taken_us.append(tuple((end - start) / 1_000 for start, end in pairwise(times)))
+    return tuple(statistics.median(column) for column in zip(*taken_us, strict=True))
+
+
+def _barrier() -> EpochBarrier:
+    return EpochBarrier("load-test", os.urandom(16), "load", hashlib.sha256(b"").digest(), 1)
 
 
 def _order_records(records_count: int) -> list[bytes]:
@@ -117,15 +148,29 @@ def _order_records(records_count: int) -> list[bytes]:
     return records
 
 
-def _batch(batch: int, runs: list[tuple[float, float]]) -> dict[str, Any]:
-    append_us, file_us = (statistics.median(column) for column in zip(*runs, strict=True))
-    return {
-        "append_us": significant(append_us),
-        "file_us": significant(file_us),
-        "ratio": significant(statistics.median(on_file / on_log for on_log, on_file in runs)),
-        "records_per_second": significant(1e6 * batch / append_us),
-        "append_us_spread": msgspec.structs.asdict(spread([on_log for on_log, _ in runs])),
+def _batch(batch: int, runs: list[tuple[float, ...]]) -> dict[str, Any]:
+    append_us, file_us, *replicated = (list(column) for column in zip(*runs, strict=True))
+    ratios = [on_file / on_log for on_log, on_file in zip(append_us, file_us, strict=True)]
+    row = {
+        "append_us": significant(statistics.median(append_us)),
+        "file_us": significant(statistics.median(file_us)),
+        "ratio": significant(statistics.median(ratios)),
+        "records_per_second": significant(1e6 * batch / statistics.median(append_us)),
+        "append_us_spread": msgspec.structs.asdict(spread(append_us)),
     }
+    if replicated:
+        row["replicated_us_spread"] = msgspec.structs.asdict(spread(replicated[0]))
+    return row
+
+
+def _line(batch: str, row: dict[str, Any]) -> str:
+    line = (
+        f"{batch:>5} records: {row['append_us']:,} us against {row['file_us']:,} us for the file, "
+        f"ratio {row['ratio']}, {row['records_per_second']:,} records/s"
+    )
+    if (replicated := row.get("replicated_us_spread")) is None:
+        return line
+    return f"{line}; {replicated['median']:,} us with two replicas"
 
 
 if __name__ == "__main__":

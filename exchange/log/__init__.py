@@ -2,7 +2,8 @@
 The event log of one shard: frames of records on a Redis stream.
 
     sequencer ─▶ Appender ─▶ stream ev:{shard}:log ─▶ read_frames ─▶ ChainVerifier ─▶ Frame
-                    │          server (embedded)   ▲                                    │
+                    │      server (embedded, or    ▲                                    │
+                    │      external + Replicas)    │                                    │
                     │                           Archive ◀── confirmed frames ◀──────────┤
                     └─ head ─▶ WitnessFile ◀──────────── compare ◀──────────────────────┘
 
@@ -15,9 +16,10 @@ Start to stop (`event_log` is the one place where the order is written down):
         head = await appender.append(records)     # durable when it returns
         await log.write_witness()                 # about once a second
 
-What is promised: after `append` has returned, the records survive a power cut; they are found whole
-and in order, or reading stops with a typed error. What is not: that a record whose append failed is
-absent. `errors` lists every way this can go wrong.
+What is promised: after `append` has returned, the records survive a power cut, and the loss of all
+servers but one where replicas are configured; they are found whole and in order, or reading stops
+with a typed error. What is not: that a record whose append failed is absent. `errors`
+lists every way this can go wrong.
 """
 
 from exchange.log.address import ServerAddress
@@ -48,6 +50,7 @@ from exchange.log.head import Head, LogName
 from exchange.log.merkle import merkle_proof, merkle_root, proves
 from exchange.log.read_only import read_only_log
 from exchange.log.reader import confirmed, read_frames, read_frames_async
+from exchange.log.replication import Replicas
 from exchange.log.restore import Restored
 from exchange.log.server import EmbeddedServer
 from exchange.log.snapshot import Snapshot, SnapshotHeader, doubt
@@ -79,6 +82,7 @@ __all__ = [
     "LogName",
     "LogSettings",
     "LogWentBack",
+    "Replicas",
     "Restored",
     "ServerAddress",
     "Skipped",

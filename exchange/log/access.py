@@ -7,6 +7,8 @@ Who may do what on the log's server.
 | `keeper` | `exchange log trim` | read and trim, rewrite the server's file |
 | `operator` | hands at the server's own shell, when all else fails | everything |
 
+An external server with replicas has one more, `replica`, by which these attach.
+
 The default user is off: who forgets to say who he is can do nothing. None has a password on the
 embedded server, on purpose: its socket lies in a directory of mode 700, and whoever may open it may
 also read any secret that we could keep beside it. The rules keep our own code and a mistaken
@@ -29,6 +31,8 @@ RULES = {
     OPERATOR: "~* &* +@all",
 }
 """By user; the same text serves `ACL SETUSER` on an external server, where passwords are added."""
+REPLICATION_RULES = "+psync +replconf +ping"
+"""The user `replica`; the embedded server has no need of it."""
 
 
 def access_lines() -> list[str]:

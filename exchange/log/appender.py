@@ -9,9 +9,10 @@ that this writer believes in, in one step that nothing can come between. So of t
 conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
 stale writer fail sooner.
 
-With `appendfsync always` the server answers after its fsync: an OK is durable. No answer means
-nothing: the bytes may still lie in a stopped server's socket. Hence there is no retry, and after
-any failure only a new barrier tells what the log holds.
+With `appendfsync always` the server answers after its fsync: an OK is durable there. Where replicas
+are configured, it counts once each of them has confirmed it (`exchange.log.replication`). No answer
+means nothing: the bytes may still lie in a stopped server's socket. Hence there is no retry, and
+after any failure only a new barrier tells what the log holds.
 """
 
 import asyncio
@@ -40,6 +41,7 @@ from exchange.log.frame import (
     encode_records,
 )
 from exchange.log.head import Head, LogName
+from exchange.log.replication import Replicas
 from exchange.log.resp import Connection, ReplyError
 
 APPEND_SECONDS = 5.0
@@ -71,14 +73,18 @@ async def take_over(
     tip: Head,
     barrier: EpochBarrier,
     wall_ns: Callable[[], int] = time.time_ns,
+    replicas: Replicas | None = None,
 ) -> "Appender":
     """
     Opens the next epoch after the verified `tip` and returns the only writer of it.
 
     Returns once the barrier is durable, which makes all before it durable too, and once the log
     has been seen to end with the tip and the barrier. Raises LogConflict when it ends otherwise.
+    The `replicas` are checked before anything is written, and durable means on all of them.
     """
-    appender = await open_appender(address, name, tip, wall_ns)
+    if replicas is not None:
+        await replicas.check()
+    appender = await open_appender(address, name, tip, wall_ns, replicas)
     try:
         await appender._send(encode_barrier(name, tip, appender._now_ns(), barrier))
         await appender._confirm(tip)
@@ -93,11 +99,13 @@ async def open_appender(
     name: LogName,
     tip: Head,
     wall_ns: Callable[[], int] = time.time_ns,
+    replicas: Replicas | None = None,
 ) -> "Appender":
     """An appender after the verified `tip` in the same epoch: for `append_again` only."""
     connection = await _connect(address)
     try:
-        return Appender(connection, await _load_append(connection), name, tip, wall_ns)
+        call = await _load_append(connection)
+        return Appender(connection, call, name, tip, wall_ns, replicas)
     except BaseException:
         connection.abort()
         raise
@@ -117,6 +125,7 @@ class Appender:
         name: LogName,
         head: Head,
         wall_ns: Callable[[], int] = time.time_ns,
+        replicas: Replicas | None = None,
     ) -> None:
         self.name = name
         self.head = head
@@ -126,6 +135,7 @@ class Appender:
         self._connection = connection
         self._call = call
         self._wall_ns = wall_ns
+        self._replicas = replicas if replicas is not None and replicas.names else None
 
     async def append(self, records: Sequence[bytes]) -> Head:
         """
@@ -161,8 +171,10 @@ class Appender:
                 answer = await self._connection.call(
                     *self._call, "1", self.name.key, prev_id, new_id, frame.data
                 )
-            if answer != b"OK":
-                raise _refusal(answer, prev_id, new_id)
+                if answer != b"OK":
+                    raise _refusal(answer, prev_id, new_id)
+                if self._replicas is not None:
+                    await self._replicas.confirm(self._connection, new_id)
         except ReplyError as error:
             self._connection.abort()
             raise AppendRefused(

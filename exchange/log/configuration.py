@@ -26,6 +26,9 @@ REQUIRED = {
 """Rewrites of the append-only file are asked for, on a schedule, and never begin by themselves."""
 MIN_VERSION = (7, 2)
 _LIMITED = "maxmemory"
+_READ_ONLY = "replica-read-only"
+REPLICA_QUESTION = ("CONFIG", "GET", *REQUIRED, _LIMITED, _READ_ONLY)
+"""A replica in which anybody can write holds another history soon."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -39,7 +42,9 @@ class Difference(msgspec.Struct, frozen=True):
         return f"{self.setting} is {self.found!r}, wanted {self.wanted!r}"
 
 
-def differences(settings: dict[str, str], info: dict[str, Any]) -> list[Difference]:
+def differences(
+    settings: dict[str, str], info: dict[str, Any], role: str = "master"
+) -> list[Difference]:
     """Compares what CONFIG GET and INFO said with what must be; empty when all is well."""
     found = [
         Difference(setting, settings.get(setting, "absent"), wanted)
@@ -51,8 +56,8 @@ def differences(settings: dict[str, str], info: dict[str, Any]) -> list[Differen
     version = str(info.get("valkey_version") or info.get("redis_version", "0.0"))
     if tuple(int(part) for part in version.split(".")[:2]) < MIN_VERSION:
         found.append(Difference("version", version, "7.2 or later"))
-    if info.get("role") != "master":
-        found.append(Difference("role", str(info.get("role")), "master"))
+    if info.get("role") != role:
+        found.append(Difference("role", str(info.get("role")), role))
     return found
 
 
@@ -70,6 +75,15 @@ async def check_configuration_async(client: redis.asyncio.Redis) -> None:
     pairs = await ask("CONFIG GET", *REQUIRED, _LIMITED)
     info = await client.info("server") | await client.info("replication")
     _refuse(differences(_text(pairs), info))
+
+
+def replica_differences(pairs: Any, info: dict[str, Any]) -> list[Difference]:
+    """The same of a replica, by the answers to `REPLICA_QUESTION` and INFO."""
+    settings = _text(pairs)
+    found = differences(settings, info, role="slave")
+    if settings.get(_READ_ONLY) != "yes":
+        found.append(Difference(_READ_ONLY, settings.get(_READ_ONLY, "absent"), "yes"))
+    return found
 
 
 def _refuse(found: list[Difference]) -> None:

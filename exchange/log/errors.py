@@ -19,7 +19,7 @@ with; each kind has its own. Every message says what, where, and what an operato
 | 59 | DiskFull | 60 | FsyncFailed | 61 | ArchiveMissing |
 | 62 | ArchiveGap | 63 | ArchiveDiffers | 64 | SegmentDamaged |
 | 65 | SegmentForeign | 66 | ArchiveBusy | 67 | ArchiveNotWritten |
-| 68 | TrimRefused | | | | |
+| 68 | TrimRefused | 46 | ReplicasDiffer | 47 | ReplicasShort |
 """
 
 from typing import ClassVar
@@ -179,6 +179,21 @@ class AppenderClosed(LogError):
     """The appender has failed or was closed; only a new take-over can append again."""
 
     code, exit_code = "log_appender_closed", 45
+
+
+# -- replicas
+
+
+class ReplicasDiffer(LogError):
+    """The replicas of the log's server are not exactly, or not as, those that are configured."""
+
+    code, exit_code = "log_replicas_differ", 46
+
+
+class ReplicasShort(LogError):
+    """Not every configured replica has confirmed in time; of an append the outcome is unknown."""
+
+    code, exit_code = "log_replicas_short", 47
 
 
 # -- start-up

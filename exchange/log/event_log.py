@@ -36,6 +36,7 @@ from exchange.log.head import Head, LogName
 from exchange.log.lock import FileLock
 from exchange.log.lookup import find_frame, find_records, last_frame
 from exchange.log.reader import read_frames_async
+from exchange.log.replication import Replicas
 from exchange.log.restore import Restored, restore
 from exchange.log.server import EmbeddedServer
 from exchange.log.verifier import ChainVerifier
@@ -46,7 +47,7 @@ WITNESS_FILE = "witness"
 
 
 class LogSettings(msgspec.Struct, frozen=True):
-    """Which log, where; the embedded server unless `external` names another."""
+    """Which log, where; the embedded server, which has no replicas, unless `external` is given."""
 
     data_dir: Path
     name: LogName
@@ -55,6 +56,12 @@ class LogSettings(msgspec.Struct, frozen=True):
     """For the embedded server; 0 is half of the machine's memory."""
     archive_dirs: tuple[Path, ...] = ()
     """The places of the archive, for what was trimmed from the stream."""
+    replicas: tuple[str, ...] = ()
+    """All replicas of the external server, each `host:port` as it lists them."""
+
+    def __post_init__(self) -> None:
+        if self.replicas and self.external is None:
+            raise ValueError("the embedded server has no replicas; name an external one as well")
 
     def archive(self, on_damaged: OnDamaged = tell_on_stderr) -> Archive | None:
         """The archive that these settings name, if they do; told of each copy that is damaged."""
@@ -116,6 +123,7 @@ class EventLog:
         self.torn_tail = torn_tail
         self._client = client
         self._archive = archive
+        self._replicas = Replicas(address, settings.replicas) if settings.external else None
         self._file = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witness = self._file.read()
         self._witnessed: Head | None = None
@@ -195,7 +203,10 @@ class EventLog:
         assert self._verifier is not None, "the log is read to its end before it is taken over"
         assert self._appender is None, "a log is taken over once"
         self._compare(self._verifier, is_genesis)
-        self._appender = await take_over(self.address, self.name, self._verifier.head, barrier)
+        tip = self._verifier.head
+        self._appender = await take_over(
+            self.address, self.name, tip, barrier, replicas=self._replicas
+        )
         await self.write_witness()
         return self._appender
 
@@ -222,8 +233,10 @@ class EventLog:
             raise cancelled
 
     async def check_configuration(self) -> None:
-        """Whether the server still runs as it must; for the check at intervals."""
+        """Whether server and replicas still run as they must; for the check at intervals."""
         await check_configuration_async(self._client)
+        if self._replicas is not None and self._replicas.names:
+            await self._replicas.check()
 
     async def close(self) -> None:
         """Closes the appender and writes the last witness."""

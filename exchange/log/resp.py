@@ -1,5 +1,5 @@
 """
-One connection to the server: one command at a time, no retry, no reconnect.
+One connection to the server: one question at a time, no retry, no reconnect.
 
 A general client repeats what it thinks was lost, and so writes twice. Here a lost connection is an
 error, and what became of the command is the caller's question.
@@ -24,7 +24,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._replies = hiredis.Reader()
-        self._is_busy = False
+        self._awaited_count = 0
 
     @classmethod
     async def open(cls, address: ServerAddress) -> "Connection":
@@ -46,10 +46,20 @@ class Connection:
 
     async def call(self, *words: str | bytes) -> Any:
         """Sends one command and returns its reply; an error reply is raised as ReplyError."""
-        assert not self._is_busy, "one command at a time"
-        self._is_busy = True
-        self._writer.write(hiredis.pack_command(words))  # type: ignore[arg-type]
+        await self.send(words)
+        return await self.receive()
+
+    async def send(self, *commands: tuple[str | bytes, ...]) -> None:
+        """Sends commands in one write; each reply has to be received before more is sent."""
+        assert not self._awaited_count, "one question at a time"
+        self._awaited_count = len(commands)
+        packed = [hiredis.pack_command(words) for words in commands]  # type: ignore[arg-type]
+        self._writer.write(b"".join(packed))
         await self._writer.drain()
+
+    async def receive(self) -> Any:
+        """The next reply to what was sent; an error reply is raised as ReplyError."""
+        assert self._awaited_count, "nothing was asked"
         reply = self._replies.gets()
         while reply is False:
             data = await self._reader.read(_READ_BYTES)
@@ -57,7 +67,7 @@ class Connection:
                 raise ConnectionError("the server closed the connection")
             self._replies.feed(data)
             reply = self._replies.gets()
-        self._is_busy = False
+        self._awaited_count -= 1
         if isinstance(reply, hiredis.ReplyError):
             raise reply
         return reply

@@ -26,7 +26,7 @@ from exchange.log import (
     rewrite_file,
     trim,
 )
-from exchange.log.access import ENGINE, KEEPER, OPERATOR
+from exchange.log.access import ENGINE, KEEPER, OPERATOR, REPLICATION_RULES
 from exchange.log.lock import FileLock
 
 from .conftest import NAME, as_operator, barrier, first_appender, record, records
@@ -300,7 +300,8 @@ async def test_the_readmes_access_rules_are_enough_on_an_external_server(tmp_pat
     """Append, read, checks and trim work under them, and nobody else gets in."""
     text = (Path(__file__).parents[2] / "README.md").read_text()
     rules = re.findall(r"^    (ACL SETUSER .*)$", text, re.MULTILINE)
-    assert len(rules) == 3
+    assert len(rules) == 4
+    assert f"ACL SETUSER replica reset on >… {REPLICATION_RULES}" in rules
     (tmp_path / "external").mkdir()
     external = EmbeddedServer.start(tmp_path / "external")
     try:
