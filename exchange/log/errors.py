@@ -19,7 +19,7 @@ with; each kind has its own. Every message says what, where, and what an operato
 | 59 | DiskFull | 60 | FsyncFailed | 61 | ArchiveMissing |
 | 62 | ArchiveGap | 63 | ArchiveDiffers | 64 | SegmentDamaged |
 | 65 | SegmentForeign | 66 | ArchiveBusy | 67 | ArchiveNotWritten |
-| 68 | TrimRefused | | | | |
+| 68 | TrimRefused | 79 | WitnessNotWritten | | |
 """
 
 from typing import ClassVar
@@ -248,6 +248,12 @@ class FsyncFailed(LogError):
     """The last server ended because an fsync failed: what the disk holds is not known."""
 
     code, exit_code = "log_fsync_failed", 60
+
+
+class WitnessNotWritten(LogError):
+    """The file that remembers how far the log had come cannot be written."""
+
+    code, exit_code = "log_witness_not_written", 79
 
 
 # -- archive

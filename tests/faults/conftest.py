@@ -8,7 +8,7 @@ A test draws all its chances from `rng`, whose seed is printed when it fails.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def disk(
     data_dir: Path,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[FaultyDisk]:
+) -> FaultyDisk:
     """A faulty disk under `data_dir`, for every server that the test starts."""
     disk = FaultyDisk(library, data_dir, tmp_path / "disk")
     disk.install(monkeypatch)
-    yield disk
+    return disk

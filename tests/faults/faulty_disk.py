@@ -123,6 +123,11 @@ class FaultyDisk:
         """At the `nth` such operation from now on, once."""
         self._control[: _ORDER.size] = _ORDER.pack(op, nth, act, argument)
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the order still waits for its moment."""
+        return _ORDER.unpack(self._control[: _ORDER.size])[0] != 0
+
     def count(self, op: Op) -> int:
         """Such operations so far."""
         return _COUNTS.unpack(self._control[_ORDER.size :])[op]
