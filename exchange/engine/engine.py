@@ -156,7 +156,7 @@ class Engine:
 
     def apply(self, record: bytes) -> tuple[Command, list[Event]]:
         """Takes the next record's events into the state; its command is only remembered."""
-        command, events = decode_body(record)
+        command, events = decode_body(record, self.state.seq + 1)
         self._apply(command, events)
         return command, events
 
@@ -169,8 +169,8 @@ class Engine:
         the first event that differs. The command runs on the state that recorded events
         made, since each record before this one was equal.
         """
-        command, events = decode_body(record)
         seq = self.state.seq + 1
+        command, events = decode_body(record, seq)
         outcome, again = self.execute(command)
         if again != record and (again is None or decode_body(again) != (command, events)):
             _raise_difference(seq, events, again, outcome)

@@ -12,6 +12,7 @@ import msgspec
 import redis
 import redis.asyncio
 
+from exchange.log.asking import asking
 from exchange.log.errors import ConfigurationDiffers
 
 REQUIRED = {
@@ -26,6 +27,7 @@ REQUIRED = {
 """Rewrites of the append-only file are asked for, on a schedule, and never begin by themselves."""
 MIN_VERSION = (7, 2)
 _LIMITED = "maxmemory"
+_WHAT = "the server's configuration"
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -59,16 +61,18 @@ def differences(settings: dict[str, str], info: dict[str, Any]) -> list[Differen
 def check_configuration(client: redis.Redis) -> None:
     """Raises ConfigurationDiffers, naming every difference."""
     ask: Callable[..., Any] = client.execute_command
-    pairs = ask("CONFIG GET", *REQUIRED, _LIMITED)
-    info = client.info("server") | client.info("replication")
+    with asking(_WHAT):
+        pairs = ask("CONFIG GET", *REQUIRED, _LIMITED)
+        info = client.info("server") | client.info("replication")
     _refuse(differences(_text(pairs), info))
 
 
 async def check_configuration_async(client: redis.asyncio.Redis) -> None:
     """`check_configuration` on asyncio, for the check at intervals."""
     ask: Callable[..., Any] = client.execute_command
-    pairs = await ask("CONFIG GET", *REQUIRED, _LIMITED)
-    info = await client.info("server") | await client.info("replication")
+    with asking(_WHAT):
+        pairs = await ask("CONFIG GET", *REQUIRED, _LIMITED)
+        info = await client.info("server") | await client.info("replication")
     _refuse(differences(_text(pairs), info))
 
 
