@@ -1,8 +1,8 @@
 """
-What an operator may meet one night: each refuses to start, or stops, with words and a code of its own.
+What an operator may meet one night: each refuses to start, or stops, with words and a code.
 
-Every message says what, where and what to do; nothing is written meanwhile, and what was not done by
-mistake still serves afterwards. More of them are in `tests/e2e/test_start_refused.py`.
+Every message says what, where and what to do; nothing is written meanwhile, and what is whole
+serves afterwards. More of them are in `tests/e2e/test_start_refused.py`.
 """
 
 import asyncio
