@@ -21,6 +21,7 @@ from tests.log.conftest import data_dir, server  # noqa: F401
 from .faulty_disk import FaultyDisk, compile_library
 
 _DONE = pytest.StashKey[Counter]()
+_SEED = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def seed(pytestconfig: pytest.Config) -> int:
     """Of all chances in this run."""
     given = pytestconfig.getoption("--seed", None)
-    return random.SystemRandom().randrange(2**32) if given is None else given
+    drawn = random.SystemRandom().randrange(2**32) if given is None else given
+    pytestconfig.stash[_SEED] = drawn
+    return drawn
 
 
 @pytest.fixture
@@ -62,8 +65,8 @@ def pytest_terminal_summary(
     """The table for `load_tests/README.md`."""
     if not config.getoption("--long", False):
         return
-    at, given = datetime.now(UTC).date(), config.getoption("--seed", None)
-    terminalreporter.write_line(f"faults, {at}, seed {given if given is not None else 'as drawn'}")
+    at, seed = datetime.now(UTC).date(), config.stash.get(_SEED, None)
+    terminalreporter.write_line(f"faults, {at}, seed {seed}")
     for what, count in sorted(config.stash.get(_DONE, Counter()).items()):
         terminalreporter.write_line(f"| {what} | {count} |")
 
