@@ -57,7 +57,7 @@ class RecordUnknown(msgspec.ValidationError):
 
 
 def decode_body(encoded: bytes, seq: int = 0) -> tuple[Command, list[Event]]:
-    """A record's command and events; `RecordUnknown` names its `seq` where a newer build wrote it."""
+    """A record's command and events; `RecordUnknown` at `seq` where a newer build wrote it."""
     try:
         return _BODY.decode(encoded)
     except msgspec.ValidationError as error:

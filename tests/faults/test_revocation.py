@@ -28,6 +28,7 @@ async def test_no_order_of_a_key_is_behind_its_revocation(server, rng, often, do
     running = asyncio.create_task(sequencer.run())
     count = often(300, 5_000)
     told = {}
+    is_half_sent = asyncio.Event()
 
     async def pour(who: int) -> None:
         for number in range(count):
@@ -41,12 +42,13 @@ async def test_no_order_of_a_key_is_behind_its_revocation(server, rng, often, do
             )
             task = asyncio.create_task(sequencer.execute(order))
             told[who, number] = task
+            if len(told) == count:
+                is_half_sent.set()
             if rng.random() < 0.1:
                 await asyncio.sleep(0)
 
     async def revoke():
-        while len(told) < count:
-            await asyncio.sleep(0)
+        await is_half_sent.wait()
         return await sequencer.execute(
             RevokeKey(key_id=1, command_id="revoke", revoked_key_id=TRADER)
         )
