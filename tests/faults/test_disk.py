@@ -15,7 +15,7 @@ import pytest
 
 from exchange.log import WitnessFile, errors
 from tests.e2e.processes import in_time
-from tests.e2e.test_kill import _orders, recorded_outcomes
+from tests.e2e.test_kill import recorded_outcomes, some_orders
 from tests.e2e.venue import fetch
 from tests.e2e.wire import Told, pour
 from tests.log.conftest import NAME
@@ -58,7 +58,7 @@ async def test_a_bad_disk_ends_the_exchange_and_nothing_acknowledged_is_lost(
     told = Told()
     venue_disk.order(op, rng.randint(4, 7), act, argument)
     pouring = [
-        asyncio.create_task(pour(venue, who, _orders(rng, market, who, 0), told))
+        asyncio.create_task(pour(venue, who, some_orders(rng, market, who, 0), told))
         for who in ("supplier", "trader")
     ]
     await asyncio.gather(*pouring)

@@ -16,12 +16,9 @@ from tests.e2e import test_kill as drive
     ids=lambda value: getattr(value, "__name__", None),
 )
 async def test_every_command_happens_once_in_a_hundred_kills(
-    venue, market, monkeypatch, often, done, kill, cycles_count
+    venue, market, rng, often, done, kill, cycles_count
 ):
     if not often(0, 1):
         pytest.skip("a few of these are in tests/e2e/test_kill.py; run `make test-faults`")
-    monkeypatch.setattr(drive, "ORDERS_PER_CYCLE", 120)
-    await drive.test_every_command_happens_once_whatever_dies_under_load.__wrapped__(
-        venue, market, kill, cycles_count
-    )
+    await drive.kill_under_load(venue, market, kill, cycles_count, rng, orders_count=120)
     done[f"kills under load, {kill.__name__}"] += cycles_count
