@@ -26,7 +26,7 @@ async def test_no_order_of_a_key_is_behind_its_revocation(server, rng, often, do
     await writer.append(market.records)
     sequencer = Sequencer(market.engine, writer)
     running = asyncio.create_task(sequencer.run())
-    count = often(300, 5_000)
+    count = often(300, 900)
     told = {}
     is_half_sent = asyncio.Event()
 
