@@ -17,6 +17,7 @@ import redis
 
 from exchange.log import Appender, EmbeddedServer, LogError, errors, take_over
 from exchange.log.access import KEEPER
+from tests.e2e.processes import wait_until
 from tests.log.conftest import NAME, as_operator, barrier, kill, record
 
 from .faulty_disk import Act, FaultyDisk, Loss, Op
@@ -164,9 +165,10 @@ async def test_what_a_restarted_exchange_has_read_is_durable(
     disk.syncs_before_load = is_synced
     async with started(data_dir) as server:
         if is_rewritten:
-            disk.order(Op.SYNC, 1, Act.WAIT, 2_000)  # the old file's, in the background
+            disk.order(Op.SYNC, 1, Act.WAIT, 20_000)  # the old file's, in the background
             with server.address_of(KEEPER).client() as client:
                 client.execute_command("BGREWRITEAOF")
+            wait_until(lambda: not disk.is_ordered, "the old file is not closed")
         found, tip = read_log(server)
         assert found == [record(1), record(2)], "the page cache survives a crash of the server"
         if has_barrier:
