@@ -6,13 +6,18 @@ SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd) pyproject.toml
 DEMAND ?=
 PRICES ?=
 
-.PHONY: run test test-mutants test-sanitized setup build lint bench clean
+.PHONY: run test test-faults test-mutants test-sanitized setup build lint bench clean
 
 run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Every failure of the log's table, hundreds of times, on real servers and files. Half an hour; the
+# last lines are the table for load_tests/README.md. SEED=N repeats a run's chances.
+test-faults: setup
+	$(BIN)/python -m pytest tests/faults --long $(if $(SEED),--seed $(SEED))
 
 # Thirty mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup

@@ -2,7 +2,8 @@
 The shell: `exchange init | serve | demo | log | replay | verify`, and all of `clients.cli`.
 
 Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venue; 3 unauthorized;
-4 unavailable; 5 protocol; 6 start refused; from 20 on the log's own (`exchange.log.errors`).
+4 unavailable; 5 protocol; 6 start refused; 7 a newer build's record;
+from 20 on the log's own (`exchange.log.errors`).
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from exchange import app as process
 from exchange import log_cli
+from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference
 from exchange.export import ExportRefused
@@ -61,7 +63,7 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, ExportRefused, StartRefused) as error:
+    except (LogError, VenueMissing, ExportRefused, RecordUnknown, StartRefused) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"{error}; nothing was started", StartRefused.exit_code)

@@ -73,7 +73,7 @@ class LogHistory:
     async def records(self, from_seq: int, count: int) -> list[Record]:
         """Up to `count` records from a seq on, decoded; without market time."""
         found = await self._event_log.records(from_seq, count)
-        return [Record(seq, 0, *decode_body(encoded)) for seq, encoded in found]
+        return [Record(seq, 0, *decode_body(encoded, seq)) for seq, encoded in found]
 
     async def ask(self, seq: int, question: Question) -> bytes:
         """The answer as of a durable record."""
@@ -89,7 +89,7 @@ def _fold(frame: Frame, to_seq: int, market_ns: int, projections: Projections) -
     for seq, encoded in enumerate(frame.records, start=frame.header.first_seq):
         if seq > to_seq:
             break
-        command, events = decode_body(encoded)
+        command, events = decode_body(encoded, seq)
         for event in events:
             if isinstance(event, ClockAdvanced | VenueCreated):
                 market_ns = event.market_ns

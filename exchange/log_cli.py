@@ -52,7 +52,7 @@ def log_tail(
             latest += enumerate(frame.records, start=frame.header.first_seq)
             del latest[:-count]
     for seq, encoded in latest:
-        command, events = decode_body(encoded)
+        command, events = decode_body(encoded, seq)
         if as_json:
             row = {"seq": seq, "command": named(command), "events": [named(e) for e in events]}
             typer.echo(msgspec.json.encode(row))

@@ -50,9 +50,21 @@ encode_event: Callable[[Event], bytes] = _ENCODER.encode
 """The event as it stands in a record."""
 
 
-def decode_body(encoded: bytes) -> tuple[Command, list[Event]]:
-    """A record's command and events; `msgspec.ValidationError` where a newer build wrote it."""
-    return _BODY.decode(encoded)
+class RecordUnknown(msgspec.ValidationError):
+    """A record holds a message, or a field, that this build does not know: a newer one wrote it."""
+
+    exit_code = 7
+
+
+def decode_body(encoded: bytes, seq: int = 0) -> tuple[Command, list[Event]]:
+    """A record's command and events; `RecordUnknown` at `seq` where a newer build wrote it."""
+    try:
+        return _BODY.decode(encoded)
+    except msgspec.ValidationError as error:
+        raise RecordUnknown(
+            f"record {seq} holds what this build does not know ({error}): a newer build wrote it, "
+            "use that one; nothing was changed"
+        ) from error
 
 
 def events_of(encoded: bytes) -> list[Event]:

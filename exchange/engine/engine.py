@@ -158,7 +158,7 @@ class Engine:
 
     def apply(self, record: bytes) -> tuple[Command, list[Event]]:
         """Takes the next record's events into the state; its command is only remembered."""
-        command, events = decode_body(record)
+        command, events = decode_body(record, self.state.seq + 1)
         self._apply(command, events)
         return command, events
 
@@ -171,8 +171,8 @@ class Engine:
         the first event that differs. The command runs on the state that recorded events
         made, since each record before this one was equal.
         """
-        command, events = decode_body(record)
         seq = self.state.seq + 1
+        command, events = decode_body(record, seq)
         if isinstance(command, MarkState):
             self._marked_sha256 = self.state.hash()
         elif isinstance(command, RecordStateHash) and self._marked_sha256 is not None:

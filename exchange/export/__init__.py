@@ -113,7 +113,7 @@ class _Export:
             for seq, encoded in enumerate(frame.records, start=frame.header.first_seq):
                 if self._to_seq is not None and seq > self._to_seq:
                     return
-                rows = self._tables.rows(seq, *decode_body(encoded))
+                rows = self._tables.rows(seq, *decode_body(encoded, seq))
                 if seq < self._from_seq:
                     continue
                 for tag, row in rows:

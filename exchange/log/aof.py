@@ -42,31 +42,45 @@ class TornTail(msgspec.Struct, frozen=True):
 
 
 def repair_tail(server_dir: Path) -> TornTail | None:
-    """Cuts a torn tail off the newest file; None when its commands are whole to the end."""
-    aof_path = _newest_increment(server_dir / AOF_DIRECTORY)
-    if aof_path is None or aof_path.stat().st_size == 0:
-        return None
-    with (
-        open(aof_path, "r+b") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        good = whole_commands_end(data)
-        if good == len(data):
-            return None
-        torn = data[good:]
-    later = _whole_command_inside(torn)
-    if later is not None:
-        raise AofDamaged(
-            f"log_aof_damaged: {aof_path} is damaged at offset {good}, and whole commands follow "
-            f"at offset {good + later}; nothing was changed, restore it from the archive or a "
-            "replica"
-        )
-    kept_path = _unused(aof_path.with_name(f"{aof_path.name}.torn-at-{good}"))
-    _write_durably(kept_path, torn)
-    with open(aof_path, "r+b") as file:
-        file.truncate(good)
-        os.fsync(file.fileno())
-    return TornTail(aof_path, kept_path, good, len(torn))
+    """Cuts a torn tail off the last file that has bytes; None when its commands are whole."""
+    increments = _increments(server_dir / AOF_DIRECTORY)
+    for number, aof_path in enumerate(increments, start=1):
+        good, torn = _torn_part(aof_path)
+        if not torn:
+            continue
+        later = _whole_command_inside(torn)
+        if later is not None or number < len(increments):
+            follow = increments[number] if later is None else f"at offset {good + later}"
+            raise AofDamaged(
+                f"log_aof_damaged: {aof_path} is damaged at offset {good}, and whole commands "
+                f"follow {'in ' if later is None else ''}{follow}; nothing was changed, restore it "
+                "from the archive or a replica"
+            )
+        kept_path = _unused(aof_path.with_name(f"{aof_path.name}.torn-at-{good}"))
+        _write_durably(kept_path, torn)
+        with open(aof_path, "r+b") as file:
+            file.truncate(good)
+            os.fsync(file.fileno())
+        return TornTail(aof_path, kept_path, good, len(torn))
+    return None
+
+
+def sync_files(server_dir: Path) -> None:
+    """
+    Makes durable what a server had written and not synced when it was killed.
+
+    Before the next server loads it: that one may go on in a new file, and a barrier there would
+    sync neither the old file nor the name of a manifest that the dead server had just replaced.
+    Raises OSError.
+    """
+    aof_dir = server_dir / AOF_DIRECTORY
+    if not aof_dir.exists():
+        return
+    for path in aof_dir.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+    sync_directory(aof_dir)
+    sync_directory(server_dir)
 
 
 def whole_commands_end(data: mmap.mmap | bytes) -> int:
@@ -112,15 +126,22 @@ def _whole_command_inside(torn: bytes) -> int | None:
     return None
 
 
-def _newest_increment(aof_dir: Path) -> Path | None:
-    manifests = sorted(aof_dir.glob("*.manifest"))
-    if not manifests:
-        return None
-    found = _INCREMENT.findall(manifests[-1].read_bytes())
-    if not found:
-        return None
-    name: bytes = max(found, key=lambda increment: int(increment[1]))[0]
-    return aof_dir / name.decode()
+def _increments(aof_dir: Path) -> list[Path]:
+    """The files that the server appended to, oldest first; a rewrite leaves the last one empty."""
+    manifests = sorted(aof_dir.glob("appendonly*.manifest"))  # an unfinished one is `temp-…`
+    found = _INCREMENT.findall(manifests[-1].read_bytes()) if manifests else []
+    paths = [aof_dir / name.decode() for name, _ in sorted(found, key=lambda each: int(each[1]))]
+    return [path for path in paths if path.exists() and path.stat().st_size > 0]
+
+
+def _torn_part(path: Path) -> tuple[int, bytes]:
+    """Where a file's whole commands end, and what follows."""
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        good = whole_commands_end(data)
+        return good, data[good:]
 
 
 def _unused(path: Path) -> Path:

@@ -12,6 +12,7 @@ import msgspec
 import redis
 import redis.asyncio
 
+from exchange.log.asking import asking
 from exchange.log.errors import ConfigurationDiffers
 
 REQUIRED = {
@@ -29,6 +30,7 @@ _LIMITED = "maxmemory"
 _READ_ONLY = "replica-read-only"
 REPLICA_QUESTION = ("CONFIG", "GET", *REQUIRED, _LIMITED, _READ_ONLY)
 """A replica in which anybody can write holds another history soon."""
+_WHAT = "the server's configuration"
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -64,16 +66,18 @@ def differences(
 def check_configuration(client: redis.Redis) -> None:
     """Raises ConfigurationDiffers, naming every difference."""
     ask: Callable[..., Any] = client.execute_command
-    pairs = ask("CONFIG GET", *REQUIRED, _LIMITED)
-    info = client.info("server") | client.info("replication")
+    with asking(_WHAT):
+        pairs = ask("CONFIG GET", *REQUIRED, _LIMITED)
+        info = client.info("server") | client.info("replication")
     _refuse(differences(_text(pairs), info))
 
 
 async def check_configuration_async(client: redis.asyncio.Redis) -> None:
     """`check_configuration` on asyncio, for the check at intervals."""
     ask: Callable[..., Any] = client.execute_command
-    pairs = await ask("CONFIG GET", *REQUIRED, _LIMITED)
-    info = await client.info("server") | await client.info("replication")
+    with asking(_WHAT):
+        pairs = await ask("CONFIG GET", *REQUIRED, _LIMITED)
+        info = await client.info("server") | await client.info("replication")
     _refuse(differences(_text(pairs), info))
 
 

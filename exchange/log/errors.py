@@ -20,6 +20,8 @@ with; each kind has its own. Every message says what, where, and what an operato
 | 62 | ArchiveGap | 63 | ArchiveDiffers | 64 | SegmentDamaged |
 | 65 | SegmentForeign | 66 | ArchiveBusy | 67 | ArchiveNotWritten |
 | 68 | TrimRefused | 46 | ReplicasDiffer | 47 | ReplicasShort |
+| 69 | LeaseLost (`exchange.lease`) | 79 | WitnessNotWritten | 80 | KeyForeign |
+| 81 | ServerRefused | 82 | ServerWentAway | | |
 """
 
 from typing import ClassVar
@@ -263,6 +265,30 @@ class FsyncFailed(LogError):
     """The last server ended because an fsync failed: what the disk holds is not known."""
 
     code, exit_code = "log_fsync_failed", 60
+
+
+class KeyForeign(LogError):
+    """Under the log's name the server holds something else."""
+
+    code, exit_code = "log_key_foreign", 80
+
+
+class ServerRefused(LogError):
+    """The server does not let this user read."""
+
+    code, exit_code = "log_server_refused", 81
+
+
+class ServerWentAway(LogError):
+    """The server ended, or does not answer, while it was asked."""
+
+    code, exit_code = "log_server_went_away", 82
+
+
+class WitnessNotWritten(LogError):
+    """The file that remembers how far the log had come cannot be written."""
+
+    code, exit_code = "log_witness_not_written", 79
 
 
 # -- archive

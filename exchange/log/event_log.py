@@ -284,3 +284,5 @@ async def _server(settings: LogSettings) -> AsyncIterator[tuple[ServerAddress, T
         yield server.address, server.torn_tail
     finally:
         await asyncio.to_thread(server.stop)
+        if (failure := server.disk_failure()) is not None:
+            raise failure  # Says more than the append that it made fail.

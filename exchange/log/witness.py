@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from exchange.log.errors import LogWentBack, WitnessUnusable
+from exchange.log.errors import LogWentBack, WitnessNotWritten, WitnessUnusable
 from exchange.log.head import Head, LogName
 from exchange.log.verifier import ChainVerifier
 
@@ -63,7 +63,13 @@ class WitnessFile:
         witness = Witness(
             self.name.venue_id, self.name.shard, head.epoch, head.seq, head.header_hash.hex()
         )
-        replace_durably(self.path, msgspec.json.encode(witness) + b"\n")
+        try:
+            replace_durably(self.path, msgspec.json.encode(witness) + b"\n")
+        except OSError as error:
+            raise WitnessNotWritten(
+                f"log_witness_not_written: {self.path}: {error.strerror}; make room or replace the "
+                "disk and start again: the log has all that was acknowledged"
+            ) from error
 
     def put_aside(self, head: Head) -> str:
         """

@@ -106,6 +106,8 @@ class VenueProcess:
         self.data_dir = data_dir
         self.process: subprocess.Popen[bytes] | None = None
         self.serving: Serving | None = None
+        self.program = [sys.executable, "-m", "exchange.cli"]
+        """What is started; a test of faults puts its own around the exchange."""
         self._runs = 0
 
     # -- starting
@@ -120,7 +122,7 @@ class VenueProcess:
         self._runs += 1
         with open(self._output("out"), "wb") as out, open(self._output("err"), "wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "exchange.cli", command, "--data", str(self.data_dir)]
+                [*self.program, command, "--data", str(self.data_dir)]
                 + [str(option) for option in options],
                 stdin=subprocess.DEVNULL,
                 stdout=out,

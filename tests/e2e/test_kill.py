@@ -61,18 +61,29 @@ def both_die(venue: VenueProcess) -> None:
 async def test_every_command_happens_once_whatever_dies_under_load(
     venue: VenueProcess, market: Market, kill: Kill, cycles_count: int
 ) -> None:
-    """Every acknowledged command is in the log once, with the outcome that was told."""
+    """A few kills of each kind; `tests/faults/test_kill.py` does many."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
-    rng = random.Random(seed)
+    await kill_under_load(venue, market, kill, cycles_count, random.Random(seed))
+
+
+async def kill_under_load(
+    venue: VenueProcess,
+    market: Market,
+    kill: Kill,
+    cycles_count: int,
+    rng: random.Random,
+    orders_count: int = ORDERS_PER_CYCLE,
+) -> None:
+    """Every acknowledged command is in the log once, with the outcome that was told."""
     told = Told()
     sent: dict[str, list[Message]] = {"supplier": [], "trader": []}
     for cycle in range(cycles_count):
         # So often that deaths hit snapshots at every stage.
         await asyncio.to_thread(venue.start, "--snapshot-records", 300)
-        now = {who: _orders(rng, market, who, cycle) for who in sent}
+        now = {who: some_orders(rng, market, who, cycle, orders_count) for who in sent}
         pouring = [asyncio.create_task(pour(venue, who, now[who], told)) for who in now]
-        await told.heard(rng.randint(1, ORDERS_PER_CYCLE))
+        await told.heard(rng.randint(1, orders_count))
         await asyncio.sleep(rng.random() / 100)  # the random moment itself, nothing waits for it
         await asyncio.to_thread(kill, venue)
         await asyncio.gather(*pouring)
@@ -167,10 +178,12 @@ def recorded_outcomes(data_dir: Path) -> dict[str, list[Outcome]]:
     return found
 
 
-def _orders(rng: random.Random, market: Market, who: str, cycle: int) -> list[Message]:
+def some_orders(
+    rng: random.Random, market: Market, who: str, cycle: int, orders_count: int = ORDERS_PER_CYCLE
+) -> list[Message]:
     """Orders that rest, meet, are too large, or are wrong."""
     orders = []
-    for number in range(ORDERS_PER_CYCLE):
+    for number in range(orders_count):
         kind = rng.random()
         symbol = rng.choice((market.month_symbol, market.next_month_symbol, market.day_symbol))
         orders.append(

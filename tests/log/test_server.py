@@ -264,6 +264,37 @@ async def test_damage_before_the_tail_is_refused_and_nothing_is_touched(data_dir
     assert aof.read_bytes() == data
 
 
+async def test_a_tail_is_repaired_before_the_empty_file_that_a_rewrite_had_begun(data_dir):
+    _, aof = await write_and_stop(data_dir, 3)
+    begin_another_file(aof, b"")
+    whole = aof.read_bytes()
+    aof.write_bytes(whole + bytes(100))
+    server = EmbeddedServer.start(data_dir)
+    try:
+        assert server.torn_tail.aof_path == aof
+        with server.address.client() as client:
+            assert read_records(client) == records(3)
+    finally:
+        server.stop()
+
+
+async def test_a_torn_file_that_another_follows_is_damage(data_dir):
+    _, aof = await write_and_stop(data_dir, 3)
+    later = begin_another_file(aof, b"*1\r\n$4\r\nPING\r\n")
+    aof.write_bytes(aof.read_bytes() + bytes(100))
+    with pytest.raises(errors.AofDamaged, match=str(later)):
+        EmbeddedServer.start(data_dir)
+
+
+def begin_another_file(aof, data):
+    """Another file behind one of the server's, as a rewrite begins with."""
+    later = aof.with_name("appendonly.aof.2.incr.aof")
+    later.write_bytes(data)
+    with open(aof.with_name("appendonly.aof.manifest"), "a") as manifest:
+        manifest.write(f"file {later.name} seq 2 type i\n")
+    return later
+
+
 async def test_damage_inside_a_frame_is_found_by_reading(data_dir):
     _, aof = await write_and_stop(data_dir, 3)
     data = bytearray(aof.read_bytes())

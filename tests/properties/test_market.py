@@ -57,7 +57,8 @@ def new_market(*, has_sessions: bool = False) -> Market:
     """Little money and little title, so that means run out, and bands that prices leave."""
     genesis = {"is_always_open": not has_sessions, "static_bps": 200, "dynamic_bps": 100}
     market = OtherMarket(genesis, deposit_amount=0)
-    assert market.admit("affiliate", Role.TRADER, affiliate_ids=[SUPPLIER]) == AFFILIATE
+    affiliate_id = market.admit("affiliate", Role.TRADER, affiliate_ids=[SUPPLIER])
+    assert affiliate_id == AFFILIATE
     for account_id in ACCOUNTS:
         market.deposit(account_id, 40_000_000)
     market.grant("X261128-270401", 30)

@@ -1,0 +1,73 @@
+"""
+The same commands give the same records, byte for byte, wherever they are decided.
+
+    python -m tests.faults.test_determinism SEED      a hash for each record of a random market
+"""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.properties.test_market import new_market, step
+
+STEPS_COUNT = 300
+ENVIRONMENTS = {
+    "hash seed 0": ((), {"PYTHONHASHSEED": "0"}),
+    "hash seed 4294967295, Turkish, half-hour time zone, no assertions": (
+        ("-O",),
+        {"PYTHONHASHSEED": "4294967295", "LC_ALL": "tr_TR.UTF-8", "TZ": "America/St_Johns"},
+    ),
+    "random hash seed, C": ((), {"PYTHONHASHSEED": "random", "LC_ALL": "C", "TZ": "UTC"}),
+    "Shanghai, UTF-8 mode": (
+        ("-X", "utf8"),
+        {"PYTHONHASHSEED": "7", "LC_ALL": "zh_CN.GB18030", "TZ": "Asia/Shanghai"},
+    ),
+    "development mode, a heap that is filled": (
+        ("-X", "dev"),
+        {"PYTHONHASHSEED": "99", "MALLOC_PERTURB_": "165", "PYTHONMALLOC": "malloc"},
+    ),
+}
+
+
+def hashes(seed: str) -> list[str]:
+    """Of each record of the random market, in order; then of the state."""
+    rng, market = random.Random(seed), new_market(has_sessions=True)
+    for _ in range(STEPS_COUNT):
+        market.execute(*step(rng, market))
+    return [hashlib.sha256(each).hexdigest() for each in market.records] + [
+        market.state.hash().hex()
+    ]
+
+
+def hashes_in(environment: str, seed: str) -> list[str]:
+    """The same in another process."""
+    options, variables = ENVIRONMENTS[environment]
+    done = subprocess.run(
+        [sys.executable, *options, "-m", "tests.faults.test_determinism", seed],
+        cwd=Path(__file__).parents[2],
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_every_record_is_the_same_in_every_environment(rng, often, done):
+    seed = str(rng.randrange(2**32))
+    wanted = hashes(seed)
+    assert len(wanted) > STEPS_COUNT / 2
+    for environment in sorted(ENVIRONMENTS)[: often(2, len(ENVIRONMENTS))]:
+        found = hashes_in(environment, seed)
+        pairs = zip(found, wanted, strict=True)
+        different = [seq for seq, pair in enumerate(pairs, start=1) if pair[0] != pair[1]]
+        assert not different, f"{environment}: record {different[0]} differs, seed {seed}"
+        done["records compared between environments"] += len(found)
+
+
+if __name__ == "__main__":
+    print("\n".join(hashes(sys.argv[1])))

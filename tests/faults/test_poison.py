@@ -1,0 +1,113 @@
+"""A command that is too large, and a rule that raises: bounded, recorded, and trading goes on."""
+
+import asyncio
+
+from exchange import rules
+from exchange.domain.commands import AdvanceClock, DepositCash, MassCancel, PlaceOrder
+from exchange.domain.enums import Role, Side
+from exchange.domain.events import CommandRefused, OrderCancelled
+from exchange.domain.reasons import Reason
+from exchange.domain.record import decode_body
+from exchange.domain.windows import parse_window, start_ns
+from exchange.engine.replay import replay
+from exchange.engine.sequencer import Sequencer
+from exchange.log import FRAME_TARGET_BYTES, ChainVerifier, read_frames
+from exchange.rules.clock import CLOCK_BATCH
+from exchange.rules.orders import MASS_CANCEL_LIMIT
+from tests.log.conftest import NAME, first_appender
+from tests.scenario import TRADER, Market
+
+
+def bids(market, instrument_id, count, key_id=TRADER):
+    """Resting orders of one account."""
+    return [
+        PlaceOrder(
+            key_id=key_id,
+            command_id=f"bid {number}",
+            instrument_id=instrument_id,
+            side=Side.BUY,
+            order_qty=1,
+            limit_price=90 + number % 10,
+        )
+        for number in range(count)
+    ]
+
+
+async def test_what_ends_very_many_orders_takes_bounded_records(server, often, done):
+    """A mass cancel of as many as an account may have; then the gate, for all other accounts'."""
+    market = Market()
+    month = market.list_window("M2701")
+    traders = [market.admit(f"trader {n}", Role.TRADER) for n in range(often(3, 100))]
+    for each in traders:
+        market.deposit(each, 10**13)
+    writer = await first_appender(server)
+    await writer.append(market.records)
+    sequencer = Sequencer(market.engine, writer)
+    running = asyncio.create_task(sequencer.run())
+    for each in traders:
+        orders = bids(market, month, MASS_CANCEL_LIMIT + 1, each)
+        outcomes = await asyncio.gather(*map(sequencer.execute, orders))
+        refused = [outcome for outcome in outcomes if outcome.reason is not None]
+        assert [outcome.reason for outcome in refused] == [Reason.OPEN_ORDERS]
+    swept = await sequencer.execute(MassCancel(key_id=traders[0], command_id="all"))
+    assert not market.core.orders_of_account(traders[0])
+    target_ns = start_ns(parse_window("M2701").start_day)
+    while market.state.market_ns < target_ns:
+        assert (await sequencer.execute(AdvanceClock(market_ns=target_ns))).reason is None
+    assert not any(market.core.orders_of_account(each) for each in traders)
+    sequencer.stop()
+    await running
+    await writer.close()
+    with server.address.client() as client:
+        frames = list(read_frames(client, ChainVerifier(NAME)))
+    found = [each for frame in frames for each in frame.records]
+    ended = [
+        [each.order_id for each in events if isinstance(each, OrderCancelled)]
+        for _, events in map(decode_body, found[swept.seq - 1 :])
+    ]
+    assert len(ended[0]) == MASS_CANCEL_LIMIT
+    assert max(map(len, ended)) <= max(MASS_CANCEL_LIMIT, CLOCK_BATCH)
+    assert max(map(len, found)) < FRAME_TARGET_BYTES
+    all_ended = [order_id for each in ended for order_id in each]
+    assert len(all_ended) == len(set(all_ended)) == MASS_CANCEL_LIMIT * len(traders)
+    assert replay(found).state.hash() == market.state.hash()
+    done["orders ended in bounded records"] += len(all_ended)
+
+
+async def test_a_rule_that_raises_is_a_refusal_in_the_log_and_everyone_else_trades_on(
+    server, monkeypatch
+):
+    """Replay needs no rule, so the log is the same for a build in which the rule is mended."""
+    market = Market()
+    month = market.list_window("M2701")
+    writer = await first_appender(server)
+    await writer.append(market.records)
+    sequencer = Sequencer(market.engine, writer)
+    running = asyncio.create_task(sequencer.run())
+
+    def broken(command, state, account_id):
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setitem(rules.DECIDE, DepositCash, broken)
+    poison = DepositCash(
+        key_id=1, command_id="x", account_id=TRADER, deposit_amount=1, external_reference="x"
+    )
+    poisoned, *traded = await asyncio.gather(
+        sequencer.execute(poison), *map(sequencer.execute, bids(market, month, 20))
+    )
+    assert poisoned.reason is Reason.INTERNAL_ERROR
+    assert all(each.reason is None for each in traded)
+    monkeypatch.undo()
+    again = await sequencer.execute(poison)
+    assert (again.reason, again.seq) == (Reason.INTERNAL_ERROR, poisoned.seq), "its first answer"
+    sequencer.stop()
+    await running
+    await writer.close()
+    with server.address.client() as client:
+        found = [
+            each for frame in read_frames(client, ChainVerifier(NAME)) for each in frame.records
+        ]
+    command, events = decode_body(found[poisoned.seq - 1])
+    assert (command, events) == (poison, [CommandRefused(Reason.INTERNAL_ERROR, 0, 0, 0)])
+    assert replay(found).state.hash() == market.state.hash()
+    assert [seq for seq, _ in market.engine.faults] == [poisoned.seq]
