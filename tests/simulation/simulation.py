@@ -1,0 +1,154 @@
+"""
+One seed, one run: the exchange over the fake server, people, faults, and in the end the reckoning.
+
+    run(seed)                    raises `SeedFailed` with the history of the run
+    run(seed, off={...})         the same with protections switched off
+"""
+
+import asyncio
+import random
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from exchange.engine import replay
+from exchange.log import ChainVerifier
+from tests.simulation.audit import Audit, Violation
+from tests.simulation.fake_server import Disk, FakeServer
+from tests.simulation.faults import Faults
+from tests.simulation.house import Boot, House
+from tests.simulation.market import NAME, first_entries
+from tests.simulation.people import People
+from tests.simulation.protections import ALL_ON, Off
+from tests.simulation.virtual_loop import VirtualLoop
+
+DURATION_S = 8.0
+"""Two days of the market."""
+FAULTS_COUNT = 5
+MENDING_S = 200.0
+"""Longest time until all is settled after the last fault; a read alone may wait for a minute."""
+
+
+class SeedFailed(AssertionError):
+    """A run that broke something; its message says how to see it again."""
+
+
+class World:
+    """Everything of one run."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, directory: Path, off: Off) -> None:
+        self.history: list[str] = []
+        self._loop, self._dice = loop, random.Random(seed)
+        self.audit = Audit(self.tell)
+        disk = Disk(list(first_entries()), lambda: self.audit.read(disk))
+        self.audit.read(disk)
+        self.server = FakeServer(loop, self._dice, disk, off)
+        self.server.has_functions = self._dice.random() < 0.5
+        self.house = House(loop, self._dice, directory, self.audit, off, self.tell)
+        self.people = People(loop, self._dice, self.house)
+        self.faults = Faults(loop, self._dice, self.house, self.server, self.tell)
+
+    def tell(self, text: str) -> None:
+        """Notes what happened, for who looks at a failure."""
+        self.history.append(f"{self._loop.time():8.4f} {text}")
+
+    async def run(self) -> None:
+        """Trouble, then peace, then the reckoning."""
+        self.server.start()
+        self.house.supervise()
+        self.people.act()
+        self.faults.plan(DURATION_S, FAULTS_COUNT)
+        await self._pass(DURATION_S)
+        self.house.is_mending, self.people.is_buying = True, False
+        self.faults.mend_all()
+        self.tell("everything is mended")
+        leader = await self._settle()
+        self.house.is_over = True
+        self._reckon(leader)
+
+    async def _pass(self, duration_s: float) -> None:
+        """Lets time go by; the first violation ends the run."""
+        end_s = self._loop.time() + duration_s
+        while self._loop.time() < end_s and self.audit.violation is None:
+            await asyncio.sleep(0.1)
+        if self.audit.violation is not None:
+            raise self.audit.violation
+
+    async def _settle(self) -> Boot:
+        """Waits until one leader is left, and every command has an outcome."""
+        end_s = self._loop.time() + MENDING_S
+        while self._loop.time() < end_s:
+            await self._pass(0.5)
+            leaders = self.house.leaders
+            if len(leaders) > 1:
+                self.house.retire(leaders[:-1])
+            elif leaders and leaders[0].is_idle and not self.people.unsettled:
+                return leaders[0]
+        raise Violation(f"after {MENDING_S} s of peace {len(self.people.unsettled)} are open")
+
+    def _reckon(self, leader: Boot) -> None:
+        """The whole log once more, from its bytes."""
+        chain, records = ChainVerifier(NAME), []
+        for at, data in self.server.disk.written:
+            records += chain.check("{}-{}".format(*at), data).records
+        by_commands, by_events = replay.verify(records), replay.replay(records)
+        live = leader.state
+        if not by_commands.state.hash() == by_events.state.hash() == live.hash():
+            raise Violation("live, by events and by commands are three different things")
+        if self.audit.seq != live.seq:
+            raise Violation(f"the leader is at seq {live.seq}, durable is {self.audit.seq}")
+        for key, outcome in self.people.settled.items():
+            if outcome.seq and key in self.audit.told and self.audit.told[key].seq != outcome.seq:
+                raise Violation(f"{key} was settled as {outcome}, first as {self.audit.told[key]}")
+
+
+def run(seed: int, off: Off = ALL_ON) -> World:
+    """One run; raises SeedFailed."""
+    loop = VirtualLoop()
+    with tempfile.TemporaryDirectory() as directory, patch("os.fsync", _fsync):
+        asyncio.set_event_loop(None)
+        world = World(loop, seed, Path(directory), off)
+        loop.set_exception_handler(lambda _, context: world.audit.blame(_unhandled(context)))
+        try:
+            loop.run_until_complete(world.run())
+        except Exception as error:
+            raise SeedFailed(_report(seed, world, error)) from error
+        finally:
+            world.house.is_over = True
+            _clean_up(loop, world)
+    return world
+
+
+def _report(seed: int, world: World, error: Exception) -> str:
+    where = "".join(traceback.format_exception(error)[-3:])
+    return "\n".join(
+        [
+            f"seed {seed}: {type(error).__name__}: {error}",
+            *world.history,
+            where,
+            f"again: python -m tests.simulation {seed}",
+        ]
+    )
+
+
+def _clean_up(loop: VirtualLoop, world: World) -> None:
+    """Lets the dead release what they hold of the real machine."""
+    loop.set_exception_handler(lambda *_: None)
+    for process in (world.server.process, *(boot.process for boot in world.house.boots)):
+        process.bury(loop)
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.wait(tasks)) if tasks else None
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def _unhandled(context: dict[str, Any]) -> BaseException:
+    return context.get("exception") or Violation(context["message"])
+
+
+def _fsync(descriptor: int) -> None:
+    """The exchange's own disk forgets nothing here: `tests.log` is about that."""
