@@ -144,7 +144,7 @@ class Audit:
         key = (command.key_id, command.command_id)
         if key not in self.recorded:
             if isinstance(command, MassCancel) and outcome.reason is None:
-                return
+                return  # There was nothing to cancel: that is answered and not recorded.
             raise Violation(f"{key} was told {outcome}, but is not durable")
         written_epoch, recorded = self.recorded[key]
         if msgspec.structs.replace(outcome, is_duplicate=False) != recorded:

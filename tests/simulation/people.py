@@ -48,6 +48,7 @@ class People:
         self.sent: dict[CommandKey, Command] = {}
         self.settled: dict[CommandKey, Outcome] = {}
         self._loop, self._dice, self._house = loop, dice, house
+        self._drawn_count = 0
 
     @property
     def unsettled(self) -> list[Command]:
@@ -88,11 +89,12 @@ class People:
         key_id, command = step(self._dice, _Sight(state))
         if key_id == 0:
             return None
+        self._drawn_count += 1
         valid_ns = self._dice.randint(1, NS_PER_DAY)
         return replace(
             command,
             key_id=key_id,
-            command_id=f"c{len(self.sent)}",
+            command_id=f"sim {self._drawn_count}",
             valid_until_ns=state.market_ns + valid_ns,
         )
 

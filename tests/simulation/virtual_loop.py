@@ -32,6 +32,7 @@ class Process:
 
     def spawn(self, loop: "VirtualLoop", main: Callable[[], Any]) -> asyncio.Task[Any]:
         """Starts a coroutine function as a task of this process."""
+        loop.processes.append(self)
         return self.context.run(lambda: loop.create_task(main()))
 
     @property
@@ -98,6 +99,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.listeners: dict[str, Callable[[Any], tuple[Any, Any]]] = {}
+        self.processes: list[Process] = []
+        """All that ever began."""
+        self.tasks: list[asyncio.Task[Any]] = []
+        """The same; else what is frozen would be collected as garbage."""
         self.step_count = 0
         self._now_s = 0.0
 
@@ -112,6 +117,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def outside(self, delay_s: float, callback: Callable[..., object], *args: Any) -> None:
         """`call_later` of what belongs to no process."""
         self.call_later(delay_s, callback, *args, context=OUTSIDE)
+
+    def create_task(self, coroutine, **options):  # type: ignore[override]
+        """As any loop does."""
+        task = super().create_task(coroutine, **options)
+        self.tasks.append(task)
+        return task
 
     def resume(self, kept: deque[asyncio.Handle]) -> None:
         """Makes a process's kept callbacks ready again, in their order."""
