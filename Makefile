@@ -6,13 +6,19 @@ SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd) pyproject.toml
 DEMAND ?=
 PRICES ?=
 
-.PHONY: run test test-mutants test-sanitized setup build lint bench clean
+.PHONY: run test test-simulation test-mutants test-sanitized setup build lint bench clean
 
 run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The seeded simulation of the whole exchange, for longer than `make test` runs it: SEEDS="FIRST END".
+SEEDS ?= 2000 52000
+
+test-simulation: setup
+	$(BIN)/python -m tests.simulation $(SEEDS)
 
 # Ten mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup

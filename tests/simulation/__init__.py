@@ -1,5 +1,5 @@
 """
-The whole exchange in one process and one seed: real rules, real frames, a virtual world around them.
+The whole exchange in one process and one seed: real rules, real frames, a virtual world.
 
     virtual_loop   time that costs nothing, and processes that stop, go on and die between two steps
     network        connections that are slow, tear what they carry and break

@@ -11,6 +11,8 @@ What must hold after every step, judged from what is durable on the server's dis
 The first violation ends the run.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -45,10 +47,14 @@ class Audit:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.violation: BaseException | None = None
+        self.alarm = asyncio.Event()
+        """Set with the violation."""
         self.recorded: dict[CommandKey, tuple[int, Outcome]] = {}
         """By command: the epoch of its record, and the outcome that the record states."""
         self.told: dict[CommandKey, Outcome] = {}
         """By command: the first answer that rests on a record."""
+        self.answers: Counter[str] = Counter()
+        """How many answers left: the first to a command, repeats, and others by their reason."""
         self.seq = 0
         self._tell = tell
         self._chain = ChainVerifier(NAME)
@@ -82,6 +88,7 @@ class Audit:
         """Notes a violation, if it is the first."""
         if self.violation is None:
             self.violation = error
+            self.alarm.set()
             self._tell(f"VIOLATION {type(error).__name__}: {error}")
 
     def _guarded(self, check: Callable[..., None], *args: Any) -> None:
@@ -99,8 +106,8 @@ class Audit:
             len(entries) < taken_count or entries[taken_count - 1] is not self._last_entry
         ):
             raise Violation(f"the log goes on without what was durable up to seq {self.seq}")
-        for at, data in entries[taken_count:]:
-            frame = self._chain.check("{}-{}".format(*at), data)
+        for (epoch, seq), data in entries[taken_count:]:
+            frame = self._chain.check(f"{epoch}-{seq}", data)
             for encoded in frame.records:
                 self._take(frame, encoded)
             state = self._by_events.state
@@ -123,7 +130,8 @@ class Audit:
             key = (command.key_id, command.command_id)
             outcome = _outcome(self.seq, events)
             if key in self.recorded:
-                raise Violation(f"{key} is in the log at {self.recorded[key][1].seq} and again as {outcome}")
+                first = self.recorded[key][1]
+                raise Violation(f"{key} is in the log as {first} and again as {outcome}")
             self.recorded[key] = (frame.header.epoch, outcome)
 
     # -- leaders and answers
@@ -140,17 +148,20 @@ class Audit:
 
     def _hear(self, epoch: int, command: Command, outcome: Outcome) -> None:
         if outcome.seq == 0:
+            assert outcome.reason is not None, "an answer rests on a record or names a reason"
+            self.answers[outcome.reason.name] += 1
             return  # It says of nothing that it is in the log.
         key = (command.key_id, command.command_id)
-        if key not in self.recorded:
-            if isinstance(command, MassCancel) and outcome.reason is None:
+        written_epoch, recorded = self.recorded.get(key, (0, None))
+        if recorded is None or outcome.seq != recorded.seq:
+            if isinstance(command, MassCancel) and outcome == Outcome(outcome.seq):
                 return  # There was nothing to cancel: that is answered and not recorded.
-            raise Violation(f"{key} was told {outcome}, but is not durable")
-        written_epoch, recorded = self.recorded[key]
+            raise Violation(f"{key} was told {outcome}, durable is {recorded}")
         if msgspec.structs.replace(outcome, is_duplicate=False) != recorded:
             raise Violation(f"{key} was told {outcome}, the log has {recorded}")
         if not outcome.is_duplicate and written_epoch != epoch:
             raise Violation(f"{key} was told by epoch {epoch}, the log has it in {written_epoch}")
+        self.answers["again" if outcome.is_duplicate else "first"] += 1
         self.told.setdefault(key, recorded)
 
 

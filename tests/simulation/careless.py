@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from exchange.log import AppendOutcomeUnknown, Appender, AppendRefused, EpochBarrier, EventLog, Head
+from exchange.log import Appender, AppendOutcomeUnknown, AppendRefused, EpochBarrier, EventLog, Head
 from exchange.log.appender import open_appender
 from exchange.log.frame import encode_records
 from tests.simulation.protections import Off, Protection

@@ -1,9 +1,9 @@
 """
 Exchanges over one log: each boot is a process with a directory of its own.
 
-A boot runs what `exchange.app.serve` runs, without the gateway: what a client sends goes straight to
-the sequencer. It may die or freeze at any await. Whoever comes next gets a copy of the witness, as
-the same machine or a standby with the same files would have it, never the dead one's locks.
+A boot runs what `exchange.app.serve` runs, without the gateway: what a client sends goes straight
+to the sequencer. It may die or freeze at any await. Whoever comes next gets a copy of the witness,
+as the same machine or a standby with the same files would have it, never the dead one's locks.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from exchange.log import EpochBarrier, EventLog, LogSettings, ServerAddress, Wit
 from exchange.log.event_log import WITNESS_FILE
 from exchange.projections import Projections
 from exchange.rules import State
-from tests.simulation.audit import Audit
 from tests.simulation import careless
+from tests.simulation.audit import Audit
 from tests.simulation.fake_server import PATH
 from tests.simulation.market import NAME
 from tests.simulation.protections import Off, Protection
@@ -51,6 +51,7 @@ class Boot:
         self.sequencer: Sequencer | None = None
         self.projections = Projections()
         self._house = house
+        self._stop = asyncio.Event()
         self._task = self.process.spawn(house.loop, self._main)
         self._task.add_done_callback(self._end)
 
@@ -76,8 +77,7 @@ class Boot:
 
     def stop_orderly(self) -> None:
         """SIGTERM: drains the queue and ends."""
-        if self.sequencer is not None:
-            self.sequencer.stop()
+        self._house.loop.call_soon(self._stop.set, context=self.process.context)
 
     def follow(self, records: list[Record]) -> None:
         """Folds the records of a commit, as the gateway's hub does."""
@@ -120,14 +120,19 @@ class Boot:
             )
             sessions = list(engine.state.sessions)
             async with asyncio.TaskGroup() as group:
+                writer = group.create_task(sequencer.run())
                 keepers = [
                     group.create_task(clock.run()),
                     group.create_task(_witness(event_log)),
                     group.create_task(app._close_orphans(sequencer, sessions)),
                 ]
-                await sequencer.run()
-                for keeper in keepers:
-                    keeper.cancel()
+                try:
+                    await self._stop.wait()
+                finally:
+                    for keeper in keepers:
+                        keeper.cancel()
+                    sequencer.stop()
+                await writer
 
     def _end(self, task: asyncio.Task[None]) -> None:
         if self._house.is_over or task.cancelled():

@@ -1,4 +1,4 @@
-"""The market that every run begins with: a small log, made once, in the middle of a trading week."""
+"""The market that every run begins with: a small log, made once, a day before deliveries."""
 
 import functools
 

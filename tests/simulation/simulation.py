@@ -9,16 +9,20 @@ import asyncio
 import functools
 import random
 import tempfile
+import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version as _read_version
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from exchange.domain.record import decode_body
+from exchange.domain.units import NS_PER_DAY
 from exchange.engine import replay
-from exchange.log import ChainVerifier
+from exchange.log import ChainVerifier, appender
 from tests.simulation.audit import Audit, Violation
 from tests.simulation.fake_server import Disk, FakeServer
 from tests.simulation.faults import Faults
@@ -58,6 +62,16 @@ class World:
         """Notes what happened, for who looks at a failure."""
         self.history.append(f"{self._loop.time():8.4f} {text}")
 
+    @property
+    def records(self) -> list[bytes]:
+        """Every record of the run; `FrameDamaged` where the log is none."""
+        chain = ChainVerifier(NAME)
+        return [
+            record
+            for (epoch, seq), data in self.server.disk.written
+            for record in chain.check(f"{epoch}-{seq}", data).records
+        ]
+
     async def run(self) -> None:
         """Trouble, then peace, then the reckoning."""
         self.server.start()
@@ -74,11 +88,13 @@ class World:
 
     async def _pass(self, duration_s: float) -> None:
         """Lets time go by; the first violation ends the run."""
-        end_s = self._loop.time() + duration_s
-        while self._loop.time() < end_s and self.audit.violation is None:
-            await asyncio.sleep(0.1)
-        if self.audit.violation is not None:
-            raise self.audit.violation
+        try:
+            async with asyncio.timeout(duration_s):
+                await self.audit.alarm.wait()
+        except TimeoutError:
+            return
+        assert self.audit.violation is not None
+        raise self.audit.violation
 
     async def _settle(self) -> Boot:
         """Waits until one leader is left, and every command has an outcome."""
@@ -94,9 +110,7 @@ class World:
 
     def _reckon(self, leader: Boot) -> None:
         """The whole log once more, from its bytes."""
-        chain, records = ChainVerifier(NAME), []
-        for at, data in self.server.disk.written:
-            records += chain.check("{}-{}".format(*at), data).records
+        records = self.records
         by_commands, by_events = replay.verify(records), replay.replay(records)
         live = leader.state
         if not by_commands.state.hash() == by_events.state.hash() == live.hash():
@@ -112,53 +126,77 @@ class World:
 def run(seed: int, off: Off = ALL_ON) -> World:
     """One run; raises SeedFailed."""
     loop = VirtualLoop()
-    # In memory where there is such a place: the seeds of one CI run make 20 000 directories.
-    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with (
-        tempfile.TemporaryDirectory(dir=place) as directory,
-        patch("os.fsync", _fsync),
-        patch("importlib.metadata.version", _version),
-    ):
-        asyncio.set_event_loop(None)
-        world = World(loop, seed, Path(directory), off)
+    with _machine(loop, seed) as directory:
+        world = World(loop, seed, directory, off)
         loop.set_exception_handler(lambda _, context: world.audit.blame(_unhandled(context)))
         try:
             loop.run_until_complete(world.run())
         except Exception as error:
-            raise SeedFailed(_report(seed, world, error)) from error
+            raise SeedFailed(_report(seed, off, world, error)) from error
         finally:
             world.house.is_over = True
             _clean_up(loop, world)
     return world
 
 
-def _report(seed: int, world: World, error: Exception) -> str:
+def _report(seed: int, off: Off, world: World, error: Exception) -> str:
+    names = " --off " + " ".join(sorted(guard.name for guard in off)) if off else ""
     where = "".join(traceback.format_exception(error)[-3:])
     return "\n".join(
         [
             f"seed {seed}: {type(error).__name__}: {error}",
             *world.history,
             where,
-            f"again: python -m tests.simulation {seed}",
+            f"again: python -m tests.simulation {seed}{names}",
         ]
     )
 
 
 def _clean_up(loop: VirtualLoop, world: World) -> None:
-    """Lets the dead release what they hold of the real machine."""
+    """Lets the dead release what they hold of the real machine; without a server all soon end."""
     loop.set_exception_handler(lambda *_: None)
+    loop.end_outside()
+    world.server.kill()
     for process in loop.processes:
         process.bury(loop)
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
+    loop.run_until_complete(asyncio.sleep(MENDING_S))
+    left = [task for task in loop.tasks if not task.done()]
+    for task in left:
         task.cancel()
-    loop.run_until_complete(asyncio.wait(tasks)) if tasks else None
+    if left:
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 
 
 def _unhandled(context: dict[str, Any]) -> BaseException:
     return context.get("exception") or Violation(context["message"])
+
+
+@contextmanager
+def _machine(loop: VirtualLoop, seed: int) -> Iterator[Path]:
+    """
+    The exchange's own machine: a directory, a disk that forgets nothing, a clock that jumps.
+
+    What a disk may forget is the matter of `tests.log`. The wall clock reaches nothing but the
+    frames' `at_ns`, so a seed is the same to the byte.
+    """
+    dice = random.Random(~seed)
+
+    def wall_ns() -> int:
+        return loop.now_ns() + dice.choice((0, 0, 0, -NS_PER_DAY, NS_PER_DAY))
+
+    # In memory where there is such a place: one CI run makes ten thousand directories.
+    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with ExitStack() as stack:
+        for function in (appender.take_over, appender.open_appender):
+            defaults = tuple(
+                wall_ns if default is time.time_ns else default for default in function.__defaults__
+            )
+            stack.enter_context(patch.object(function, "__defaults__", defaults))
+        stack.enter_context(patch("os.fsync", _fsync))
+        stack.enter_context(patch("importlib.metadata.version", _version))
+        yield Path(stack.enter_context(tempfile.TemporaryDirectory(dir=place)))
 
 
 @functools.cache
@@ -168,4 +206,4 @@ def _version(package: str) -> str:
 
 
 def _fsync(descriptor: int) -> None:
-    """The exchange's own disk forgets nothing here: `tests.log` is about that."""
+    """There is no disk to wait for."""

@@ -105,6 +105,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """The same; else what is frozen would be collected as garbage."""
         self.step_count = 0
         self._now_s = 0.0
+        self._outside: list[asyncio.TimerHandle] = []
 
     def time(self) -> float:
         """Virtual seconds since the start."""
@@ -115,8 +116,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return round(self._now_s * 1e9)
 
     def outside(self, delay_s: float, callback: Callable[..., object], *args: Any) -> None:
-        """`call_later` of what belongs to no process."""
-        self.call_later(delay_s, callback, *args, context=OUTSIDE)
+        """`call_later` of what belongs to no process and no connection: people and faults."""
+        self._outside.append(self.call_later(delay_s, callback, *args, context=OUTSIDE))
+
+    def end_outside(self) -> None:
+        """Nobody outside does anything any more."""
+        for timer in self._outside:
+            timer.cancel()
 
     def create_task(self, coroutine, **options):  # type: ignore[override]
         """As any loop does."""
