@@ -137,9 +137,9 @@ class Boot:
     def _end(self, task: asyncio.Task[None]) -> None:
         if self._house.is_over or task.cancelled():
             return
-        error = _cause(task.exception())
-        self._house.tell(f"{self.process.name} ended: {error or 'orderly'}")
-        if error is not None:
+        errors = _leaves(task.exception())
+        self._house.tell(f"{self.process.name} ended: {'; '.join(map(str, errors)) or 'orderly'}")
+        for error in errors:
             self._house.audit.note_end(error)
 
 
@@ -216,8 +216,8 @@ async def _witness(event_log: EventLog) -> None:
         await event_log.write_witness()
 
 
-def _cause(error: BaseException | None) -> BaseException | None:
-    """What a task group wraps: the first of its errors."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _leaves(error: BaseException | None) -> list[BaseException]:
+    """The errors themselves, out of the groups that tasks wrap them in."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for each in error.exceptions for leaf in _leaves(each)]
+    return [] if error is None else [error]
