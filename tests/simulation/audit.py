@@ -2,13 +2,15 @@
 What must hold after every step, judged from what is durable on the server's disk.
 
 * The durable frames are one log; nothing durable ever goes away.
-* After every record value is conserved (`DOMAIN.md` section 13, `tests.properties.conservation`).
+* After every frame value is conserved (`tests.properties.conservation`), and the core is sound.
 * The state by recorded events is the state by commands decided again.
-* A leader's state and read models are those of the log, whenever it has committed.
+* A leader's state and read models are those of the log, at its start and after every commit.
 * An answer is in the durable log when it leaves, word for word; a command is there at most once;
   and an answer that is not a repeat was written in the epoch of who gives it.
 
-The first violation ends the run.
+So a leader whose time is over acknowledges nothing of its own. Until it hears of that it may still
+repeat what an epoch before it said, and refuse what is not recorded: the words are true, and only a
+lease could stop them. The first violation ends the run.
 """
 
 import asyncio
