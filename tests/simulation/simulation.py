@@ -7,6 +7,7 @@ One seed, one run: the exchange over the fake server, people, faults, and in the
 
 import asyncio
 import functools
+import gc
 import random
 import tempfile
 import time
@@ -189,6 +190,9 @@ def _machine(loop: VirtualLoop, seed: int) -> Iterator[Path]:
     # In memory where there is such a place: one CI run makes ten thousand directories.
     place = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with ExitStack() as stack:
+        # A run is short and its garbage is collected after it: that saves a sixth of the time.
+        gc.disable()
+        stack.callback(gc.enable)
         for function in (appender.take_over, appender.open_appender):
             defaults = tuple(
                 wall_ns if default is time.time_ns else default for default in function.__defaults__
