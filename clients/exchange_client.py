@@ -1,7 +1,7 @@
 """The asynchronous client: HTTP as inherited, and the websocket session for trading."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from exchange.domain.wire import (
@@ -44,10 +44,12 @@ class ExchangeClient(HttpClient):
         encoding: Encoding = "json",
         cancel_on_disconnect: bool = False,
         backoff: Backoff | None = None,
+        standby_urls: Sequence[str] = (),
     ) -> None:
         super().__init__(url, token, backoff=backoff)
         self._encoding = encoding
         self._cancel_on_disconnect = cancel_on_disconnect
+        self._standby_urls = standby_urls
         self._session: Session | None = None
         self._opening = asyncio.Lock()
 
@@ -82,7 +84,7 @@ class ExchangeClient(HttpClient):
                     raise Unauthorized("the websocket needs a token")
                 session = Session(
                     self._http,
-                    f"{self.url.replace('http', 'ws', 1)}/v1/ws",
+                    [_websocket_of(url) for url in (self.url, *self._standby_urls)],
                     self._token,
                     encoding=self._encoding,
                     cancel_on_disconnect=self._cancel_on_disconnect,
@@ -250,3 +252,7 @@ class ExchangeClient(HttpClient):
     async def follow_marks(self, callback: Callback | None = None) -> Subscription:
         """Official prices as they are published."""
         return await self.follow("marks", callback=callback)
+
+
+def _websocket_of(url: str) -> str:
+    return f"{url.rstrip('/').replace('http', 'ws', 1)}/v1/ws"

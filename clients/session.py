@@ -12,7 +12,7 @@ resumes from what is there.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ class Session:
     def __init__(
         self,
         http: aiohttp.ClientSession,
-        url: str,
+        urls: Sequence[str],
         token: str,
         *,
         encoding: Encoding = "json",
@@ -97,7 +97,8 @@ class Session:
         backoff: Backoff | None = None,
     ) -> None:
         self._http = http
-        self._url = url
+        self._urls = list(urls)
+        """The leader's first; where that is silent, those that may have taken over."""
         self._token = token
         self._codec = FrameCodec(encoding)
         self._cancel_on_disconnect = cancel_on_disconnect
@@ -219,9 +220,11 @@ class Session:
                 if now - began_at >= STEADY_S and self.auth is not None:
                     lost_at, attempt = now, 0
                 attempt += 1
+                self._urls.append(self._urls.pop(0))
                 wait_s = self._backoff.wait_s(attempt)
                 if self.auth is None or now + wait_s - lost_at > self._backoff.give_up_s:
-                    self._end(Unavailable(f"{self._url} cannot be reached: {error}"))
+                    tried = " or ".join(sorted(self._urls))
+                    self._end(Unavailable(f"{tried} cannot be reached: {error}"))
             if self.failure is not None:
                 if not opened.done():
                     opened.set_exception(self.failure)
@@ -234,7 +237,7 @@ class Session:
             try:
                 async with asyncio.timeout(HANDSHAKE_S):
                     socket = await self._http.ws_connect(
-                        self._url,
+                        self._urls[0],
                         protocols=(self._codec.subprotocol,),
                         max_msg_size=MAX_INBOUND_BYTES,
                         timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),

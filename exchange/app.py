@@ -17,6 +17,7 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,41 +26,45 @@ import structlog
 from clients.directory import Serving, add_credentials, read_credentials, write_serving
 from exchange import genesis
 from exchange.domain.commands import AnyCommand, CloseSession, CreateVenue, Operator
-from exchange.domain.record import EVENT_TYPES, Record, decode_body
+from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
-from exchange.engine.market_clock import MarketClock
+from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
 from exchange.history import LogHistory
-from exchange.log import EpochBarrier, EventLog, open_log
-from exchange.log.errors import SegmentDamaged
-from exchange.projections import Projections
-from exchange.settings import VENUE_FILE, Settings, VenueFile, read_venue
+from exchange.lease import LEASE_NS, TICK_NS, LeasedLog
+from exchange.log import Appender, EpochBarrier, EventLog, SnapshotFiles, open_log
+from exchange.log.errors import LogConflict, SegmentDamaged
+from exchange.settings import VENUE_FILE, Settings, StartRefused, VenueFile, read_venue
+from exchange.snapshots import (
+    BEHAVIOUR_VERSION,
+    SNAPSHOT_DIR,
+    Loaded,
+    SnapshotFailed,
+    go_on,
+    load,
+    take_snapshot,
+)
+from exchange.standby import Standby
 
 OPERATORS = ("operator", "second_operator")
 BUILD = "0.1.0"
-BEHAVIOUR_VERSION = 1
-"""Version of the rules; a log that a newer one wrote is refused."""
 COMMAND_ID_RETENTION_DAYS = 2
 LONGEST_VALIDITY_NS = NS_PER_DAY // 2
 """Of commands that state none, however fast the market's clock runs."""
 WITNESS_INTERVAL_S = 1.0
 ALARM_INTERVAL_S = 1.0
+TAKE_OVER_TRIES = 20
+SNAPSHOT_CHECK_S = 0.5
 CONFIGURATION_INTERVAL_S = 60.0
 GC_THRESHOLDS = (200_000, 50, 1_000)
 ORPHAN_GRACE_S = 10.0
 """After a restart, how long a session that was open may be continued before it is closed."""
 
 log = structlog.get_logger()
-
-
-class StartRefused(Exception):
-    """The exchange does not start; says what differs and what to do."""
-
-    exit_code = 6
 
 
 async def init(
@@ -125,8 +130,24 @@ def _is_own_genesis(records: list[bytes], operators: list[Operator]) -> bool:
     return isinstance(command, CreateVenue) and command.operators == operators
 
 
+async def stand_by(
+    settings: Settings,
+    on_serving: Callable[[Serving], None],
+    stop: asyncio.Event,
+    told: asyncio.Event,
+) -> None:
+    """Follows a served venue and serves it when its leader falls silent, or when `told` to."""
+    _require_loopback(settings)
+    standby = Standby(settings.log_settings(read_venue(settings.data_dir)))
+    if await standby.wait(stop, told):
+        await serve(settings, on_serving, stop, standby)
+
+
 async def serve(
-    settings: Settings, on_serving: Callable[[Serving], None], stop: asyncio.Event
+    settings: Settings,
+    on_serving: Callable[[Serving], None],
+    stop: asyncio.Event,
+    standby: Standby | None = None,
 ) -> None:
     """Serves a venue until `stop` is set; raises what made it stop otherwise."""
     _require_loopback(settings)
@@ -134,16 +155,31 @@ async def serve(
     async with open_log(log_settings, _tell_damaged) as event_log:
         if event_log.torn_tail is not None:
             log.warning("torn_tail_repaired", detail=str(event_log.torn_tail))
-        engine, projections = await load(event_log)
+        files = SnapshotFiles(settings.data_dir / SNAPSHOT_DIR, log_settings.name)
+        if standby is None:
+            loaded = await load(event_log, files)
+        else:
+            loaded = standby.loaded
+            await go_on(event_log, standby.head, loaded)
+        engine, projections = loaded.engine, loaded.projections
         _spare_the_collector()
         start_ns = _market_start_ns(engine, settings)
-        sequencer = Sequencer(engine, await event_log.take_over(barrier()))
+        appender = await _take_over(event_log, loaded, 1 if standby is None else TAKE_OVER_TRIES)
+        has_standby = settings.has_standby
+        leased = LeasedLog(appender, time.monotonic_ns) if has_standby else appender
+        sequencer = Sequencer(engine, leased)
         clock = MarketClock(
-            sequencer, time.monotonic_ns, start_ns, settings.speed, settings.marking_interval_ns
+            sequencer,
+            time.monotonic_ns,
+            start_ns,
+            settings.speed,
+            settings.marking_interval_ns,
+            TICK_NS if has_standby else IDLE_TICK_NS,
         )
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(sequencer.run())
             history = LogHistory(event_log, log_settings)
+            snapshot = partial(take_snapshot, sequencer, projections, event_log, files)
             gateway = build_app(sequencer, projections, history, _gateway_settings(settings))
             runner, port = await start(gateway, settings.host, settings.http_port)
             metrics, admin_port = await start(
@@ -160,6 +196,7 @@ async def serve(
                 group.create_task(_every(WITNESS_INTERVAL_S, event_log.write_witness)),
                 group.create_task(_every(ALARM_INTERVAL_S, lambda: _raise_alarms(engine))),
                 group.create_task(_every(CONFIGURATION_INTERVAL_S, event_log.check_configuration)),
+                group.create_task(_keep_snapshots(snapshot, sequencer, settings)),
             ]
             write_serving(settings.data_dir, serving)
             on_serving(serving)
@@ -168,6 +205,9 @@ async def serve(
             finally:
                 for keeper in keepers:
                     keeper.cancel()
+                # While the read models still follow; sessions close into the next start's tail.
+                if sequencer.is_ready:
+                    await _try(snapshot)
                 await runner.cleanup()
                 await metrics.cleanup()
                 history.close()
@@ -175,25 +215,18 @@ async def serve(
             await writer
 
 
+async def _take_over(event_log: EventLog, loaded: Loaded, tries: int) -> Appender:
+    """Opens a new epoch; where a leader is still writing, a standby reads on and tries again."""
+    for _ in range(tries - 1):
+        try:
+            return await event_log.take_over(barrier())
+        except LogConflict:
+            await go_on(event_log, event_log.verified_head, loaded)
+    return await event_log.take_over(barrier())
+
+
 def _tell_damaged(error: SegmentDamaged) -> None:
     log.warning("archive_copy_damaged", detail=str(error))
-
-
-async def load(event_log: EventLog) -> tuple[Engine, Projections]:
-    """State and read models as of the verified tip."""
-    engine, projections = Engine(), Projections()
-    async for frame in event_log.frames():
-        made_by = frame.barrier
-        if made_by is not None and made_by.behaviour_version > BEHAVIOUR_VERSION:
-            raise StartRefused(
-                f"the log was written by build {made_by.build} with rules "
-                f"{made_by.behaviour_version}; this one knows {BEHAVIOUR_VERSION}: use a newer one"
-            )
-        for encoded in frame.records:
-            command, events = engine.apply(encoded)
-            state = engine.state
-            projections.apply(Record(state.seq, state.market_ns, command, events))
-    return engine, projections
 
 
 def barrier() -> EpochBarrier:
@@ -248,6 +281,7 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         validity_ns=min(defaults.validity_ns * settings.speed, LONGEST_VALIDITY_NS),
         allowed_hosts=defaults.allowed_hosts | {settings.host},
+        lease_ms=LEASE_NS // 1_000_000 if settings.has_standby else 0,
     )
 
 
@@ -266,6 +300,26 @@ async def _close_orphans(sequencer: Sequencer, session_ids: list[int]) -> None:
     for session_id in session_ids:
         if session_id in sequencer.engine.state.sessions:
             await sequencer.execute(CloseSession(closed_session_id=session_id))
+
+
+async def _keep_snapshots(
+    snapshot: Callable[[], Awaitable[int]], sequencer: Sequencer, settings: Settings
+) -> None:
+    """A snapshot every so many records."""
+    snapshot_seq = sequencer.seq
+    while True:
+        await asyncio.sleep(SNAPSHOT_CHECK_S)
+        if sequencer.seq - snapshot_seq >= settings.snapshot_records:
+            snapshot_seq = sequencer.seq
+            await _try(snapshot)
+
+
+async def _try(snapshot: Callable[[], Awaitable[int]]) -> None:
+    """Without a snapshot the next start takes longer; no reason to stop trading."""
+    try:
+        await snapshot()
+    except SnapshotFailed as failed:
+        log.error("snapshot_failed", detail=str(failed))
 
 
 async def _raise_alarms(engine: Engine) -> None:

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +31,14 @@ from exchange.engine.engine import Difference
 from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
-from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, Settings, VenueMissing
+from exchange.settings import (
+    ArchiveDirs,
+    PasswordFile,
+    RedisUrl,
+    Settings,
+    StartRefused,
+    VenueMissing,
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
@@ -51,10 +59,10 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, ExportRefused, process.StartRefused) as error:
+    except (LogError, VenueMissing, ExportRefused, StartRefused) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(f"{error}; nothing was started", process.StartRefused.exit_code)
+        _fail(f"{error}; nothing was started", StartRefused.exit_code)
 
 
 # -- a venue's process ----------------------------------------------------------------------------
@@ -98,6 +106,16 @@ def serve(
     behind_tls_proxy: Annotated[
         bool, typer.Option(help="Other addresses than loopback are for a proxy that ends TLS.")
     ] = False,
+    snapshot_records: Annotated[
+        int, typer.Option(min=1, help="Records between two snapshots.")
+    ] = 100_000,
+    has_standby: Annotated[
+        bool, typer.Option(help="Another exchange waits to take over: tick every 250 ms.")
+    ] = False,
+    standby: Annotated[
+        bool,
+        typer.Option(help="Follow the leader; serve when it is silent for 2 s, or on SIGUSR1."),
+    ] = False,
 ) -> None:
     """Serve a venue until Ctrl-C."""
     settings = Settings(
@@ -110,13 +128,29 @@ def serve(
         speed=speed,
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
+        snapshot_records=snapshot_records,
+        has_standby=has_standby,
     )
 
     def on_serving(serving: Serving) -> None:
         typer.echo(f"serving {data} at {serving.url}, websocket {_ws(serving.url)}/v1/ws")
         sys.stdout.flush()
 
-    uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+    if standby:
+        typer.echo(f"standing by for {data}")
+        sys.stdout.flush()
+        uvloop.run(_until_signalled(lambda stop: _stand_by(settings, on_serving, stop)))
+    else:
+        uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
+
+
+async def _stand_by(
+    settings: Settings, on_serving: Callable[[Serving], None], stop: asyncio.Event
+) -> None:
+    """SIGUSR1 is the operator's word to lead."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+    await process.stand_by(settings, on_serving, stop, told)
 
 
 @app.command()
@@ -184,7 +218,7 @@ async def _until_signalled(work: Any) -> Any:
     try:
         return await work(stop)
     except BaseExceptionGroup as group:
-        known = group.subgroup((LogError, process.StartRefused, ExchangeError, OSError))
+        known = group.subgroup((LogError, StartRefused, ExchangeError, OSError))
         if known is None:
             raise
         # The log's own word first: what else failed, failed because of it.

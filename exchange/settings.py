@@ -46,6 +46,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How many times as fast as the wall market time runs."""
     marking_interval_ns: int = 3_600 * NS_PER_SECOND
     """Market time between two marking cycles."""
+    has_standby: bool = False
+    """Whether another exchange waits to take over: then ticks are a lease."""
+    snapshot_records: int = 100_000
+    """Records between two snapshots; one more is taken at an orderly stop."""
     is_clock_jump_allowed: bool = False
     """Lets market time jump more than a day after a long stop, or wait for a clock set back."""
 
@@ -101,3 +105,9 @@ def read_venue(data_dir: Path) -> VenueFile:
     if not path.exists():
         raise VenueMissing(f"no venue in {data_dir}: create one with `exchange init`")
     return msgspec.json.decode(path.read_bytes(), type=VenueFile)
+
+
+class StartRefused(Exception):
+    """The exchange does not start; says what differs and what to do."""
+
+    exit_code = 6

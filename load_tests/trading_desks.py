@@ -35,6 +35,8 @@ WINDOWS_COUNT = 4
 OPERATORS_COUNT = 2
 AUDITOR_ACCOUNT_ID = OPERATORS_COUNT + 1
 DEPOSIT_AMOUNT = 10**15
+ALL_DEPOSITS_AMOUNT = 8 * 10**15
+"""Below 2**53, what a venue may hold."""
 DAYS_COUNT = 200
 """Granted, enough for the windows."""
 
@@ -101,7 +103,7 @@ def setup_commands(today: int, desks: list[Desk]) -> Iterator[tuple[int, Command
             1,
             DepositCash(
                 account_id=desk.account_id,
-                deposit_amount=DEPOSIT_AMOUNT,
+                deposit_amount=min(DEPOSIT_AMOUNT, ALL_DEPOSITS_AMOUNT // len(desks)),
                 external_reference=f"opening balance of {desk.account_id}",
             ),
         )

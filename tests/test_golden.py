@@ -28,9 +28,10 @@ from exchange import genesis
 from exchange.domain import commands as c
 from exchange.domain import enums
 from exchange.domain.enums import Role, Scope
-from exchange.domain.reasons import Reason
+from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.trading_sessions import SessionStart
 from exchange.engine.replay import replay, verify
 from exchange.log import (
     ChainVerifier,
@@ -61,7 +62,14 @@ STEPS_COUNT = 1_000
 RECORDS_PER_FRAME = 7
 
 COMMANDS: list[type[msgspec.Struct]] = list(get_args(c.AnyCommand))
-MESSAGES = [*COMMANDS, *EVENT_TYPES.values(), c.Operator, RiskParameters]
+MESSAGES = [
+    *COMMANDS,
+    *EVENT_TYPES.values(),
+    c.Operator,
+    RiskParameters,
+    RefusalCount,
+    SessionStart,
+]
 ENUMERATIONS = [
     *(
         kind
@@ -282,6 +290,11 @@ def scripted() -> Market:
     tighter = replace(genesis.risk_parameters(), rise_cap_ppm=100_000)
     market.do(1, c.PublishRiskParameters(risk_parameters=tighter))
     market.do(1, c.DepositCash(account_id=TRADER, deposit_amount=10**9, external_reference="más"))
+    market.do(0, c.CountRefusals(counts=[RefusalCount(OTHER, Reason.RATE, 7)]))
+    state_sha256 = market.state.hash()
+    market.do(0, c.MarkState())
+    marked_seq = market.state.marked_seq
+    market.do(0, c.RecordStateHash(marked_seq=marked_seq, state_sha256=state_sha256))
     rng = random.Random(SEED)
     for _ in range(STEPS_COUNT):
         market.execute(*step(rng, market))

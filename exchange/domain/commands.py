@@ -31,6 +31,7 @@ from .enums import (
     TimeInForce,
     WindowKind,
 )
+from .reasons import RefusalCount
 from .risk_parameters import RiskParameters
 from .trading_sessions import SessionStart
 from .units import (
@@ -354,6 +355,28 @@ class UncrossBooks(Command, frozen=True, kw_only=True, tag="uncross_books"):
     """Trades out the books that have collected, as far as one record goes."""
 
 
+class CountRefusals(Command, frozen=True, kw_only=True, tag="count_refusals"):
+    """What a gateway refused since the last count without a record of each."""
+
+    counts: list[RefusalCount]
+
+
+class MarkState(Command, frozen=True, kw_only=True, tag="mark_state"):
+    """
+    The state before this record is to be hashed.
+
+    Its hash takes longer than a commit, so another process works it out; `RecordStateHash` brings
+    it later.
+    """
+
+
+class RecordStateHash(Command, frozen=True, kw_only=True, tag="record_state_hash"):
+    """The hash of the state that was marked last."""
+
+    marked_seq: Id
+    state_sha256: Sha256
+
+
 AnyCommand = (
     CreateVenue
     | AdmitParticipant
@@ -385,4 +408,7 @@ AnyCommand = (
     | ReleasePledge
     | AdvanceClock
     | UncrossBooks
+    | CountRefusals
+    | MarkState
+    | RecordStateHash
 )

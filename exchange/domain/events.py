@@ -25,7 +25,7 @@ from .enums import (
     TimeInForce,
     WindowKind,
 )
-from .reasons import Reason
+from .reasons import Reason, RefusalCount
 from .risk_parameters import RiskParameters
 from .trading_sessions import SessionStart
 
@@ -385,6 +385,25 @@ class ClockAdvanced(Event, frozen=True, kw_only=True, tag="clock_advanced"):
     market_ns: int
     is_complete: bool = True
     """False where what is due now goes on in the next record; until then orders are refused."""
+
+
+class RefusalsCounted(Event, frozen=True, kw_only=True, tag="refusals_counted"):
+    """Refusals of protocol, authentication, limits and servers, none of which is a record."""
+
+    counts: list[RefusalCount]
+
+
+class StateMarked(Event, frozen=True, kw_only=True, tag="state_marked"):
+    """The state after this record, which is the one before, is being hashed."""
+
+    marked_seq: int
+
+
+class StateHashed(Event, frozen=True, kw_only=True, tag="state_hashed"):
+    """What the leader's own state hashed to: a snapshot of that record must have the same."""
+
+    marked_seq: int
+    state_sha256: bytes
 
 
 class CommandIdsExpired(Event, frozen=True, kw_only=True, tag="command_ids_expired"):

@@ -7,6 +7,10 @@ Why something was refused: stable codes, the same in the log, on the wire and in
 
 from enum import IntEnum
 
+from msgspec import Struct
+
+from .units import Id
+
 
 class Reason(IntEnum):
     """A code; its lower-case name is the `name` that the wire shows."""
@@ -93,6 +97,14 @@ class Reason(IntEnum):
         if self in (Reason.UNKNOWN_ORDER, Reason.ID_CONFLICT, Reason.EMPTY):
             return False
         return 4000 <= self < 6000 or self is Reason.INTERNAL_ERROR
+
+
+class RefusalCount(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How often one account was refused for one reason that is not recorded each time."""
+
+    account_id: Id
+    reason: Reason
+    refusal_count: Id
 
 
 class Refused(Exception):

@@ -17,7 +17,7 @@ MINUTES_PER_DAY = 1440
 class SessionStart(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """From this minute of the day at the site on, the venue is in this state."""
 
-    minute: Annotated[int, Meta(ge=0, lt=MINUTES_PER_DAY)]
+    minute: Annotated[int, Meta(ge=0, le=MINUTES_PER_DAY - 1)]
     session_state: SessionState
 
 

@@ -11,7 +11,7 @@ caller, the sequencer (or a tool that replays a log).
 
 from msgspec.structs import replace
 
-from exchange.domain.commands import Command
+from exchange.domain.commands import Command, MarkState, RecordStateHash
 from exchange.domain.events import CommandRefused, Event
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
@@ -58,6 +58,8 @@ class Engine:
         self.faults: list[tuple[int, Exception]] = []
         """(seq, exception) of rules that raised since the caller last looked; an alarm each."""
         self._access = AccessTable(self.state)
+        self._marked_sha256: bytes | None = None
+        """While verifying: what the state that was marked last hashed to."""
 
     # -- live --------------------------------------------------------------------------------------
 
@@ -171,6 +173,10 @@ class Engine:
         """
         command, events = decode_body(record)
         seq = self.state.seq + 1
+        if isinstance(command, MarkState):
+            self._marked_sha256 = self.state.hash()
+        elif isinstance(command, RecordStateHash) and self._marked_sha256 is not None:
+            _require_hash(command, self._marked_sha256, seq)
         outcome, again = self.execute(command)
         if again != record and (again is None or decode_body(again) != (command, events)):
             _raise_difference(seq, events, again, outcome)
@@ -218,6 +224,13 @@ def _not_its_to_give(account_id: int, state: State) -> Refused:
 def _body(command: Command) -> Command:
     """The command without what repeating it may change."""
     return replace(command, key_id=0, session_id=0, valid_until_ns=0)
+
+
+def _require_hash(command: RecordStateHash, found_sha256: bytes, seq: int) -> None:
+    """A recorded hash is that of the state which the records made."""
+    if command.state_sha256 != found_sha256:
+        recorded, found = command.state_sha256.hex(), found_sha256.hex()
+        raise Difference(seq, 0, f"the state hash {recorded}", f"{found} at {command.marked_seq}")
 
 
 def _raise_difference(seq: int, events: list[Event], again: bytes | None, outcome: Outcome) -> None:

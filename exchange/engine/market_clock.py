@@ -3,7 +3,8 @@ Turns elapsed time into `AdvanceClock` commands; the only source of market time.
 
 Market time runs `speed` times as fast as the monotonic clock that the caller hands in. A tick is
 submitted when something is due (a gate, the start of a delivery day, a marking cycle) and otherwise
-every ten seconds, so that an idle market does not fill the log. Each tick crosses one boundary;
+every ten seconds, so that an idle market does not fill the log (every 250 ms where they are a
+lease, see `exchange.lease`). Each tick crosses one boundary;
 catching up after a pause therefore submits one after the other.
 """
 
@@ -33,6 +34,7 @@ class MarketClock:
         start_ns: int,
         speed: int,
         marking_interval_ns: int,
+        idle_tick_ns: int = IDLE_TICK_NS,
     ) -> None:
         self.last_tick_monotonic_ns = monotonic_ns()
         self._sequencer = sequencer
@@ -41,6 +43,7 @@ class MarketClock:
         self._start_ns = start_ns
         self._speed = speed
         self._marking_interval_ns = marking_interval_ns
+        self._idle_tick_ns = idle_tick_ns
 
     def now_ns(self) -> int:
         """Market time as it should be now, whether or not it has been recorded yet."""
@@ -86,6 +89,6 @@ class MarketClock:
         return min(next_boundary_ns(state), next_cycle_ns)
 
     def _seconds_to_next(self) -> float:
-        idle_ns = self.last_tick_monotonic_ns + IDLE_TICK_NS - self._monotonic_ns()
+        idle_ns = self.last_tick_monotonic_ns + self._idle_tick_ns - self._monotonic_ns()
         due_ns = (self._due_ns() - self.now_ns()) // self._speed
         return max(SHORTEST_SLEEP_S, min(idle_ns, due_ns) / NS_PER_SECOND)

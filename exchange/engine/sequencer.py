@@ -14,7 +14,7 @@ the log, so the sequencer stops for good: waiting commands hear `outcome_unknown
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from exchange.domain.commands import (
     AdvanceClock,
@@ -30,6 +30,7 @@ from exchange.domain.record import Record, events_of
 from .engine import Engine
 
 Reply = Callable[[Outcome], None]
+T = TypeVar("T")
 
 BATCH_BYTES = 1 << 20
 """A frame aims at this size at most."""
@@ -70,6 +71,8 @@ class Sequencer:
         self._queue: deque[tuple[Command, Reply]] = deque()
         self._arrived = asyncio.Event()
         self._is_stopping = False
+        self._rests: deque[Callable[[], None]] = deque()
+        """What waits for a moment between two commits."""
 
     @property
     def seq(self) -> int:
@@ -118,11 +121,37 @@ class Sequencer:
             return Outcome(0, refused.reason, refused.value, refused.limit)
         return await answered
 
+    async def at_rest(self, work: Callable[[], T], then: Command) -> T:
+        """
+        Runs `work` between two commits: all that was executed is durable and nothing is under way.
+
+        `then` is the next record, whoever else waits. `work` must be quick, for everybody waits;
+        what it raises is raised here and stops nothing.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def run() -> None:
+            if done.cancelled():
+                return
+            try:
+                found = work()
+            except Exception as error:
+                done.set_exception(error)
+                return
+            done.set_result(found)
+            self._queue.appendleft((then, _unheard))
+
+        self._rests.append(run)
+        self._arrived.set()
+        return await done
+
     async def run(self) -> None:
         """Executes until `stop`; raises what made it stop otherwise."""
         self.is_ready = True
         try:
             while True:
+                while self._rests:
+                    self._rests.popleft()()
                 if not self._queue:
                     if self._is_stopping:
                         return
@@ -188,3 +217,7 @@ class Sequencer:
         while self._queue:
             _, reply = self._queue.popleft()
             reply(Outcome(0, Reason.LOG_UNAVAILABLE))
+
+
+def _unheard(_outcome: Outcome) -> None:
+    """The exchange's own command, whose outcome is in the log."""

@@ -15,8 +15,11 @@ from exchange.domain.reasons import Reason, Refused
 from .answers import Handler, problem
 from .auth import Identity, Unauthorized, authenticate
 from .hub import Hub
+from .limits import AccountLimits
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+LIMITS: web.RequestKey[AccountLimits] = web.RequestKey("limits", AccountLimits)
+"""Of the account that asks, once it may act."""
 MAX_COMMAND_ID_CHARS = 36
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,8 +70,11 @@ def acting_identity_of(request: web.Request, *roles: Role) -> Identity:
     if Scope.TRADE not in identity.scopes:
         raise problem(Reason.SCOPE, f"key {identity.key_id} may only read")
     hub = request.app[HUB]
-    if not hub.limits_of(identity.account_id).orders.take(1):
+    limits = request[LIMITS] = hub.limits_of(identity.account_id)
+    if not limits.orders.take(1):
         raise Refused(Reason.RATE, 0, hub.settings.orders_per_second_count)
+    if not limits.may_be_refused():
+        raise Refused(Reason.RATE, 0, hub.settings.refusals_per_second_count)
     return identity
 
 

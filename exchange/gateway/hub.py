@@ -7,15 +7,22 @@ does only what takes microseconds.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from exchange.domain.commands import AdvanceClock, CloseSession, PublishMarks, RevokeKey
+from exchange.domain.commands import (
+    AdvanceClock,
+    CloseSession,
+    CountRefusals,
+    PublishMarks,
+    RevokeKey,
+)
 from exchange.domain.events import CommandRefused, KeyRevoked, SessionOpened
 from exchange.domain.outcome import Outcome
-from exchange.domain.reasons import Reason, Refused
+from exchange.domain.reasons import Reason, RefusalCount, Refused
 from exchange.domain.record import Record
 from exchange.domain.wire import Pong
 from exchange.engine.sequencer import Sequencer
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 RETRY_S = 0.1
+MAX_COUNTED_ROWS = 255
 
 
 class Hub:
@@ -54,6 +62,8 @@ class Hub:
         self._commands: Counter[str] = Counter()
         self._refusals: Counter[Reason] = Counter()
         self._event_count = 0
+        self._uncounted: Counter[tuple[int, Reason]] = Counter()
+        """By account and reason, since they were last put on record."""
 
     # -- follower
 
@@ -141,6 +151,29 @@ class Hub:
     def valid_until_ns(self, valid_until_ns: int) -> int:
         """The client's limit, else the default one from now."""
         return valid_until_ns or self.sequencer.market_ns + self.settings.validity_ns
+
+    def count_refusal(self, account_id: int, reason: Reason) -> None:
+        """A refusal that is not recorded by itself."""
+        self._uncounted[account_id, reason] += 1
+
+    def record_counts(self) -> None:
+        """Puts the refusals since the last time on record, in one bounded list."""
+        counted, self._uncounted = self._uncounted, Counter()
+        rows = counted.most_common(MAX_COUNTED_ROWS)
+        rest = counted.total() - sum(count for _, count in rows)
+        counts = [RefusalCount(*key, count) for key, count in sorted(rows)]
+        if rest:
+            counts.append(RefusalCount(0, Reason.RATE, rest))
+        if counts:
+            with contextlib.suppress(Refused):
+                # Going down: then nobody is left to be counted for.
+                self.sequencer.submit(CountRefusals(counts=counts), _ignore)
+
+    def require_lease(self) -> None:
+        """Refuses to speak of now while another exchange may lead."""
+        age_ms, lease_ms = self.tick_age_ms(), self.settings.lease_ms
+        if lease_ms and age_ms > lease_ms:
+            raise Refused(Reason.NOT_LEADER, age_ms, lease_ms)
 
     def tick_age_ms(self) -> int:
         """How long ago the clock last ticked."""

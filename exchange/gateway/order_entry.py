@@ -60,8 +60,10 @@ class CommandReply:
     def __call__(self, outcome: Outcome) -> None:
         """Acknowledges or refuses."""
         session = self.session
-        session.answered()
+        session.answered(is_recorded_refusal=outcome.reason is not None and outcome.seq > 0)
         if outcome.reason is not None:
+            if not outcome.seq:
+                session.count_refusal(outcome.reason)
             session.send(error_of_outcome(outcome, self.request.request_id, self.thing))
             return
         if self.is_idle_charged:
@@ -184,7 +186,7 @@ class OrderEntry:
         except Refused as refused:
             self._session.refuse(reply.request, refused)
         else:
-            self._session.open_request_count += 1
+            self._session.asked()
 
     def _is_allowed(self, request: Request, cost: int) -> bool:
         """Whether key and rate allow it; tells the client where they do not."""
@@ -194,6 +196,10 @@ class OrderEntry:
         if cost and not self._session.limits.orders.take(cost):
             self._refuse_rate(request, self._hub.settings.orders_per_second_count)
             return False
+        if cost and not self._session.limits.may_be_refused():
+            self._session.limits.orders.give_back(cost)
+            self._refuse_rate(request, self._hub.settings.refusals_per_second_count)
+            return False
         return True
 
     def _instrument_id(self, symbol: str) -> int:
@@ -202,4 +208,5 @@ class OrderEntry:
 
     def _refuse_rate(self, request: Request, per_second_count: int) -> None:
         refused = Refused(Reason.RATE, 0, per_second_count)
+        self._hub.count_refusal(self._account_id, Reason.RATE)
         self._session.send(replace(error_of_refusal(refused, request.request_id), after_ms=1_000))

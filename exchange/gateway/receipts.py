@@ -7,7 +7,7 @@ from exchange.domain.wire import Receipt
 from exchange.projections.recent import created_id_of
 
 from .answers import Problem, json_answer
-from .border import HUB
+from .border import HUB, LIMITS
 from .history import HISTORY
 from .refusals import error_of_outcome
 
@@ -16,6 +16,8 @@ async def execute(request: web.Request, command: Command) -> web.Response:
     """201 with the place in the log and the id created, or the refusal as a problem."""
     outcome = await request.app[HUB].sequencer.execute(command)
     if outcome.reason is not None:
+        if outcome.seq:
+            request[LIMITS].refusals.spend(1)
         raise Problem(error_of_outcome(outcome))
     receipt = Receipt(
         log_seq=outcome.seq,

@@ -16,7 +16,7 @@ from exchange.engine.sequencer import Sequencer
 from exchange.projections import Projections
 
 from . import accounts, admin, books, collateral, health, keys, listings, log, pledges
-from .answers import problems
+from .answers import Handler, problems
 from .border import HUB, known_names, secure
 from .history import ASKING, HISTORY, History
 from .hub import Hub
@@ -25,6 +25,7 @@ from .websocket import serve_websocket
 
 MAX_BODY_BYTES = 1 << 20
 SHUTDOWN_TIMEOUT_S = 5.0
+COUNT_INTERVAL_S = 60.0
 
 
 def build_app(
@@ -39,7 +40,8 @@ def build_app(
     `projections` stand where the sequencer stands; from the application's start on the gateway
     folds every commit into them, as one of the sequencer's followers.
     """
-    app = web.Application(middlewares=[problems, known_names], client_max_size=MAX_BODY_BYTES)
+    middlewares = [problems, known_names, leading]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     hub = Hub(sequencer, projections, settings or GatewaySettings())
     app[HUB] = hub
     app[HISTORY] = history
@@ -74,6 +76,14 @@ async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     return runner, int(runner.addresses[0][1])
 
 
+@web.middleware
+async def leading(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whoever may have been passed over answers nothing but how it is."""
+    if not request.path.startswith("/health/"):
+        request.app[HUB].require_lease()
+    return await handler(request)
+
+
 async def _websocket(request: web.Request) -> web.StreamResponse:
     return await serve_websocket(request, request.app[HUB])
 
@@ -82,9 +92,10 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
     """The hub hears of commits while the application runs."""
     hub = app[HUB]
     hub.sequencer.followers.append(hub)
-    heart = asyncio.create_task(_beat(hub))
+    tasks = [asyncio.create_task(_beat(hub)), asyncio.create_task(_count(hub))]
     yield
-    heart.cancel()
+    for task in tasks:
+        task.cancel()
     hub.sequencer.followers.remove(hub)
 
 
@@ -92,6 +103,12 @@ async def _beat(hub: Hub) -> None:
     while True:
         await asyncio.sleep(hub.settings.heartbeat_s)
         hub.beat()
+
+
+async def _count(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(COUNT_INTERVAL_S)
+        hub.record_counts()
 
 
 async def _drain(app: web.Application) -> None:

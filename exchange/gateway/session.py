@@ -160,9 +160,17 @@ class Session:
             self._has_room.clear()
             await self._has_room.wait()
 
-    def answered(self) -> None:
+    def asked(self) -> None:
+        """A request is under way."""
+        self.open_request_count += 1
+        self.limits.open_request_count += 1
+
+    def answered(self, is_recorded_refusal: bool) -> None:
         """A request has its outcome."""
         self.open_request_count -= 1
+        self.limits.open_request_count -= 1
+        if is_recorded_refusal:
+            self.limits.refusals.spend(1)
         if not self._has_room.is_set():
             self._has_room.set()
 
@@ -195,7 +203,12 @@ class Session:
 
     def refuse(self, request: Request, refused: Refused, field: str = "") -> None:
         """Answers a request with a refusal that is not recorded."""
+        self.count_refusal(refused.reason)
         self.send(error_of_refusal(refused, request.request_id, field))
+
+    def count_refusal(self, reason: Reason) -> None:
+        """A refusal that is not recorded by itself."""
+        self._hub.count_refusal(self.account_id, reason)
 
     def flush(self) -> None:
         """Writes what is queued in one go; a client that does not read is closed."""

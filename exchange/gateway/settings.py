@@ -27,6 +27,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     sessions_per_second_count: int = 10
     sessions_burst_count: int = 100
     """Per account: each session is two records."""
+    refusals_per_second_count: int = 30
+    refusals_burst_count: int = 4_000
+    """Per account: refusals by the market, each of which is a record."""
     idle_cancels_per_second_count: int = 1_000
     """Per account: cancels that found nothing to cancel; others are free."""
     private_behind_bytes: int = 1 << 20
@@ -37,5 +40,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     """How long market data may pause before the session is closed."""
     conflation_s: float = 0.05
     """Between two updates of a book, of positions or of balances."""
+    lease_ms: int = 0
+    """Age of the last tick from which nothing is said about now; 0 where no standby waits."""
     tick_age_ms: int = 30_000
     """Age of the last clock tick at which the exchange no longer calls itself ready."""

@@ -173,6 +173,18 @@ class EventLog:
         """The last frame; the records up to its header's committed_seq are durable."""
         return await last_frame(self._client, self.name)
 
+    @property
+    def verified_head(self) -> Head:
+        """Where reading ended."""
+        assert self._verifier is not None, "the log has been read"
+        return self._verifier.head
+
+    @property
+    def head(self) -> Head:
+        """The durable head, while serving."""
+        assert self._appender is not None, "the log has been taken over"
+        return self._appender.head
+
     async def take_over(self, barrier: EpochBarrier, *, is_genesis: bool = False) -> Appender:
         """
         Compares the log with its witness and opens a new epoch; called once, after `frames`.
@@ -191,19 +203,23 @@ class EventLog:
         """
         Notes the durable head outside the server, about once a second; off the event loop.
 
-        A caller that is cancelled waits for the write all the same: a thread cannot be stopped, and
-        two at once would write the same file.
+        A caller that is cancelled, however often, waits for the write all the same: a thread cannot
+        be stopped, and two at once would write the same file.
         """
         if self._appender is None or self._appender.head == self._witnessed:
             return
         head = self._appender.head
         writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, head))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        while not writing.done():
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        writing.result()
         self._witnessed = head
+        if cancelled is not None:
+            raise cancelled
 
     async def check_configuration(self) -> None:
         """Whether the server still runs as it must; for the check at intervals."""

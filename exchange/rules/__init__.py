@@ -18,7 +18,17 @@ from exchange.domain import events as e
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
-from . import clock, listing, marks, orders, participants, pledges, sessions, treasury
+from . import (
+    clock,
+    listing,
+    marks,
+    orders,
+    participants,
+    pledges,
+    sessions,
+    state_hash,
+    treasury,
+)
 from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
 from .state import State, new_core
 
@@ -59,6 +69,9 @@ DECIDE: dict[type[Command], Decide] = {
     c.DeclinePledge: pledges.decide_decline,
     c.ReleasePledge: pledges.decide_release,
     c.AdvanceClock: clock.decide_clock,
+    c.CountRefusals: participants.decide_refusal_counts,
+    c.MarkState: state_hash.decide_mark,
+    c.RecordStateHash: state_hash.decide_hash,
 }
 
 
@@ -97,6 +110,9 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.InstrumentResumed: sessions.evolve_resumption,
     e.ClockAdvanced: clock.evolve_clock,
     e.CommandIdsExpired: clock.evolve_command_ids,
+    e.RefusalsCounted: _nothing,
+    e.StateMarked: state_hash.evolve_mark,
+    e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
     e.CashWithdrawn: treasury.evolve_withdrawal,
     e.CapacityGranted: treasury.evolve_grant,

@@ -49,11 +49,23 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.ReleasePledge: frozenset({Role.BANK}),
     c.AdvanceClock: _VENUE,
     c.UncrossBooks: _VENUE,
+    c.CountRefusals: _VENUE,
+    c.MarkState: _VENUE,
+    c.RecordStateHash: _VENUE,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 
 VENUE_COMMANDS: frozenset[type[Command]] = frozenset(
-    {c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks}
+    {
+        c.CreateVenue,
+        c.AdvanceClock,
+        c.UncrossBooks,
+        c.CloseSession,
+        c.PublishMarks,
+        c.CountRefusals,
+        c.MarkState,
+        c.RecordStateHash,
+    }
 )
 
 _GENESIS: frozenset[type[Command]] = frozenset({c.CreateVenue})

@@ -12,6 +12,7 @@ from exchange.domain.commands import (
     AdmitParticipant,
     CloseSession,
     ConfirmAdmission,
+    CountRefusals,
     CreateVenue,
     OpenSession,
     RegisterKey,
@@ -27,6 +28,7 @@ from exchange.domain.events import (
     KeyRevoked,
     OrderCancelled,
     ParticipantAdmitted,
+    RefusalsCounted,
     RiskParametersPublished,
     SessionClosed,
     SessionOpened,
@@ -37,6 +39,8 @@ from exchange.domain.windows import day_at
 
 from .state import VENUE_ACCOUNT_ID, State, new_core
 
+MAX_REFUSAL_COUNTS = 256
+"""Rows of one count."""
 _TWO_PERSON_ROLES = {Role.OPERATOR, Role.AUDITOR}
 
 
@@ -245,6 +249,14 @@ def cancellations(order_ids: list[int], reason: CancelReason, state: State) -> l
             )
         )
     return events
+
+
+def decide_refusal_counts(command: CountRefusals, state: State, account_id: int) -> list[Event]:
+    """What was refused without a record of each; at least one, and a bounded list."""
+    count = len(command.counts)
+    require(count > 0, Reason.EMPTY)
+    require(count <= MAX_REFUSAL_COUNTS, Reason.WRONG_STATE, count, MAX_REFUSAL_COUNTS)
+    return [RefusalsCounted(counts=command.counts)]
 
 
 # -- evolve ---------------------------------------------------------------------------------------

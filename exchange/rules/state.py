@@ -132,6 +132,8 @@ class State:
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)
     """Command ids in use, by account."""
+    marked_seq: int = 0
+    """The state whose hash is awaited; 0 for none."""
     day_rolls: list[tuple[int, int]] = field(default_factory=list)
     """(market_ns, seq) of the day rolls within the retention of command ids."""
 

@@ -68,7 +68,8 @@ async def test_every_command_happens_once_whatever_dies_under_load(
     told = Told()
     sent: dict[str, list[Message]] = {"supplier": [], "trader": []}
     for cycle in range(cycles_count):
-        await asyncio.to_thread(venue.start)
+        # So often that deaths hit snapshots at every stage.
+        await asyncio.to_thread(venue.start, "--snapshot-records", 300)
         now = {who: _orders(rng, market, who, cycle) for who in sent}
         pouring = [asyncio.create_task(pour(venue, who, now[who], told)) for who in now]
         await told.heard(rng.randint(1, ORDERS_PER_CYCLE))

@@ -4,14 +4,19 @@ import asyncio
 import hashlib
 import os
 import signal
+from collections import Counter
 
 import pytest
 
+from exchange.domain.commands import CountRefusals
+from exchange.domain.reasons import Reason, RefusalCount
+from exchange.domain.record import decode_body
 from exchange.domain.wire import Auth, AuthOk, Balances, Error, Orders, Positions
 from exchange.gateway import GatewaySettings
+from exchange.gateway.border import HUB
 from exchange.gateway.worker import Worker
 
-from .conftest import AUDITOR, BANK, OPERATOR, TRADER, buy, token
+from .conftest import AUDITOR, BANK, OPERATOR, OTHER, TRADER, buy, eventually, token
 
 
 async def test_an_idempotency_key_that_cannot_be_recorded_is_refused_and_trading_goes_on(house):
@@ -106,3 +111,37 @@ async def test_a_worker_that_is_killed_is_replaced():
         assert await worker.run(_process_id) != first
     finally:
         worker.close()
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=50)]
+)
+async def test_a_flood_of_what_is_refused_leaves_few_records_and_one_count(house):
+    trader = await house.session(TRADER)
+    count = len(house.records)
+    codes = Counter()
+    for round_number in range(10):
+        # No such lot: a refusal of the market, with a record of its own.
+        flood = [buy(f"{round_number} {n}", instrument="nowhere") for n in range(60)]
+        await trader.send(*flood)
+        for _ in flood:
+            codes[(await trader.until(Error)).code] += 1
+    assert codes[4001] == len(house.records) - count == 50
+    assert codes[3001] == 550
+    other = await house.session(OTHER)
+    assert (await other.ask(buy("another account is not in debt"))).log_seq
+    house.app[HUB].record_counts()
+    await eventually(lambda: isinstance(decode_body(house.records[-1])[0], CountRefusals))
+    assert decode_body(house.records[-1])[0].counts == [RefusalCount(TRADER, Reason.RATE, 550)]
+
+
+async def test_an_account_has_no_more_under_way_than_it_may_still_be_refused(house):
+    limits = house.app[HUB].limits_of(TRADER)
+    limits.refusals.spend(limits.refusals.level_count - 3)
+    trader = await house.session(TRADER)
+    await trader.send(*(buy(f"good {n}") for n in range(10)))
+    answers = [await trader.receive() for _ in range(10)]
+    refused = [answer for answer in answers if isinstance(answer, Error)]
+    assert {answer.code for answer in refused} == {3001}
+    assert 0 < len(refused) < 10
+    assert (await trader.ask(buy("later"))).log_seq, "what was accepted costs nothing"

@@ -26,9 +26,11 @@ async def test_a_cancelled_witness_is_finished_before_the_next_one_begins(tmp_pa
         log._file.write = slowly
         first = asyncio.create_task(log.write_witness())
         await asyncio.sleep(0.05)
-        first.cancel()
-        await asyncio.sleep(0.05)
-        assert not first.done(), "the thread still writes"
+        for _ in range(2):
+            # A failing group cancels its tasks, and so does whoever cleans up after it.
+            first.cancel()
+            await asyncio.sleep(0.05)
+            assert not first.done(), "the thread still writes"
         gate.set()
         await asyncio.wait([first])
         assert first.cancelled()

@@ -7,7 +7,7 @@ import pytest
 from exchange import genesis
 from exchange.domain import commands as c
 from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
-from exchange.domain.reasons import Reason
+from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.windows import parse_window
 from exchange.rules import ROLES, VENUE_COMMANDS
 from tests.rules.markets import day
@@ -36,6 +36,9 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.CreateVenue: (NOBODY, {n: getattr(GENESIS, n) for n in GENESIS.__struct_fields__[4:]}),
     c.AdvanceClock: (NOBODY, {"market_ns": 2**62}),
     c.UncrossBooks: (NOBODY, {}),
+    c.MarkState: (NOBODY, {}),
+    c.CountRefusals: (NOBODY, {"counts": [RefusalCount(3, Reason.RATE, 7)]}),
+    c.RecordStateHash: (NOBODY, {"marked_seq": 1, "state_sha256": secret_hash("state")}),
     # orders: traders their own, suppliers their own product
     c.PlaceOrder: (
         TRADING,
@@ -154,7 +157,8 @@ def test_a_role_may_give_the_commands_of_the_table_and_no_others(market, kind, r
 def test_the_exchange_itself_gives_its_own_commands_and_no_others(market, kind):
     outcome = market.execute(0, kind(**MATRIX[kind][1]))
     is_its_own = kind in {
-        c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks
+        c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks,
+        c.MarkState, c.RecordStateHash, c.CountRefusals,
     }  # fmt: skip
     assert is_its_own is (kind in VENUE_COMMANDS)
     assert is_its_own is (outcome.reason is not Reason.WRONG_ROLE)

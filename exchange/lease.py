@@ -1,0 +1,51 @@
+"""
+The leader's lease, where a standby is configured: the log itself.
+
+A leader ticks at least every 250 ms. One whose append took longer than 1.5 s may have been passed
+over meanwhile (a standby waits 2 s), so it tells nobody of it and stops; one whose last tick is
+older answers no question about now. Compare-and-append is what keeps the log safe; the lease keeps
+a stale leader from speaking as if it still led.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from exchange.domain.units import NS_PER_SECOND
+from exchange.log.errors import LogError
+
+TICK_NS = NS_PER_SECOND // 4
+LEASE_NS = 3 * NS_PER_SECOND // 2
+LAPSE_NS = 2 * NS_PER_SECOND
+"""How long a standby waits without a sign of life, on its own clock."""
+
+
+class LeaseLost(LogError):
+    """The log was silent for too long to speak for it; whoever leads now has what was appended."""
+
+    exit_code = 69
+
+
+class Log(Protocol):
+    """What is leased."""
+
+    async def append(self, records: Sequence[bytes]) -> object:
+        """Returns once the records are durable."""
+
+
+class LeasedLog:
+    """A log whose answers count only while the lease runs."""
+
+    def __init__(self, log: Log, monotonic_ns: Callable[[], int]) -> None:
+        self._log = log
+        self._monotonic_ns = monotonic_ns
+
+    async def append(self, records: Sequence[bytes]) -> None:
+        """Appends; raises `LeaseLost` where that took longer than the lease."""
+        started_ns = self._monotonic_ns()
+        await self._log.append(records)
+        took_ns = self._monotonic_ns() - started_ns
+        if took_ns > LEASE_NS:
+            raise LeaseLost(
+                f"log_lease_lost: an append took {took_ns / NS_PER_SECOND:.1f} s, the lease is "
+                f"{LEASE_NS / NS_PER_SECOND} s; a standby may lead now, start again to find out"
+            )

@@ -1,0 +1,94 @@
+"""
+A second exchange that follows the log and takes over when the leader falls silent.
+
+    stream ─▶ confirmed frames ─▶ state and read models, warm
+                 │
+                 └─ none for 2 s of our own clock, or SIGUSR1 ─▶ serve: lock, tail, barrier, port
+
+It applies only what a later frame states as durable. What lies behind that is read when it takes
+over, after the barrier has made it so or the append has found that somebody else leads. With a
+directory of its own it keeps a witness of what it has seen, and refuses to lead a log that lacks
+it; on the leader's machine it shares the leader's directory, and its lock is free only when the
+leader's process is gone.
+"""
+
+import asyncio
+import time
+from collections import deque
+
+import redis
+import structlog
+
+from exchange.lease import LAPSE_NS
+from exchange.log import ChainVerifier, Frame, LogSettings, WitnessFile, read_frames
+from exchange.log.event_log import WITNESS_FILE
+from exchange.log.head import Head
+from exchange.reading import reading_client
+from exchange.snapshots import Loaded, take_in
+
+POLL_S = 0.02
+WITNESS_NS = 1_000_000_000
+
+log = structlog.get_logger()
+
+
+class Standby:
+    """The state as of the last frame that is known to be durable, kept warm."""
+
+    def __init__(self, settings: LogSettings) -> None:
+        self.loaded = Loaded()
+        self.head = settings.name.genesis
+        """Behind the last frame applied."""
+        self._settings = settings
+        self._verifier = ChainVerifier(settings.name)
+        self._waiting: deque[Frame] = deque()
+        self._witness = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
+        self._witnessed_ns = 0
+
+    async def wait(self, stop: asyncio.Event, told: asyncio.Event) -> bool:
+        """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
+        with reading_client(self._settings) as client:
+            self._follow(client)
+            alive_ns = time.monotonic_ns()
+            while not stop.is_set():
+                if self._follow(client):
+                    alive_ns = time.monotonic_ns()
+                silent_ns = time.monotonic_ns() - alive_ns
+                if told.is_set() or silent_ns > LAPSE_NS:
+                    log.warning("taking_over", seq=self.head.seq, silent_ms=silent_ns // 1_000_000)
+                    self._keep_witness(self.head)
+                    return True
+                await asyncio.sleep(POLL_S)
+        return False
+
+    def _follow(self, client: redis.Redis) -> bool:
+        """Reads to the tip; whether there was anything new. A server that is gone is silent."""
+        archive = self._settings.archive()
+        is_new = False
+        try:
+            for frame in read_frames(client, self._verifier, archive):
+                is_new = True
+                self._confirm(frame)
+                self._waiting.append(frame)
+        except redis.ConnectionError as error:
+            log.warning("log_server_unreachable", detail=str(error))
+        return is_new
+
+    def _confirm(self, frame: Frame) -> None:
+        """Applies what a frame states as durable; only frames with records say so."""
+        while (
+            frame.records
+            and self._waiting
+            and self._waiting[0].header.last_seq <= frame.header.committed_seq
+        ):
+            confirmed = self._waiting.popleft()
+            take_in(confirmed, self.loaded)
+            self.head = confirmed.head
+        if time.monotonic_ns() - self._witnessed_ns > WITNESS_NS:
+            self._keep_witness(self.head)
+
+    def _keep_witness(self, head: Head) -> None:
+        """In a directory of its own; the leader's has the leader's."""
+        if self._settings.external is not None and head.seq:
+            self._witness.write(head)
+            self._witnessed_ns = time.monotonic_ns()
