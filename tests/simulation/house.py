@@ -18,12 +18,22 @@ from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.record import Record
 from exchange.domain.units import NS_PER_DAY
-from exchange.engine.market_clock import MarketClock
+from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
-from exchange.log import EpochBarrier, EventLog, LogSettings, ServerAddress, WitnessFile, open_log
+from exchange.lease import TICK_NS, LeasedLog
+from exchange.log import (
+    EpochBarrier,
+    EventLog,
+    LogSettings,
+    ServerAddress,
+    SnapshotFiles,
+    WitnessFile,
+    open_log,
+)
 from exchange.log.event_log import WITNESS_FILE
 from exchange.projections import Projections
 from exchange.rules import State
+from exchange.snapshots import SNAPSHOT_DIR, load
 from tests.simulation import careless
 from tests.simulation.audit import Audit
 from tests.simulation.fake_server import PATH
@@ -104,19 +114,24 @@ class Boot:
         house = self._house
         settings = LogSettings(self.directory, NAME, ServerAddress(unix_path=PATH))
         async with open_log(settings) as event_log:
-            engine, self.projections = await app.load(event_log)
+            files = SnapshotFiles(self.directory / SNAPSHOT_DIR, NAME)
+            loaded = await load(event_log, files)
+            engine, self.projections = loaded.engine, loaded.projections
             appender = await house.take_over(event_log)
             self.epoch = appender.head.epoch
             house.tell(f"{self.process.name} leads from {appender.head.entry_id} on")
-            self.sequencer = sequencer = Sequencer(engine, appender)
+            clock_ns = house.loop.now_ns
+            leased = LeasedLog(appender, clock_ns) if house.has_lease else appender
+            self.sequencer = sequencer = Sequencer(engine, leased)
             sequencer.followers.append(self)
             house.audit.compare(engine.state, self.projections)
             clock = MarketClock(
                 sequencer,
-                house.loop.now_ns,
+                clock_ns,
                 engine.state.market_ns,
                 SPEED,
                 MARKING_INTERVAL_NS,
+                TICK_NS if house.has_lease else IDLE_TICK_NS,
             )
             sessions = list(engine.state.sessions)
             async with asyncio.TaskGroup() as group:
@@ -161,6 +176,8 @@ class House:
         self.is_mending = False
         """Whether the time of faults is over."""
         self.off = off
+        self.has_lease = dice.random() < 0.2
+        """Whether leaders tick and count their lease, as where a standby is configured."""
         self.boots: list[Boot] = []
         self.is_over = False
         self._dice, self._directory = dice, directory

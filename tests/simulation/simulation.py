@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from structlog.testing import capture_logs
+
 from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_DAY
 from exchange.engine import replay
@@ -198,6 +200,7 @@ def _machine(loop: VirtualLoop, seed: int) -> Iterator[Path]:
                 wall_ns if default is time.time_ns else default for default in function.__defaults__
             )
             stack.enter_context(patch.object(function, "__defaults__", defaults))
+        stack.enter_context(capture_logs())
         stack.enter_context(patch("os.fsync", _fsync))
         stack.enter_context(patch("importlib.metadata.version", _version))
         yield Path(stack.enter_context(tempfile.TemporaryDirectory(dir=place)))
