@@ -6,7 +6,7 @@ SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd) pyproject.toml
 DEMAND ?=
 PRICES ?=
 
-.PHONY: run test test-faults test-mutants test-sanitized setup build lint bench clean
+.PHONY: run test test-faults test-simulation test-mutants test-sanitized setup build lint bench clean
 
 run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
@@ -18,6 +18,12 @@ test: setup
 # last lines are the table for load_tests/README.md. SEED=N repeats a run's chances.
 test-faults: setup
 	$(BIN)/python -m pytest tests/faults --long $(if $(SEED),--seed $(SEED))
+
+# The seeded simulation of the whole exchange, for longer than `make test` runs it: SEEDS="FIRST END".
+SEEDS ?= 2000 52000
+
+test-simulation: setup
+	$(BIN)/python -m tests.simulation $(SEEDS)
 
 # Thirty mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup

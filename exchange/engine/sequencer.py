@@ -108,14 +108,17 @@ class Sequencer:
         self._arrived.set()
 
     async def execute(self, command: Command) -> Outcome:
-        """Submits a command and waits for its outcome."""
+        """Submits a command and waits for its outcome; a refusal to queue it is one as well."""
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def reply(outcome: Outcome) -> None:
             if not answered.cancelled():
                 answered.set_result(outcome)
 
-        self.submit(command, reply)
+        try:
+            self.submit(command, reply)
+        except Refused as refused:
+            return Outcome(0, refused.reason, refused.value, refused.limit)
         return await answered
 
     async def at_rest(self, work: Callable[[], T], then: Command) -> T:

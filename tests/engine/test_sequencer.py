@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from exchange.domain.commands import CancelOrder, PlaceOrder, PublishMarks
+from exchange.domain.commands import AdvanceClock, CancelOrder, PlaceOrder, PublishMarks
 from exchange.domain.enums import Side
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
 from exchange.engine import sequencer as module
+from exchange.engine.market_clock import MarketClock
 from exchange.engine.sequencer import Sequencer
 from tests.scenario import TRADER, Market
 
@@ -136,6 +137,18 @@ async def test_a_failed_append_stops_the_writer_and_says_that_the_outcome_is_unk
     with pytest.raises(Refused) as refused:
         sequencer.submit(bid(market, 3), outcomes.append)
     assert refused.value.reason is Reason.LOG_UNAVAILABLE
+
+
+async def test_a_tick_just_after_the_writer_failed_is_an_outcome_and_no_second_failure(writer):
+    # Found by the simulation: the clock woke between the writer's failure and its own end.
+    market, log, sequencer, task = writer
+    log.failure = ConnectionResetError("gone")
+    await sequencer.execute(bid(market, 1))
+    await asyncio.wait([task])
+    clock = MarketClock(sequencer, lambda: 10**12, market.state.market_ns + 1, 1, 10**9)
+    await clock._tick()
+    tick = AdvanceClock(market_ns=market.state.market_ns + 1)
+    assert await sequencer.execute(tick) == Outcome(0, Reason.LOG_UNAVAILABLE)
 
 
 async def test_a_full_queue_takes_cancels_and_the_exchanges_own_commands_but_no_orders(

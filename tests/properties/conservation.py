@@ -6,6 +6,8 @@ less what went out; escrow is what primary sales paid less what buy-backs took.
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
 
 from exchange.domain.commands import Command
 from exchange.domain.events import (
@@ -56,23 +58,18 @@ class Ledger:
         assert all(amount >= 0 for pair in balances for amount in pair)
         escrow_total = 0
         for product_id in state.products:
-            totals: dict[str, Counter[int]] = {name: Counter() for name in FUNCTIONS}
+            totals = {name: Counter() for name in FUNCTIONS}
             for account_id in state.participants:
-                held = {
-                    name: spread(core.day_function(account_id, product_id, name))
-                    for name in FUNCTIONS
-                }
-                for day in set().union(*held.values()):
-                    own = {name: held[name][day] for name in FUNCTIONS}
-                    assert all(qty >= 0 for qty in own.values())
-                    assert own["lien"] + own["reserved_sale"] <= own["title"]
-                    used = own["sublet_out"] + own["reserved_sublet"] + own["reserved_sale"]
-                    assert used <= own["title"]
-                    for name, qty in own.items():
-                        totals[name][day] += qty
-            granted = {d: q for (p, d), q in self.granted.items() if p == product_id and q}
-            assert +totals["title"] == Counter(granted)
-            assert totals["sublet_out"] == totals["sublet_in"]
+                runs = [core.day_function(account_id, product_id, name) for name in FUNCTIONS]
+                for days, quantities in pieces(runs):
+                    title, lien, sublet_out, _, reserved_sale, reserved_sublet = quantities
+                    assert min(quantities) >= 0
+                    assert lien + reserved_sale <= title
+                    assert sublet_out + reserved_sublet + reserved_sale <= title
+                    for name, qty in zip(FUNCTIONS, quantities, strict=True):
+                        if qty:
+                            for day in days:
+                                totals[name][day] += qty
             escrow = {}
             for start_day, end_day, _, amount in core.escrow(product_id):
                 escrow |= dict.fromkeys(range(start_day, end_day), amount)
@@ -82,10 +79,13 @@ class Ledger:
         assert sum(map(sum, balances)) + escrow_total == self.money
 
 
-def spread(runs: list[tuple[int, int, int]]) -> Counter[int]:
-    """A day function as a table by day."""
-    table: Counter[int] = Counter()
-    for start_day, end_day, qty in runs:
-        for day in range(start_day, end_day):
-            table[day] = qty
-    return table
+def pieces(
+    functions: list[list[tuple[int, int, int]]],
+) -> Iterator[tuple[range, list[int]]]:
+    """The spans of days over which all day functions are constant, with the value of each."""
+    cuts = sorted({day for runs in functions for run in runs for day in run[:2]})
+    for start_day, end_day in pairwise(cuts):
+        quantities = [
+            sum(qty for first, last, qty in runs if first <= start_day < last) for runs in functions
+        ]
+        yield range(start_day, end_day), quantities
