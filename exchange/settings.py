@@ -46,6 +46,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How many times as fast as the wall market time runs."""
     marking_interval_ns: int = 3_600 * NS_PER_SECOND
     """Market time between two marking cycles."""
+    head_interval_count: int = 10_000
+    """Records between two signatures over the log's head; a day's end and a stop have their own."""
     is_clock_jump_allowed: bool = False
     """Lets market time jump more than a day after a long stop, or wait for a clock set back."""
 

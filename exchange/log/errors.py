@@ -19,7 +19,8 @@ with; each kind has its own. Every message says what, where, and what an operato
 | 59 | DiskFull | 60 | FsyncFailed | 61 | ArchiveMissing |
 | 62 | ArchiveGap | 63 | ArchiveDiffers | 64 | SegmentDamaged |
 | 65 | SegmentForeign | 66 | ArchiveBusy | 67 | ArchiveNotWritten |
-| 68 | TrimRefused | | | | |
+| 68 | TrimRefused | 80 | HeadKeyUnusable | 81 | SignedHeadsDamaged |
+| 82 | SignedHeadMissing | 83 | ProofImpossible | | |
 """
 
 from typing import ClassVar
@@ -305,6 +306,33 @@ class TrimRefused(LogError):
     """Trimming would remove what is not safe elsewhere, or more than may go."""
 
     code, exit_code = "log_trim_refused", 68
+
+
+# -- signed heads
+
+
+class HeadKeyUnusable(LogError):
+    """The key that the genesis names is absent, unreadable, readable by others, or another one."""
+
+    code, exit_code = "log_head_key_unusable", 80
+
+
+class SignedHeadsDamaged(LogError):
+    """The file of signed heads is not what was written."""
+
+    code, exit_code = "log_signed_heads_damaged", 81
+
+
+class SignedHeadMissing(LogError):
+    """The log lacks a head that was signed: going on would be a second history under one key."""
+
+    code, exit_code = "log_signed_head_missing", 82
+
+
+class ProofImpossible(LogError):
+    """There is no such record, or no signed head stands for it yet."""
+
+    code, exit_code = "log_proof_impossible", 83
 
 
 def _shown(value: object) -> str:
