@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients.cli import DEFAULT_DATA, AsJson, DataDir, money
-from exchange import archive_cli
+from exchange import archive_cli, proof_cli
 from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import date_of
@@ -32,6 +32,8 @@ from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, log_settings
 commands = typer.Typer()
 log_commands = typer.Typer(no_args_is_help=True)
 log_commands.add_typer(archive_cli.commands)
+log_commands.add_typer(proof_cli.commands)
+commands.command("proof")(proof_cli.log_proof)
 commands.add_typer(log_commands, name="log", help="Read, archive and export the event log.")
 
 
