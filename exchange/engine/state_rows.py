@@ -9,9 +9,10 @@ only the core's bytes tell.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, get_args
 
+import msgspec
 from msgspec import Struct
 
-from exchange.domain.enums import Side
+from exchange.domain.enums import ExecInst, SelfMatchPolicy, Side, TimeInForce
 from exchange.domain.windows import date_of
 from exchange.rules import State
 from exchange.rules.rows import rows_of
@@ -40,16 +41,16 @@ class OpenOrder(Struct, frozen=True):
     key_id: int
     session_id: int
     instrument_id: int
-    side: int
+    side: Side
     order_qty: int
     limit_price: int
-    time_in_force: int
-    exec_inst: int
+    time_in_force: TimeInForce
+    exec_inst: ExecInst
     leaves_qty: int
     held_amount: int
-    display_qty: int
-    self_match_policy: int
-    expire_day: int
+    display_qty: int = 0
+    self_match_policy: SelfMatchPolicy = SelfMatchPolicy.CANCEL_INCOMING
+    expire_day: int = 0
 
 
 class Level(Struct, frozen=True):
@@ -95,7 +96,7 @@ def queues(state: State) -> Iterator[tuple[str, list[int]]]:
     for instrument_id, instrument in state.instruments.items():
         for side in Side:
             for price, _, _ in state.core.levels(instrument_id, side, _EVERY_LEVEL):
-                key = f"{instrument.symbol} {side.name.lower()} {price}"
+                key = _level_key(instrument.symbol, side, price)
                 yield key, state.core.queue(instrument_id, side, price)
 
 
@@ -125,14 +126,14 @@ def _orders(state: State) -> Rows:
         for order_id in state.core.orders_of_account(account_id):
             order = state.core.order(order_id)
             assert order is not None, "an account's open orders are open"
-            yield f"{order_id}", OpenOrder(*order)
+            yield f"{order_id}", _open_order(order)
 
 
 def _levels(state: State) -> Rows:
     for instrument_id, instrument in state.instruments.items():
         for side in Side:
             for price, qty, orders in state.core.levels(instrument_id, side, _EVERY_LEVEL):
-                yield f"{instrument.symbol} {side.name.lower()} {price}", Level(qty, orders)
+                yield _level_key(instrument.symbol, side, price), Level(qty, orders)
 
 
 def _books(state: State) -> Rows:
@@ -200,6 +201,16 @@ _SHOWN_FIELDS = {
 }  # fmt: skip
 """In a noun or in `Place`; the market data's other parts are named one by one."""
 _EVERY_LEVEL = 2**31 - 1
+
+
+def _open_order(fields: tuple[int, ...]) -> OpenOrder:
+    """Its numbers, as the core gives them, with their words."""
+    named = dict(zip(OpenOrder.__struct_fields__, fields, strict=True))
+    return msgspec.convert(named, OpenOrder)
+
+
+def _level_key(symbol: str, side: Side, price: int) -> str:
+    return f"{symbol} {side.name.lower()} {price // 100}.{price % 100:02d}"
 
 
 def _account_ids(state: State) -> list[int]:

@@ -68,7 +68,7 @@ def test_a_trade_changes_balances_positions_orders_and_the_book(market):
     }
     before, after = found["order"][offer_id]
     assert (before.leaves_qty, after.leaves_qty) == (30, 18)
-    assert found["level"] == {f"{PRODUCT}:M2706 sell 1000": (Level(30, 1), Level(18, 1))}
+    assert found["level"] == {f"{PRODUCT}:M2706 sell 10.00": (Level(30, 1), Level(18, 1))}
     assert "core.next_trade_id" in found["fields"]
     assert "market_data.nodes.trades" in found["fields"]
 
@@ -91,7 +91,7 @@ def test_who_lost_his_place_in_a_queue_is_told(market):
             market.do(TRADER, AmendOrder(order_id=first, limit_price=price))
 
     found = changes_of(market, there_and_back)
-    assert found["queue"] == {f"{PRODUCT}:M2706 buy 900": ([first, second], [second, first])}
+    assert found["queue"] == {f"{PRODUCT}:M2706 buy 9.00": ([first, second], [second, first])}
     assert "order" not in found
 
 
