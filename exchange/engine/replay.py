@@ -8,8 +8,9 @@ state that recorded events made, and raises `Difference` at the first event that
 from collections.abc import Callable, Iterable
 
 from exchange.domain.commands import AdvanceClock, Command
-from exchange.domain.events import ClockAdvanced, Event
+from exchange.domain.events import ClockAdvanced, Event, VenueCreated
 from exchange.domain.record import decode_body, encode_command
+from exchange.rules import State
 
 from .engine import Engine
 
@@ -55,7 +56,7 @@ def walk(
     for record in records:
         if to_seq is not None and state.seq >= to_seq:
             break
-        if to_ns is not None and is_tick(record) and _moves_beyond(record, to_ns):
+        if to_ns is not None and _is_beyond(record, state, to_ns):
             break
         event_count += len(step(record)[1])
         if progress is not None and state.seq % PROGRESS_EVERY == 0:
@@ -70,6 +71,12 @@ def is_tick(record: bytes) -> bool:
     return record.startswith(_TICK)
 
 
-def _moves_beyond(record: bytes, to_ns: int) -> bool:
+def _is_beyond(record: bytes, state: State, to_ns: int) -> bool:
+    """Whether the record, the genesis or a tick, sets the clock beyond a market time."""
+    if state.seq and not is_tick(record):
+        return False
     _, events = decode_body(record)
-    return any(isinstance(event, ClockAdvanced) and event.market_ns > to_ns for event in events)
+    return any(
+        isinstance(event, ClockAdvanced | VenueCreated) and event.market_ns > to_ns
+        for event in events
+    )
