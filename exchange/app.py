@@ -34,10 +34,19 @@ from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
+from exchange.head_keeper import HeadKeeper, open_signing
 from exchange.history import LogHistory
 from exchange.lease import LEASE_NS, TICK_NS, LeasedLog
-from exchange.log import Appender, EpochBarrier, EventLog, SnapshotFiles, open_log
+from exchange.log import (
+    Appender,
+    EpochBarrier,
+    EventLog,
+    SnapshotFiles,
+    make_head_key,
+    open_log,
+)
 from exchange.log.errors import LogConflict, SegmentDamaged
+from exchange.log.signing import HEAD_KEY_FILE
 from exchange.settings import VENUE_FILE, Settings, StartRefused, VenueFile, read_venue
 from exchange.snapshots import (
     BEHAVIOUR_VERSION,
@@ -73,9 +82,9 @@ async def init(
     """
     Creates a venue: its directory, its log and the genesis record; returns the operators' tokens.
 
-    The tokens are stored nowhere but in the directory's private file; the log holds their hashes.
-    They reach the disk before the log does, so an `init` that was interrupted is finished by the
-    next one.
+    The tokens and the key that signs the log's heads are stored nowhere but in the directory's
+    private files; the log holds the tokens' hashes and the key's public part. They reach the disk
+    before the log does, so an `init` that was interrupted is finished by the next one.
     """
     data_dir = settings.data_dir
     if (data_dir / VENUE_FILE).exists():
@@ -93,7 +102,7 @@ async def init(
         market_ns=market_ns,
         is_always_open=is_always_open,
         operators=operators,
-        head_public_key=b"",
+        head_public_key=make_head_key(data_dir / HEAD_KEY_FILE),
         maker_bps=fees.maker_bps,
         taker_bps=fees.taker_bps,
         risk_parameters=genesis.risk_parameters(),
@@ -103,7 +112,7 @@ async def init(
     assert record is not None, f"genesis was refused: {outcome}"
     async with open_log(settings.log_settings(VenueFile(venue_id))) as event_log:
         found = [each async for frame in event_log.frames() for each in frame.records]
-        if not _is_own_genesis(found, operators):
+        if not _is_own_genesis(found, command):
             appender = await event_log.take_over(barrier(), is_genesis=True)
             await appender.append([record])
     (data_dir / VENUE_FILE).write_bytes(msgspec.json.encode(VenueFile(venue_id)))
@@ -122,12 +131,15 @@ def _operators_tokens(data_dir: Path) -> dict[str, str]:
     return tokens
 
 
-def _is_own_genesis(records: list[bytes], operators: list[Operator]) -> bool:
-    """Whether the log holds nothing but the genesis of these operators."""
+def _is_own_genesis(records: list[bytes], wanted: CreateVenue) -> bool:
+    """Whether the log holds nothing but the genesis of these operators and this key."""
     if len(records) != 1:
         return False
     command, _ = decode_body(records[0])
-    return isinstance(command, CreateVenue) and command.operators == operators
+    if not isinstance(command, CreateVenue):
+        return False
+    secrets_of = (command.operators, command.head_public_key)
+    return secrets_of == (wanted.operators, wanted.head_public_key)
 
 
 async def stand_by(
@@ -164,10 +176,15 @@ async def serve(
         engine, projections = loaded.engine, loaded.projections
         _spare_the_collector()
         start_ns = _market_start_ns(engine, settings)
+        signed, signer = await open_signing(log_settings, event_log, engine.state)
         appender = await _take_over(event_log, loaded, 1 if standby is None else TAKE_OVER_TRIES)
         has_standby = settings.has_standby
         leased = LeasedLog(appender, time.monotonic_ns) if has_standby else appender
         sequencer = Sequencer(engine, leased)
+        heads = HeadKeeper(
+            signed, signer, appender, engine.state.market_ns, settings.head_interval_count
+        )
+        sequencer.followers.append(heads)
         clock = MarketClock(
             sequencer,
             time.monotonic_ns,
@@ -178,7 +195,7 @@ async def serve(
         )
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(sequencer.run())
-            history = LogHistory(event_log, log_settings)
+            history = LogHistory(event_log, log_settings, signed)
             snapshot = partial(take_snapshot, sequencer, projections, event_log, files)
             gateway = build_app(sequencer, projections, history, _gateway_settings(settings))
             runner, port = await start(gateway, settings.host, settings.http_port)
@@ -192,6 +209,7 @@ async def serve(
             )
             keepers = [
                 group.create_task(clock.run()),
+                group.create_task(heads.run()),
                 group.create_task(_close_orphans(sequencer, list(engine.state.sessions))),
                 group.create_task(_every(WITNESS_INTERVAL_S, event_log.write_witness)),
                 group.create_task(_every(ALARM_INTERVAL_S, lambda: _raise_alarms(engine))),
@@ -213,6 +231,7 @@ async def serve(
                 history.close()
                 sequencer.stop()
             await writer
+            await heads.sign_last()
 
 
 async def _take_over(event_log: EventLog, loaded: Loaded, tries: int) -> Appender:

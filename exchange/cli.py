@@ -111,6 +111,9 @@ def serve(
     replicas: ReplicaNames = None,
     archive_dirs: ArchiveDirs = None,
     speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 1,
+    sign_every: Annotated[
+        int, typer.Option(min=1, help="Records between two signatures over the log's head.")
+    ] = 10_000,
     allow_clock_jump: Annotated[
         bool, typer.Option(help="Let market time jump over a day, or wait for a clock set back.")
     ] = False,
@@ -138,6 +141,7 @@ def serve(
         replicas=replica_names(replicas, redis_url),
         archive_dirs=tuple(archive_dirs or ()),
         speed=speed,
+        head_interval_count=sign_every,
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
         snapshot_records=snapshot_records,

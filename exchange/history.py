@@ -14,9 +14,20 @@ from bisect import bisect_right
 from msgspec import Struct
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
+from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
 from exchange.gateway.worker import Worker
-from exchange.log import ChainVerifier, EventLog, Frame, Head, LogSettings, read_frames
+from exchange.log import (
+    ChainVerifier,
+    EventLog,
+    Frame,
+    Head,
+    LogSettings,
+    SignedHeads,
+    prove,
+    read_frames,
+    read_stretch,
+)
 from exchange.projections import Projections
 from exchange.projections.views import Question, answer
 from exchange.reading import reading_client
@@ -57,6 +68,13 @@ class Past:
         assert projections.at_seq == seq, f"asked for {seq}, the log ends at {projections.at_seq}"
         return answer(question, projections)
 
+    def prove(self, seq: int, signed: SignedHead) -> RecordProof:
+        """The proof of a record under a head that was signed at or after it."""
+        with reading_client(self._settings) as client:
+            name = self._settings.name
+            frames = read_stretch(client, name, seq, signed.position, self._archive)
+            return prove(frames, seq, signed)
+
     def _keep(self, head: Head, market_ns: int, projections: Projections) -> None:
         if head.seq >= self._checkpoints[-1].head.seq + CHECKPOINT_EVERY:
             checkpoint = Checkpoint(head, market_ns, projections.checkpoint())
@@ -66,8 +84,9 @@ class Past:
 class LogHistory:
     """The served log, and the worker process; the worker is started by the first question."""
 
-    def __init__(self, event_log: EventLog, settings: LogSettings) -> None:
+    def __init__(self, event_log: EventLog, settings: LogSettings, signed: SignedHeads) -> None:
         self._event_log = event_log
+        self._signed = signed
         self._worker = Worker(_begin, settings)
 
     async def records(self, from_seq: int, count: int) -> list[Record]:
@@ -78,6 +97,15 @@ class LogHistory:
     async def ask(self, seq: int, question: Question) -> bytes:
         """The answer as of a durable record."""
         return await self._worker.run(_ask, seq, question)
+
+    def signed_heads(self, from_seq: int, count: int) -> list[SignedHead]:
+        """Up to `count` signed heads at or after a seq, oldest first."""
+        return self._signed.page(from_seq, count)
+
+    async def prove(self, seq: int) -> RecordProof | None:
+        """The proof of a durable record; None where no signed head stands for it yet."""
+        signed = self._signed.first_over(seq)
+        return None if signed is None else await self._worker.run(_prove, seq, signed)
 
     def close(self) -> None:
         """Ends the worker, without waiting for what it still answers."""
@@ -108,3 +136,7 @@ def _begin(settings: LogSettings) -> None:
 
 def _ask(seq: int, question: Question) -> bytes:
     return _PAST[0].ask(seq, question)
+
+
+def _prove(seq: int, signed: SignedHead) -> RecordProof:
+    return _PAST[0].prove(seq, signed)

@@ -7,7 +7,8 @@ The log for who only reads it: with its exchange running or stopped, its archive
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import redis
 
@@ -21,6 +22,7 @@ from exchange.log import (
     read_frames,
     read_only_log,
 )
+from exchange.log.entry import Entry, position_of
 from exchange.log.event_log import WITNESS_FILE
 
 
@@ -35,15 +37,26 @@ def reading_client(settings: LogSettings) -> Iterator[redis.Redis]:
             yield client
 
 
+class LogFrames:
+    """The verified frames of a log, once; `tip_seq` is where they will end, to show progress by."""
+
+    def __init__(self, frames: Iterator[Frame], tip_seq: int) -> None:
+        self._frames = frames
+        self.tip_seq = tip_seq
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+
 @contextlib.contextmanager
-def reading_frames(settings: LogSettings) -> Iterator[Iterator[Frame]]:
+def reading_frames(settings: LogSettings) -> Iterator[LogFrames]:
     """The verified frames of a log; at its end, a comparison with what was once seen of it."""
     # Read before the log: what it saw was durable then, so the log must hold it.
     witness = witness_of(settings)
     verifier = ChainVerifier(settings.name, remember=None if witness is None else witness.position)
     with reading_client(settings) as client:
         frames = read_frames(client, verifier, settings.archive())
-        yield _witnessed(frames, verifier, witness)
+        yield LogFrames(_witnessed(frames, verifier, witness), _tip_seq(client, settings))
 
 
 def witness_of(settings: LogSettings) -> Witness | None:
@@ -59,3 +72,9 @@ def _witnessed(
         sys.stderr.write("note: there is no witness file to compare the log's end with\n")
     else:
         compare(witness, verifier)
+
+
+def _tip_seq(client: redis.Redis, settings: LogSettings) -> int:
+    ask = cast(Callable[..., list[Entry]], client.execute_command)
+    tip = ask("XREVRANGE", settings.name.key, "+", "-", "COUNT", 1)
+    return position_of(tip[0])[1] if tip else 0

@@ -57,6 +57,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How many times as fast as the wall market time runs."""
     marking_interval_ns: int = 3_600 * NS_PER_SECOND
     """Market time between two marking cycles."""
+    head_interval_count: int = 10_000
+    """Records between two signatures over the log's head; a day's end and a stop have their own."""
     has_standby: bool = False
     """Whether another exchange waits to take over: then ticks are a lease."""
     snapshot_records: int = 100_000

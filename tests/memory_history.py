@@ -3,6 +3,7 @@
 import asyncio
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
+from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
 from exchange.projections import Projections
 from exchange.projections.views import Question, answer
@@ -13,6 +14,17 @@ class MemoryHistory:
 
     def __init__(self, encoded: list[bytes]) -> None:
         self._encoded = encoded
+        self.heads: list[SignedHead] = []
+        """What a test puts there."""
+
+    def signed_heads(self, from_seq: int, count: int) -> list[SignedHead]:
+        """As a test put them there."""
+        return [head for head in self.heads if head.seq >= from_seq][:count]
+
+    async def prove(self, seq: int) -> RecordProof | None:
+        """There are no frames to prove anything by."""
+        assert self.heads == [], "proofs want a real log"
+        return None
 
     async def records(self, from_seq: int, count: int) -> list[Record]:
         """Decoded, without market time."""

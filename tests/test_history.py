@@ -5,7 +5,7 @@ import pytest
 from exchange.app import barrier
 from exchange.domain.enums import Side
 from exchange.history import LogHistory
-from exchange.log import LogName, LogSettings, open_log
+from exchange.log import LogName, LogSettings, SignedHeads, open_log
 from exchange.projections.views import Question
 from tests.memory_history import MemoryHistory
 from tests.scenario import OTHER, PRODUCT, SUPPLIER, TRADER, Market
@@ -40,7 +40,8 @@ async def test_answers_about_the_past_are_those_of_a_fold_to_that_record(market,
         appender = await event_log.take_over(barrier(), is_genesis=True)
         for start in range(0, len(market.records), 7):
             await appender.append(market.records[start : start + 7])
-        history = LogHistory(event_log, settings)
+        signed = SignedHeads(tmp_path / "heads.ndjson", settings.name)
+        history = LogHistory(event_log, settings, signed)
         try:
             for seq in (len(market.records), 1, 20, 33, 21):
                 for question in questions:

@@ -6,11 +6,14 @@ it, because an answer about the past takes as long as its replay. One question a
 so that nobody can queue up history.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
+from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.record import Record
 from exchange.projections.views import Question, answer
@@ -28,6 +31,12 @@ class History(Protocol):
     async def ask(self, seq: int, question: Question) -> bytes:
         """The answer to a question as of a durable record, as JSON."""
 
+    def signed_heads(self, from_seq: int, count: int) -> list[SignedHead]:
+        """Up to `count` signed heads at or after a seq, oldest first."""
+
+    async def prove(self, seq: int) -> RecordProof | None:
+        """The proof of a durable record; None where no signed head stands for it yet."""
+
 
 HISTORY: web.AppKey[History] = web.AppKey("history")
 ASKING: web.AppKey[set[int]] = web.AppKey("asking", set)
@@ -42,12 +51,19 @@ async def answer_of(request: web.Request, question: Question, asker_id: int) -> 
     if seq == at_seq:
         body = answer(question, projections)
     else:
-        asking = request.app[ASKING]
-        if asker_id in asking:
-            raise Refused(Reason.OVERLOAD, 2, 1)
-        asking.add(asker_id)
-        try:
+        with one_at_a_time(request, asker_id):
             body = await request.app[HISTORY].ask(seq, question)
-        finally:
-            asking.discard(asker_id)
     return json_answer(msgspec.Raw(body), as_of_seq=seq)
+
+
+@contextmanager
+def one_at_a_time(request: web.Request, asker_id: int) -> Iterator[None]:
+    """Refuses with `overload` while the account's last question about the past is unanswered."""
+    asking = request.app[ASKING]
+    if asker_id in asking:
+        raise Refused(Reason.OVERLOAD, 2, 1)
+    asking.add(asker_id)
+    try:
+        yield
+    finally:
+        asking.discard(asker_id)

@@ -1,4 +1,7 @@
-"""`/v1/log`: the records as they are, for operators and auditors."""
+"""
+`/v1/log`: the records as they are, for operators and auditors; signed heads, for everybody with a
+key; and the proof of a record, also for whoever's record it is.
+"""
 
 import asyncio
 
@@ -6,14 +9,17 @@ import msgspec
 from aiohttp import web
 
 from exchange.domain.enums import Role
+from exchange.domain.reasons import Reason
 from exchange.domain.wire import LogHead
 
-from .answers import integer_query, json_answer
+from .answers import integer_query, json_answer, not_found, path_id, problem
+from .auth import Identity
 from .border import HUB, identity_of
-from .history import HISTORY
+from .history import HISTORY, one_at_a_time
 from .named import named_record
 
 MAX_RECORDS_COUNT = 10_000
+MAX_HEADS_COUNT = 1_000
 _PAGE_COUNT = 200
 """Records read and encoded before the loop may turn."""
 
@@ -50,3 +56,37 @@ async def head(request: web.Request) -> web.Response:
     identity_of(request, Role.OPERATOR, Role.AUDITOR)
     projections = request.app[HUB].projections
     return json_answer(LogHead(log_seq=projections.at_seq, market_ns=projections.venue.market_ns))
+
+
+@routes.get("/v1/log/heads")
+async def heads(request: web.Request) -> web.Response:
+    """Signed heads at or after `?from_seq=`, `?limit=` of them, oldest first."""
+    identity_of(request)
+    from_seq = integer_query(request, "from_seq", 1, low=1)
+    count = integer_query(request, "limit", 100, 1, MAX_HEADS_COUNT)
+    return json_answer(request.app[HISTORY].signed_heads(from_seq, count))
+
+
+@routes.get("/v1/log/proof/{seq}")
+async def proof(request: web.Request) -> web.Response:
+    """That a record is in the log that was signed: for operators, auditors and its own account."""
+    identity = identity_of(request)
+    seq = path_id(request, "seq", "record")
+    if not 1 <= seq <= request.app[HUB].projections.at_seq:
+        raise not_found("record", seq)
+    with one_at_a_time(request, identity.account_id):
+        if not await _may_prove(request, identity, seq):
+            raise not_found("record", seq)
+        found = await request.app[HISTORY].prove(seq)
+    if found is None:
+        raise problem(Reason.NOT_FOUND, f"no head at or after seq {seq} is signed yet", "seq", seq)
+    return json_answer(found)
+
+
+async def _may_prove(request: web.Request, identity: Identity, seq: int) -> bool:
+    """Whether the account's key gave the command, or the account answers for all of them."""
+    if identity.has_role(Role.OPERATOR, Role.AUDITOR):
+        return True
+    [record] = await request.app[HISTORY].records(seq, 1)
+    key = request.app[HUB].projections.participants.keys.get(record.command.key_id)
+    return key is not None and key.account_id == identity.account_id

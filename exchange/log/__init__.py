@@ -48,13 +48,17 @@ from exchange.log.frame import (
 )
 from exchange.log.head import Head, LogName
 from exchange.log.merkle import merkle_proof, merkle_root, proves
+from exchange.log.proof import prove
 from exchange.log.read_only import read_only_log
 from exchange.log.reader import confirmed, read_frames, read_frames_async
 from exchange.log.replication import Replicas
 from exchange.log.restore import Restored
 from exchange.log.server import EmbeddedServer
+from exchange.log.signed_heads import SignedHeads
+from exchange.log.signing import HeadSigner, is_signed, make_head_key, read_signer
 from exchange.log.snapshot import Snapshot, SnapshotHeader, doubt
 from exchange.log.snapshot_files import Skipped, SnapshotFiles
+from exchange.log.stretch import read_stretch
 from exchange.log.trim import KEEP_COUNT, Trimmed, keepers_client, rewrite_file, trim
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness, WitnessFile, compare
@@ -77,6 +81,7 @@ __all__ = [
     "FrameDamaged",
     "FrameHeader",
     "Head",
+    "HeadSigner",
     "LogConflict",
     "LogError",
     "LogName",
@@ -85,6 +90,7 @@ __all__ = [
     "Replicas",
     "Restored",
     "ServerAddress",
+    "SignedHeads",
     "Skipped",
     "Snapshot",
     "SnapshotFiles",
@@ -101,14 +107,19 @@ __all__ = [
     "doubt",
     "encode_barrier",
     "encode_records",
+    "is_signed",
     "keepers_client",
+    "make_head_key",
     "merkle_proof",
     "merkle_root",
     "open_log",
+    "prove",
     "proves",
     "read_frames",
     "read_frames_async",
     "read_only_log",
+    "read_signer",
+    "read_stretch",
     "rewrite_file",
     "take_over",
     "tell_on_stderr",

@@ -126,6 +126,18 @@ class Archive:
                 if at > head.position:
                     yield entry_id, data
 
+    def entries_from(self, seq: int, before: tuple[int, int]) -> Iterator[Entry]:
+        """The frames from the one that holds record `seq` on, before the (epoch, seq) `before`."""
+        for number, footer in enumerate(self.footers(), start=1):
+            if footer.last_seq < seq:
+                continue
+            for entry_id, data in self._segment(number).entries():
+                at = position(entry_id)
+                if at >= before:
+                    return
+                if at[1] >= seq:
+                    yield entry_id, data
+
     def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` records from `from_seq` on, as (seq, bytes); fewer at the archive's end."""
         found: list[tuple[int, bytes]] = []

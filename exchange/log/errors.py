@@ -21,7 +21,8 @@ with; each kind has its own. Every message says what, where, and what an operato
 | 65 | SegmentForeign | 66 | ArchiveBusy | 67 | ArchiveNotWritten |
 | 68 | TrimRefused | 46 | ReplicasDiffer | 47 | ReplicasShort |
 | 69 | LeaseLost (`exchange.lease`) | 79 | WitnessNotWritten | 80 | KeyForeign |
-| 81 | ServerRefused | 82 | ServerWentAway | | |
+| 81 | ServerRefused | 82 | ServerWentAway | 84 | HeadKeyUnusable |
+| 85 | SignedHeadsDamaged | 86 | SignedHeadMissing | 87 | ProofImpossible |
 """
 
 from typing import ClassVar
@@ -346,6 +347,33 @@ class TrimRefused(LogError):
     """Trimming would remove what is not safe elsewhere, or more than may go."""
 
     code, exit_code = "log_trim_refused", 68
+
+
+# -- signed heads
+
+
+class HeadKeyUnusable(LogError):
+    """The key that the genesis names is absent, unreadable, readable by others, or another one."""
+
+    code, exit_code = "log_head_key_unusable", 84
+
+
+class SignedHeadsDamaged(LogError):
+    """The file of signed heads is not what was written."""
+
+    code, exit_code = "log_signed_heads_damaged", 85
+
+
+class SignedHeadMissing(LogError):
+    """The log lacks a head that was signed: going on would be a second history under one key."""
+
+    code, exit_code = "log_signed_head_missing", 86
+
+
+class ProofImpossible(LogError):
+    """There is no such record, or no signed head stands for it yet."""
+
+    code, exit_code = "log_proof_impossible", 87
 
 
 def _shown(value: object) -> str:

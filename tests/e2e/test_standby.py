@@ -95,7 +95,7 @@ def server(prepared: tuple[Path, Market], tmp_path: Path) -> Iterator[EmbeddedSe
 def node(prepared_dir: Path, data_dir: Path) -> Path:
     """A node's own directory: which venue, its secrets and its witness; no log."""
     data_dir.mkdir(mode=0o700)
-    for name in ("venue.json", "credentials.json", "witness"):
+    for name in ("venue.json", "credentials.json", "head_key.pem", "witness"):
         shutil.copy(prepared_dir / name, data_dir / name)
     return data_dir
 

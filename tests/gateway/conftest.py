@@ -139,9 +139,8 @@ class House:
         self.projections = Projections()
         self._fold()
         self.sequencer = Sequencer(self.market.engine, MemoryLog(self.records))
-        self.app = build_app(
-            self.sequencer, self.projections, MemoryHistory(self.records), settings
-        )
+        self.history = MemoryHistory(self.records)
+        self.app = build_app(self.sequencer, self.projections, self.history, settings)
         self.client = TestClient(TestServer(self.app, skip_url_asserts=True))
         self._writer = None
 

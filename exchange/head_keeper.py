@@ -1,0 +1,128 @@
+"""
+Has the log's head signed every so many records, at each market day's end, and at an orderly stop.
+
+    sequencer ── follow: durable records ──▶ is a signature due? ──▶ run: sign, fsync, offer
+
+A head is taken up when its frame is durable and in the writer's own task, so it is the head of that
+very commit; signing and writing are done off the event loop. What a crash left unsigned is signed
+at the next start. A venue whose genesis names no key (one made before heads were signed) signs
+nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from exchange.domain.record import Record
+from exchange.domain.windows import day_at
+from exchange.log import Appender, EventLog, Head, HeadSigner, LogSettings, SignedHeads, read_signer
+from exchange.log.errors import SignedHeadMissing
+from exchange.log.signed_heads import SIGNED_HEADS_FILE
+from exchange.log.signing import HEAD_KEY_FILE
+from exchange.rules import State
+
+log = structlog.get_logger()
+
+
+class HeadKeeper:
+    """A follower of the sequencer; `run` signs what it found due, `sign_last` what is left."""
+
+    def __init__(
+        self,
+        signed: SignedHeads,
+        signer: HeadSigner | None,
+        appender: Appender,
+        market_ns: int,
+        interval_count: int,
+    ) -> None:
+        self.signed = signed
+        self._signer = signer
+        self._appender = appender
+        self._interval_count = interval_count
+        self._market_day = day_at(market_ns)
+        self._noted_seq = signed.last.seq if signed.last else 0
+        self._due: Head | None = None
+        self._arrived = asyncio.Event()
+        if appender.head.seq > self._noted_seq:
+            self._note(appender.head)
+
+    def follow(self, records: Sequence[Record]) -> None:
+        """Notes the head of a commit that completes an interval or ends a market day."""
+        head = self._appender.head
+        market_day = day_at(records[-1].market_ns)
+        is_full = head.seq - self._noted_seq >= self._interval_count
+        if is_full or market_day != self._market_day:
+            self._market_day = market_day
+            self._note(head)
+
+    def committed(self) -> None:
+        """Nothing waits here for the end of a commit."""
+
+    async def run(self) -> None:
+        """Signs what is due until it is cancelled; a signature that was begun is finished."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await self._sign_due()
+
+    async def sign_last(self) -> None:
+        """Signs the log's end at an orderly stop; `run` and the writer have ended."""
+        if self._appender.head.seq > (self.signed.last.seq if self.signed.last else 0):
+            self._note(self._appender.head)
+            await self._sign_due()
+
+    def _note(self, head: Head) -> None:
+        self._due, self._noted_seq = head, head.seq
+        self._arrived.set()
+
+    async def _sign_due(self) -> None:
+        head, self._due = self._due, None
+        if head is None or self._signer is None:
+            return
+        signed = self._signer.sign(head, time.time_ns)
+        writing = asyncio.ensure_future(asyncio.to_thread(self.signed.append, signed))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
+
+
+async def open_signing(
+    settings: LogSettings, event_log: EventLog, state: State
+) -> tuple[SignedHeads, HeadSigner | None]:
+    """
+    What was signed of a log that has been read to its end, and who signs; before it is taken over.
+
+    Raises `HeadKeyUnusable` where the genesis names a key that is not here, `SignedHeadsDamaged`,
+    and `SignedHeadMissing` where the log lacks what was signed: nobody may be told two histories.
+    """
+    assert state.venue is not None, "a log that is served has a genesis"
+    signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
+    await _require_known(signed, event_log)
+    if torn_length := signed.repair():
+        log.warning("signed_heads_repaired", path=str(signed.path), torn_length=torn_length)
+    if not state.venue.head_public_key:
+        log.warning("heads_not_signed", detail="the venue's genesis names no key to sign with")
+        return signed, None
+    key_path = settings.data_dir / HEAD_KEY_FILE
+    return signed, read_signer(key_path, settings.name, state.venue.head_public_key)
+
+
+async def _require_known(signed: SignedHeads, event_log: EventLog) -> None:
+    """The newest signed head is in the log; where its frame was trimmed, the log goes beyond it."""
+    last, tip = signed.last, await event_log.tip()
+    if last is None:
+        return
+    end = event_log.name.genesis if tip is None else tip.head
+    frame = await event_log.frame_at(f"{last.epoch}-{last.seq}")
+    found = None if frame is None else frame.header_hash.hex()
+    if last.position > end.position or found not in (None, last.header_hash):
+        raise SignedHeadMissing(
+            f"log_signed_head_missing: the head of epoch {last.epoch}, seq {last.seq}, header hash "
+            f"{last.header_hash} was signed, but the log has {found or 'no such frame'} there and "
+            f"ends at seq {end.seq}: restore the log; or, if that loss was accepted, move "
+            f"{signed.path} away, knowing that who holds the old signature can prove the loss"
+        )
