@@ -142,7 +142,9 @@ async def serve(
         engine, projections = await load(event_log)
         _spare_the_collector()
         start_ns = _market_start_ns(engine, settings)
-        signed, signer = await open_signing(log_settings, event_log, engine.state)
+        signed, signer = await open_signing(
+            log_settings, event_log, engine.state, may_be_unsigned=settings.may_heads_be_unsigned
+        )
         appender = await event_log.take_over(barrier())
         sequencer = Sequencer(engine, appender)
         heads = HeadKeeper(

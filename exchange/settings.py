@@ -48,6 +48,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Market time between two marking cycles."""
     head_interval_count: int = 10_000
     """Records between two signatures over the log's head; a day's end and a stop have their own."""
+    may_heads_be_unsigned: bool = False
+    """Serves although the key that signs the log's head is lost."""
     is_clock_jump_allowed: bool = False
     """Lets market time jump more than a day after a long stop, or wait for a clock set back."""
 
