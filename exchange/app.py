@@ -176,7 +176,9 @@ async def serve(
         engine, projections = loaded.engine, loaded.projections
         _spare_the_collector()
         start_ns = _market_start_ns(engine, settings)
-        signed, signer = await open_signing(log_settings, event_log, engine.state)
+        signed, signer = await open_signing(
+            log_settings, event_log, engine.state, may_be_unsigned=settings.may_heads_be_unsigned
+        )
         appender = await _take_over(event_log, loaded, 1 if standby is None else TAKE_OVER_TRIES)
         has_standby = settings.has_standby
         leased = LeasedLog(appender, time.monotonic_ns) if has_standby else appender

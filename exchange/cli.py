@@ -114,6 +114,9 @@ def serve(
     sign_every: Annotated[
         int, typer.Option(min=1, help="Records between two signatures over the log's head.")
     ] = 10_000,
+    allow_unsigned: Annotated[
+        bool, typer.Option(help="Serve although the key that signs the log's head is lost.")
+    ] = False,
     allow_clock_jump: Annotated[
         bool, typer.Option(help="Let market time jump over a day, or wait for a clock set back.")
     ] = False,
@@ -142,6 +145,7 @@ def serve(
         archive_dirs=tuple(archive_dirs or ()),
         speed=speed,
         head_interval_count=sign_every,
+        may_heads_be_unsigned=allow_unsigned,
         is_clock_jump_allowed=allow_clock_jump,
         is_behind_tls_proxy=behind_tls_proxy,
         snapshot_records=snapshot_records,

@@ -18,7 +18,7 @@ import structlog
 from exchange.domain.record import Record
 from exchange.domain.windows import day_at
 from exchange.log import Appender, EventLog, Head, HeadSigner, LogSettings, SignedHeads, read_signer
-from exchange.log.errors import SignedHeadMissing
+from exchange.log.errors import HeadKeyUnusable, SignedHeadMissing
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.log.signing import HEAD_KEY_FILE
 from exchange.rules import State
@@ -91,13 +91,14 @@ class HeadKeeper:
 
 
 async def open_signing(
-    settings: LogSettings, event_log: EventLog, state: State
+    settings: LogSettings, event_log: EventLog, state: State, *, may_be_unsigned: bool = False
 ) -> tuple[SignedHeads, HeadSigner | None]:
     """
     What was signed of a log that has been read to its end, and who signs; before it is taken over.
 
-    Raises `HeadKeyUnusable` where the genesis names a key that is not here, `SignedHeadsDamaged`,
-    and `SignedHeadMissing` where the log lacks what was signed: nobody may be told two histories.
+    Raises `HeadKeyUnusable` where the genesis names a key that is not here, unless the log
+    `may_be_unsigned`; `SignedHeadsDamaged`; and `SignedHeadMissing` where the log lacks what was
+    signed: nobody may be told two histories.
     """
     assert state.venue is not None, "a log that is served has a genesis"
     signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
@@ -107,8 +108,14 @@ async def open_signing(
     if not state.venue.head_public_key:
         log.warning("heads_not_signed", detail="the venue's genesis names no key to sign with")
         return signed, None
-    key_path = settings.data_dir / HEAD_KEY_FILE
-    return signed, read_signer(key_path, settings.name, state.venue.head_public_key)
+    try:
+        key_path = settings.data_dir / HEAD_KEY_FILE
+        return signed, read_signer(key_path, settings.name, state.venue.head_public_key)
+    except HeadKeyUnusable as error:
+        if not may_be_unsigned:
+            raise
+        log.warning("heads_not_signed", detail=str(error))
+        return signed, None
 
 
 async def _require_known(signed: SignedHeads, event_log: EventLog) -> None:

@@ -84,6 +84,7 @@ def log_tail(
     settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
     names = Names()
     latest: deque[tuple[int, bytes]] = deque(maxlen=count)
+    end = settings.name.genesis
     with reading_frames(settings) as frames:
         for frame in frames:
             names.learn(frame.records)
@@ -141,10 +142,10 @@ def log_show(
 
 
 def _following(settings: LogSettings, verifier: ChainVerifier) -> Iterator[Frame]:
-    """The frames to come, for ever."""
+    """The frames to come, for ever; they are beyond what an archive has."""
     with reading_client(settings) as client:
         while True:
-            yield from read_frames(client, verifier, settings.archive())
+            yield from read_frames(client, verifier)
             time.sleep(POLL_S)
 
 

@@ -59,6 +59,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Market time between two marking cycles."""
     head_interval_count: int = 10_000
     """Records between two signatures over the log's head; a day's end and a stop have their own."""
+    may_heads_be_unsigned: bool = False
+    """Serves although the key that signs the log's head is lost."""
     has_standby: bool = False
     """Whether another exchange waits to take over: then ticks are a lease."""
     snapshot_records: int = 100_000

@@ -111,7 +111,7 @@ def _read_key(path: Path) -> Ed25519PrivateKey:
     except FileNotFoundError:
         raise HeadKeyUnusable(
             f"log_head_key_unusable: there is no {path}, with which the log's heads are signed; "
-            "put back the key from where it is kept safe"
+            "put back the key from where it is kept safe, or serve with --allow-unsigned"
         ) from None
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise HeadKeyUnusable(f"log_head_key_unusable: {path} holds no key: {error}") from None

@@ -172,3 +172,7 @@ def test_an_exchange_without_its_key_does_not_start(venue: VenueProcess) -> None
     venue.launch("serve", "--http-port", 0)
     assert venue.wait_end() == 84
     assert str(key_path) in venue.stderr()
+    signed = (venue.data_dir / "heads.ndjson").read_bytes()
+    venue.start("--allow-unsigned")
+    assert venue.stop() == 0
+    assert (venue.data_dir / "heads.ndjson").read_bytes() == signed
