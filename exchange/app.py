@@ -180,6 +180,7 @@ async def serve(
             log_settings, event_log, engine.state, may_be_unsigned=settings.may_heads_be_unsigned
         )
         appender = await _take_over(event_log, loaded, 1 if standby is None else TAKE_OVER_TRIES)
+        log.info("leading", seq=engine.state.seq, from_snapshot_seq=loaded.snapshot_seq)
         has_standby = settings.has_standby
         leased = LeasedLog(appender, time.monotonic_ns) if has_standby else appender
         sequencer = Sequencer(engine, leased)

@@ -165,7 +165,6 @@ async def load(event_log: EventLog, files: SnapshotFiles) -> Loaded:
     if found is None:
         found = Loaded()
         await go_on(event_log, None, found)
-    log.info("log_read", seq=found.engine.state.seq, from_snapshot_seq=found.snapshot_seq)
     return found
 
 
