@@ -12,7 +12,7 @@ run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Every failure of the log's table, hundreds of times, on real servers and files. Half an hour; the
 # last lines are the table for load_tests/README.md. SEED=N repeats a run's chances.
