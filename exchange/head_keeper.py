@@ -45,6 +45,7 @@ class HeadKeeper:
         self._noted_seq = signed.last.seq if signed.last else 0
         self._due: Head | None = None
         self._arrived = asyncio.Event()
+        self._signing = asyncio.Lock()
         if appender.head.seq > self._noted_seq:
             self._note(appender.head)
 
@@ -65,29 +66,30 @@ class HeadKeeper:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            await self._sign_due()
+            if self._due is not None:
+                await self._sign(self._due)
 
     async def sign_last(self) -> None:
-        """Signs the log's end at an orderly stop; `run` and the writer have ended."""
-        if self._appender.head.seq > (self.signed.last.seq if self.signed.last else 0):
-            self._note(self._appender.head)
-            await self._sign_due()
+        """Signs the log's end at an orderly stop; `run` is cancelled and the writer has ended."""
+        await self._sign(self._appender.head)
 
     def _note(self, head: Head) -> None:
         self._due, self._noted_seq = head, head.seq
         self._arrived.set()
 
-    async def _sign_due(self) -> None:
-        head, self._due = self._due, None
-        if head is None or self._signer is None:
-            return
-        signed = self._signer.sign(head, time.time_ns)
-        writing = asyncio.ensure_future(asyncio.to_thread(self.signed.append, signed))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
-            raise
+    async def _sign(self, head: Head) -> None:
+        """One at a time, and nothing twice: a cancelled `run` may still be writing."""
+        async with self._signing:
+            last = self.signed.last
+            if self._signer is None or (last is not None and head.seq <= last.seq):
+                return
+            signed = self._signer.sign(head, time.time_ns)
+            writing = asyncio.ensure_future(asyncio.to_thread(self.signed.append, signed))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing
+                raise
 
 
 async def open_signing(
@@ -130,6 +132,6 @@ async def _require_known(signed: SignedHeads, event_log: EventLog) -> None:
         raise SignedHeadMissing(
             f"log_signed_head_missing: the head of epoch {last.epoch}, seq {last.seq}, header hash "
             f"{last.header_hash} was signed, but the log has {found or 'no such frame'} there and "
-            f"ends at seq {end.seq}: restore the log; or, if that loss was accepted, move "
-            f"{signed.path} away, knowing that who holds the old signature can prove the loss"
+            f"ends at seq {end.seq}: restore it with `exchange log restore --from DIR`, and accept "
+            "a loss knowing that whoever holds the signature can prove it"
         )

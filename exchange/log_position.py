@@ -49,14 +49,13 @@ def position_row(position: LogPosition, settings: LogSettings) -> dict[str, Any]
     health = health_of(settings.data_dir)
     archive = settings.archive()
     signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name).last
-    age_ns = time.time_ns() - position.tick_at_ns
     return {
         "epoch": head.epoch,
         "seq": head.seq,
         "header_hash": head.header_hash.hex(),
         "frame_count": position.frame_count,
         "is_served": health is not None,
-        "tick_age_ms": age_ns // 1_000_000 if position.tick_at_ns else None,
+        "tick_age_ms": _tick_age_ms(position, health),
         "lags": _lags(head.seq, health),
         "signed_seq": None if signed is None else signed.seq,
         "archived_seq": None if archive is None else archive.head.seq,
@@ -96,6 +95,15 @@ def health_of(data_dir: Path) -> Health | None:
             return msgspec.json.decode(answer.read(), type=Health)
     except (FileNotFoundError, urllib.error.URLError, TimeoutError, ConnectionError):
         return None
+
+
+def _tick_age_ms(position: LogPosition, health: Health | None) -> int | None:
+    """By the exchange's own monotonic clock; where it is stopped, by the wall's."""
+    if health is not None:
+        return health.tick_age_ms
+    if not position.tick_at_ns:
+        return None
+    return (time.time_ns() - position.tick_at_ns) // 1_000_000
 
 
 def _lags(head_seq: int, health: Health | None) -> dict[str, int]:

@@ -155,3 +155,29 @@ async def test_a_venue_from_before_heads_were_signed_is_served_and_signs_nothing
     assert house.seqs == []
     assert not house.keeper.signed.path.exists()
     assert "heads_not_signed" in capsys.readouterr().out
+
+
+async def test_a_stop_in_the_middle_of_a_signature_waits_for_it(tmp_path):
+    """The same head is not signed twice, and the end is signed after it."""
+    data_dir = tmp_path / "data"
+    settings = LogSettings(data_dir=data_dir, name=NAME)
+    data_dir.mkdir()
+    state = state_of(data_dir)
+    async with open_log(settings) as event_log:
+        async for _ in event_log.frames():
+            pass
+        signed, signer = await open_signing(settings, event_log, state)
+        appender = await event_log.take_over(barrier(), is_genesis=True)
+        wanted = []
+        for _ in range(20):
+            keeper = HeadKeeper(signed, signer, appender, NOON_NS, INTERVAL_COUNT)
+            running = asyncio.create_task(keeper.run())
+            await appender.append([b"\x92\x90\x90"] * INTERVAL_COUNT)
+            keeper.follow([Record(appender.head.seq, NOON_NS, PublishMarks(), [])])
+            for _ in range(3):
+                await asyncio.sleep(0)
+            running.cancel()
+            await keeper.sign_last()
+            await asyncio.wait([running])
+            wanted.append(appender.head.seq)
+        assert [head.seq for head in signed.heads] == wanted

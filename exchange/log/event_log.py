@@ -39,6 +39,7 @@ from exchange.log.reader import read_frames_async
 from exchange.log.replication import Replicas
 from exchange.log.restore import Restored, restore
 from exchange.log.server import EmbeddedServer
+from exchange.log.signed_heads import SIGNED_HEADS_FILE, SignedHeads
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import WitnessFile, compare
 
@@ -125,6 +126,7 @@ class EventLog:
         self._archive = archive
         self._replicas = Replicas(address, settings.replicas) if settings.external else None
         self._file = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
+        self._heads_path = settings.data_dir / SIGNED_HEADS_FILE
         self._witness = self._file.read()
         self._witnessed: Head | None = None
         self._verifier: ChainVerifier | None = None
@@ -155,8 +157,9 @@ class EventLog:
         """
         Appends again what the archive has beyond the stream's tip; instead of `frames`.
 
-        Where the witness has seen more than the archive, `missing` says what. That loss has to be
-        accepted in so many words: then the old witness is put aside and one of the tip written.
+        Where the witness has seen more than the archive, or more was signed, `missing` says what.
+        That loss has to be accepted in so many words: then the old witness is put aside and one of
+        the tip written, and the signed heads beyond it are put aside.
         """
         assert self._archive is not None, "there is an archive to restore from"
         remember = self._witness.position if self._witness else None
@@ -171,7 +174,7 @@ class EventLog:
             if is_loss_accepted:
                 kept_path = self._file.put_aside(verifier.head)
                 restored = msgspec.structs.replace(restored, kept_witness=kept_path)
-        return restored
+        return self._restore_heads(restored, verifier.head, is_loss_accepted)
 
     async def frame_at(self, entry_id: str) -> Frame | None:
         """The log's frame at a snapshot's place, so that the two can be compared."""
@@ -256,6 +259,19 @@ class EventLog:
                 f"log_archive_gap: seq {from_seq} is neither in the stream nor in {self._archive}"
             )
         return found
+
+    def _restore_heads(self, restored: Restored, end: Head, is_loss_accepted: bool) -> Restored:
+        """What was signed beyond the archive is missing like what was witnessed."""
+        signed = SignedHeads(self._heads_path, self.name)
+        last = signed.last
+        if last is None or last.position <= end.position:
+            return restored
+        missing = restored.missing or (
+            f"log_signed_head_missing: the head of epoch {last.epoch}, seq {last.seq} was signed, "
+            f"and the archive ends at seq {end.seq}"
+        )
+        kept_heads = signed.put_aside(end) if is_loss_accepted else ""
+        return msgspec.structs.replace(restored, missing=missing, kept_heads=kept_heads)
 
     def _compare(self, verifier: ChainVerifier, is_genesis: bool) -> None:
         tip, where = verifier.head, f"{self.name.key} of {self.name.venue_id}"

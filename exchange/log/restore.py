@@ -25,9 +25,11 @@ class Restored(msgspec.Struct, frozen=True):
     to_seq: int
     frame_count: int
     missing: str = ""
-    """What the witness has seen and the archive has not, in words; empty when nothing is lost."""
+    """What was witnessed or signed and the archive has not, in words; empty if nothing is lost."""
     kept_witness: str = ""
     """Where the witness of what is lost was put, once the loss was accepted."""
+    kept_heads: str = ""
+    """Where the signed heads of what is lost were put."""
 
 
 async def restore(

@@ -15,8 +15,8 @@ import msgspec
 
 from exchange.domain.proofs import SignedHead
 from exchange.log.errors import SignedHeadsDamaged
-from exchange.log.head import LogName
-from exchange.log.witness import sync_directory
+from exchange.log.head import Head, LogName
+from exchange.log.witness import replace_durably, sync_directory
 
 SIGNED_HEADS_FILE = "heads.ndjson"
 """In the data directory, outside the server's."""
@@ -46,6 +46,21 @@ class SignedHeads:
     def first_over(self, seq: int) -> SignedHead | None:
         """The oldest head that stands for record `seq`; None where none does yet."""
         return next(iter(self.page(seq, 1)), None)
+
+    def put_aside(self, end: Head) -> str:
+        """
+        Takes out the heads that a log lacks which ends at `end`, once that loss was accepted.
+
+        Returns where the whole file was kept, since others hold those signatures too; empty if
+        there are none.
+        """
+        if self.last is None or self.last.position <= end.position:
+            return ""
+        kept = self.path.with_name(f"{self.path.name}.lost-{self.last.epoch}-{self.last.seq}")
+        replace_durably(kept, self.path.read_bytes())
+        self.heads = [head for head in self.heads if head.position <= end.position]
+        replace_durably(self.path, *(msgspec.json.encode(head) + b"\n" for head in self.heads))
+        return str(kept)
 
     def repair(self) -> int:
         """Cuts off a torn last line, durably; how many bytes that were."""

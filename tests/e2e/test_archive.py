@@ -149,9 +149,12 @@ def test_a_venue_from_an_old_backup_is_restored_from_its_archive(
     assert accepted.exit_code == 0, accepted
     assert accepted.value["frame_count"] == 0, "it was all there already"
     assert Path(accepted.value["kept_witness"]).exists()
+    kept = Path(accepted.value["kept_heads"])
+    lost = json.loads(kept.read_bytes().splitlines()[-1])["seq"]
+    assert archived_seq < lost <= tip_seq, "the orderly stop was signed, and others may hold that"
     assert venue.shell("replay", "--json").value == whole
     venue.start()
-    assert venue.stop() == 0
+    assert venue.stop() == 0, venue.stderr()
 
 
 def test_an_export_of_a_served_venue_has_its_trades(

@@ -157,3 +157,16 @@ def test_a_head_that_did_not_reach_the_disk_is_not_shown(tmp_path, signer):
     with pytest.raises(IsADirectoryError):
         heads.append(signer.sign(head(7), lambda: 0))
     assert [each.seq for each in heads.heads] == [3]
+
+
+def test_heads_of_what_was_lost_are_put_aside_and_kept(tmp_path, signer):
+    heads = written(tmp_path, signer, 3, 7, 20)
+    whole = heads.path.read_bytes()
+    assert heads.put_aside(head(20)) == ""
+    kept = heads.put_aside(head(9))
+    assert kept == str(heads.path) + ".lost-1-20"
+    assert (tmp_path / "heads.ndjson.lost-1-20").read_bytes() == whole
+    assert [each.seq for each in SignedHeads(heads.path, NAME).heads] == [3, 7]
+    heads.append(signer.sign(head(9, epoch=2), lambda: 0))
+    assert [each.seq for each in SignedHeads(heads.path, NAME).heads] == [3, 7, 9]
+    assert SignedHeads(tmp_path / "absent", NAME).put_aside(head(0)) == ""
