@@ -182,8 +182,11 @@ async def serve(
         appender = await _take_over(event_log, loaded, 1 if standby is None else TAKE_OVER_TRIES)
         log.info("leading", seq=engine.state.seq, from_snapshot_seq=loaded.snapshot_seq)
         has_standby = settings.has_standby
-        leased = LeasedLog(appender, time.monotonic_ns) if has_standby else appender
-        sequencer = Sequencer(engine, leased)
+        if has_standby:
+            leased = LeasedLog(appender, time.monotonic_ns)
+            sequencer = Sequencer(engine, leased, leased.require_lease)
+        else:
+            sequencer = Sequencer(engine, appender)
         heads = HeadKeeper(
             signed, signer, appender, engine.state.market_ns, settings.head_interval_count
         )

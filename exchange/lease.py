@@ -38,14 +38,21 @@ class LeasedLog:
     def __init__(self, log: Log, monotonic_ns: Callable[[], int]) -> None:
         self._log = log
         self._monotonic_ns = monotonic_ns
+        self._renewed_ns = monotonic_ns()
 
     async def append(self, records: Sequence[bytes]) -> None:
         """Appends; raises `LeaseLost` where that took longer than the lease."""
         started_ns = self._monotonic_ns()
         await self._log.append(records)
-        took_ns = self._monotonic_ns() - started_ns
-        if took_ns > LEASE_NS:
+        self._renewed_ns = started_ns
+        self.require_lease()
+
+    def require_lease(self) -> None:
+        """Raises `LeaseLost` where the last append began longer ago than the lease runs."""
+        age_ns = self._monotonic_ns() - self._renewed_ns
+        if age_ns > LEASE_NS:
             raise LeaseLost(
-                f"log_lease_lost: an append took {took_ns / NS_PER_SECOND:.1f} s, the lease is "
-                f"{LEASE_NS / NS_PER_SECOND} s; a standby may lead now, start again to find out"
+                f"log_lease_lost: the last append began {age_ns / NS_PER_SECOND:.1f} s ago, the "
+                f"lease is {LEASE_NS / NS_PER_SECOND} s; a standby may lead now, start again to "
+                "find out"
             )

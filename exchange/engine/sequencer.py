@@ -41,6 +41,10 @@ QUEUE_RESERVE = 5_000
 _RELIEF = (CancelOrder, MassCancel, CloseSession, AdvanceClock)
 
 
+def _nothing_to_require() -> None:
+    """Nobody else may lead."""
+
+
 class Log(Protocol):
     """What the sequencer needs of the log."""
 
@@ -61,8 +65,12 @@ class Follower(Protocol):
 class Sequencer:
     """Runs a shard's commands through its engine, one batch a frame."""
 
-    def __init__(self, engine: Engine, log: Log) -> None:
+    def __init__(
+        self, engine: Engine, log: Log, require_lease: Callable[[], None] = _nothing_to_require
+    ) -> None:
+        """`require_lease` raises where nothing may be told that no append has just vouched for."""
         self.engine = engine
+        self._require_lease = require_lease
         self.followers: list[Follower] = []
         self.is_ready = False
         self.failure: BaseException | None = None
@@ -193,6 +201,8 @@ class Sequencer:
                     size += len(record)
             if encoded:
                 await self._log.append(encoded)
+            else:
+                self._require_lease()
         except BaseException:
             for reply, _ in replies:
                 reply(Outcome(0, Reason.OUTCOME_UNKNOWN))

@@ -178,3 +178,22 @@ async def test_stopping_drains_what_waits_and_takes_no_more(writer):
     assert refused.value.reason is Reason.DRAINING
     await task
     assert len(outcomes) == len(log.frames) == 1
+
+
+async def test_without_a_lease_not_even_a_repeat_is_told():
+    market = Market()
+    market.june = market.list_window("M2706")
+    is_lost = False
+
+    def require_lease() -> None:
+        if is_lost:
+            raise RuntimeError("somebody else may lead")
+
+    sequencer = Sequencer(market.engine, MemoryLog(), require_lease)
+    running = asyncio.create_task(sequencer.run())
+    first = await sequencer.execute(bid(market, 1))
+    assert (await sequencer.execute(bid(market, 1))).seq == first.seq
+    is_lost = True
+    assert (await sequencer.execute(bid(market, 1))).reason is Reason.OUTCOME_UNKNOWN
+    with pytest.raises(RuntimeError, match="somebody else"):
+        await running

@@ -121,8 +121,12 @@ class Boot:
             self.epoch = appender.head.epoch
             house.tell(f"{self.process.name} leads from {appender.head.entry_id} on")
             clock_ns = house.loop.now_ns
-            leased = LeasedLog(appender, clock_ns) if house.has_lease else appender
-            self.sequencer = sequencer = Sequencer(engine, leased)
+            if house.has_lease:
+                leased = LeasedLog(appender, clock_ns)
+                sequencer = Sequencer(engine, leased, leased.require_lease)
+            else:
+                sequencer = Sequencer(engine, appender)
+            self.sequencer = sequencer
             sequencer.followers.append(self)
             house.audit.compare(engine.state, self.projections)
             clock = MarketClock(
