@@ -17,7 +17,9 @@ Entry = tuple[tuple[int, int], bytes]
 _HIGHEST = 2**64 - 1
 _INFO = {
     b"server": b"# Server\r\nredis_version:7.2.4\r\n",
-    b"replication": b"# Replication\r\nrole:master\r\nconnected_slaves:0\r\n",
+    b"replication": b"# Replication\r\nrole:master\r\nconnected_slaves:0\r\n"
+    b"master_replid:0123456789abcdef0123456789abcdef01234567\r\nmaster_repl_offset:0\r\n",
+    b"stats": b"# Stats\r\nsync_full:0\r\nsync_partial_ok:0\r\n",
 }
 
 
@@ -136,7 +138,11 @@ class FakeStream:
         return [part.encode() for name in asked for part in (name, settings[name])]
 
     def _info(self, words: Sequence[bytes]) -> bytes:
-        return _INFO[words[0]]
+        return b"".join(_INFO[section] for section in words)
+
+    def _waitaof(self, words: Sequence[bytes]) -> list[int]:
+        # Answers leave when they are durable, and nobody else is attached.
+        return [1, 0]
 
     def _client(self, words: Sequence[bytes]) -> bytes:
         return Status(b"OK")
@@ -153,6 +159,7 @@ _COMMANDS: dict[bytes, Callable[[FakeStream, Sequence[bytes]], Any]] = {
     b"XLEN": FakeStream._xlen,
     b"CONFIG": FakeStream._config,
     b"INFO": FakeStream._info,
+    b"WAITAOF": FakeStream._waitaof,
     b"CLIENT": FakeStream._client,
 }
 

@@ -51,6 +51,7 @@ def appends(call: Command) -> list[Command]:
 
 READING: list[Command] = [
     ("XLEN", KEY),
+    ("WAITAOF", "1", "0", "1000"),
     ("XRANGE", KEY, "-", "+"),
     ("XRANGE", KEY, "-", "+", "COUNT", "1"),
     ("XRANGE", KEY, "(1-0", "2-5", "COUNT", "16"),
@@ -119,7 +120,12 @@ async def test_the_fake_answers_as_the_real_server_does(tmp_path: Path, call: Co
         for command in script:
             expected = comparable(await answer_of_real(connection, command))
             assert comparable(answer_of_fake(fake, command)) == expected, command
-        for section, line in (("server", "redis_version:"), ("replication", "role:master")):
+        for section, line in (
+            ("server", "redis_version:"),
+            ("replication", "role:master"),
+            ("replication", "master_replid:"),
+            ("stats", "sync_partial_ok:0"),
+        ):
             for answer in (
                 await answer_of_real(connection, ("INFO", section)),
                 answer_of_fake(fake, ("INFO", section)),
