@@ -6,7 +6,7 @@ SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd) pyproject.toml
 DEMAND ?=
 PRICES ?=
 
-.PHONY: run test test-faults test-simulation test-mutants test-sanitized setup build lint bench clean
+.PHONY: run test test-faults test-simulation test-reference test-mutants test-sanitized setup build lint bench clean
 
 run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
@@ -24,6 +24,12 @@ SEEDS ?= 2000 52000
 
 test-simulation: setup
 	$(BIN)/python -m tests.simulation $(SEEDS)
+
+# The core against its plain-Python reference, for longer than `make test` compares them.
+EXAMPLES ?= 5000
+
+test-reference: setup
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/core/test_reference.py
 
 # Thirty mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup

@@ -1,5 +1,6 @@
 """The core does what the obvious venue does, command by command."""
 
+import os
 from collections import Counter
 from random import Random
 
@@ -11,7 +12,8 @@ from tests.core.trading_day import TradingDay
 from tests.core.venues import BASE_DAY
 
 LENGTH = settings(
-    max_examples=100,
+    # Runs of fifty steps; `make test-reference EXAMPLES=5000` asks for more.
+    max_examples=int(os.environ.get("EXAMPLES", "100")),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
