@@ -11,6 +11,7 @@ from typing import cast
 
 import redis.asyncio
 
+from exchange.log.asking import asking
 from exchange.log.entry import Entry, frame_of
 from exchange.log.frame import Frame
 from exchange.log.head import LogName
@@ -63,4 +64,6 @@ async def _frames_from(
 
 async def _frames(client: redis.asyncio.Redis, *question: str | int) -> list[Frame]:
     ask = cast(Callable[..., Awaitable[list[Entry]]], client.execute_command)
-    return [frame_of(entry) for entry in await ask(*question)]
+    with asking(str(question[1])):
+        entries = await ask(*question)
+    return [frame_of(entry) for entry in entries]
