@@ -101,16 +101,19 @@ def _fork(
     if process_id:
         os.close(writing)
         return process_id, reading
+    status = 1
     try:
         # Connections and locks are the parent's: held here, they would outlive it.
         os.closerange(_FIRST_OTHER_DESCRIPTOR, writing)
         os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
         gc.disable()
         os.write(writing, write_snapshot(state, projections, files, head))
+        status = 0
     except BaseException:
         traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+    finally:
+        # Whatever happens, this process must not go on as a second exchange.
+        os._exit(status)
 
 
 def write_snapshot(
