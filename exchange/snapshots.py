@@ -14,6 +14,7 @@ the end reads all.
 import asyncio
 import gc
 import os
+import signal
 import traceback
 import warnings
 from hashlib import sha256
@@ -42,6 +43,8 @@ from exchange.settings import StartRefused
 BEHAVIOUR_VERSION = 1
 """Version of the rules; a log that a newer one wrote is refused."""
 SNAPSHOT_DIR = "snapshots"
+LONGEST_S = 300.0
+"""A process that takes longer is ended: it hangs, or the disk does."""
 _HASH_BYTES = 32
 _FIRST_OTHER_DESCRIPTOR = 3
 
@@ -79,9 +82,13 @@ async def take_snapshot(
         return head, *_fork(sequencer.engine.state, projections, files, head)
 
     head, process_id, pipe = await sequencer.at_rest(fork, then=MarkState())
+    reading = asyncio.ensure_future(asyncio.to_thread(_read_all, pipe))
     try:
-        found = await asyncio.to_thread(_read_all, pipe)
+        await asyncio.wait([reading], timeout=LONGEST_S)
     finally:
+        if not reading.done():
+            os.kill(process_id, signal.SIGKILL)
+        found = await reading
         await asyncio.to_thread(os.waitpid, process_id, 0)
     if len(found) != _HASH_BYTES:
         raise SnapshotFailed(f"snapshot_failed: process {process_id} wrote none of seq {head.seq}")

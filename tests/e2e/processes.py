@@ -24,7 +24,7 @@ from typing import Any
 from clients.directory import Serving, read_credentials, read_serving
 from exchange.log.lock import holders
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 """Only a broken exchange takes this long."""
 _POLL_S = 0.01
 

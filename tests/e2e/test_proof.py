@@ -17,7 +17,7 @@ from .processes import Shell, VenueProcess, in_time, wait_until
 from .venue import Market, fetch
 
 CHECKER = Path(__file__).parents[2] / "clients" / "check_proof.py"
-NO_PROOF = 83
+NO_PROOF = 87
 
 
 def checked(path: Path, public_key: str) -> Shell:
