@@ -1,7 +1,7 @@
 """
 The shell's half for evidence: the heads that the venue signed, and proofs of single records.
 
-Exit codes are those of `exchange.cli`; 83 where a record has no proof, or none yet.
+Exit codes are those of `exchange.cli`; 87 where a record has no proof, or none yet.
 """
 
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def log_proof(
 
     `python clients/check_proof.py FILE --public-key HEX` checks it, anywhere, with nothing of ours.
     It discloses this record, with both sides of its trades, and no other; its size is 290 bytes for
-    each frame up to the next signed head. Exit 0 done; 83 there is no such record, or no head at or
+    each frame up to the next signed head. Exit 0 done; 87 there is no such record, or no head at or
     after it is signed yet.
     """
     settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
