@@ -5,6 +5,7 @@ All of them only read, with the exchange running or stopped: a stopped one's log
 copy. Exit codes are those of `exchange.cli`.
 """
 
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -93,6 +94,8 @@ def log_tail(
     for seq, encoded in latest:
         _print_record(seq, encoded, names, as_json)
     if follow and is_served(data):
+        # Started in the background of a script, Ctrl-C would be ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         verifier = ChainVerifier(settings.name, end)
         try:
             for frame in confirmed(_following(settings, verifier)):
