@@ -7,7 +7,6 @@ does only what takes microseconds.
 """
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 RETRY_S = 0.1
-MAX_COUNTED_ROWS = 255
+MAX_COUNTED_ROWS = 256
+"""As many as one command may carry."""
 
 
 class Hub:
@@ -157,17 +157,14 @@ class Hub:
         self._uncounted[account_id, reason] += 1
 
     def record_counts(self) -> None:
-        """Puts the refusals since the last time on record, in one bounded list."""
-        counted, self._uncounted = self._uncounted, Counter()
-        rows = counted.most_common(MAX_COUNTED_ROWS)
-        rest = counted.total() - sum(count for _, count in rows)
+        """Puts the refusals since the last time on record; what the list cannot hold waits."""
+        rows = self._uncounted.most_common(MAX_COUNTED_ROWS)
+        if not rows or not self.sequencer.is_ready:
+            return
         counts = [RefusalCount(*key, count) for key, count in sorted(rows)]
-        if rest:
-            counts.append(RefusalCount(0, Reason.RATE, rest))
-        if counts:
-            with contextlib.suppress(Refused):
-                # Going down: then nobody is left to be counted for.
-                self.sequencer.submit(CountRefusals(counts=counts), _ignore)
+        self.sequencer.submit(CountRefusals(counts=counts), _ignore)
+        for key, _ in rows:
+            del self._uncounted[key]
 
     def require_lease(self) -> None:
         """Refuses to speak of now while another exchange may lead."""

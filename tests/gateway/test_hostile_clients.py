@@ -145,3 +145,18 @@ async def test_an_account_has_no_more_under_way_than_it_may_still_be_refused(hou
     assert {answer.code for answer in refused} == {3001}
     assert 0 < len(refused) < 10
     assert (await trader.ask(buy("later"))).log_seq, "what was accepted costs nothing"
+
+
+async def test_refusals_beyond_one_list_wait_for_the_next_and_keep_their_reason(house):
+    hub, counts = house.app[HUB], []
+    for account_id in range(300):
+        hub.count_refusal(account_id, Reason.SCOPE)
+    for _ in range(2):
+        count = len(house.records)
+        hub.record_counts()
+        await eventually(lambda count=count: len(house.records) > count)
+        counts.append(decode_body(house.records[-1])[0].counts)
+    assert [len(rows) for rows in counts] == [256, 44]
+    rows = [row for each in counts for row in each]
+    assert sorted(row.account_id for row in rows) == list(range(300))
+    assert {(row.reason, row.refusal_count) for row in rows} == {(Reason.SCOPE, 1)}
