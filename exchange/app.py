@@ -25,8 +25,8 @@ import structlog
 
 from clients.directory import Serving, add_credentials, read_credentials, write_serving
 from exchange import genesis
-from exchange.domain.commands import AnyCommand, CloseSession, CreateVenue, Operator
-from exchange.domain.record import EVENT_TYPES, decode_body
+from exchange.domain.commands import CloseSession, CreateVenue, Operator
+from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine

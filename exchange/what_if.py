@@ -19,8 +19,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from exchange.domain import commands as c
-from exchange.domain.commands import AnyCommand, Command
+from exchange.domain.commands import Command
 from exchange.domain.enums import Side
+from exchange.domain.record import AnyCommand
 from exchange.domain.units import NS_PER_SECOND, PPM_WHOLE
 from exchange.domain.windows import day_at
 from exchange.domain.wire import CollateralMarkView

@@ -20,8 +20,8 @@ import msgspec
 # A file started by its path finds its own directory only.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from exchange.domain.commands import AnyCommand, Command
-from exchange.domain.record import encode_command
+from exchange.domain.commands import Command
+from exchange.domain.record import AnyCommand, encode_command
 from exchange.domain.windows import parse_window
 from exchange.rules import ORDER_PATH
 from exchange.rules.state import Seen

@@ -133,7 +133,9 @@ cdef class Uncross:
     cdef int32_t _younger_own(self, Queues queues, int32_t bid_slot, int32_t ask_slot) noexcept:
         cdef const Order* bid = &queues.pool.orders[bid_slot]
         cdef const Order* ask = &queues.pool.orders[ask_slot]
-        if bid.account_id != ask.account_id:
+        if bid.account_id != ask.account_id and (
+            queues.parties is None or not queues.parties.are_one(bid.account_id, ask.account_id)
+        ):
             return NO_SLOT
         if bid.order_id > ask.order_id:
             return NO_SLOT if policy_of(bid) == MATCH_OWN else bid_slot

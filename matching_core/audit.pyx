@@ -9,6 +9,7 @@ state is large and belongs in tests, in audits, and behind the reading of a snap
 from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
+from .custody cimport Hold
 from .errors cimport fail
 from .holdings cimport (
     DAY_FUNCTIONS,
@@ -31,6 +32,7 @@ from .types cimport (
     HALTED,
     NO_SLOT,
     SELL,
+    TRUSTS,
     collects,
     ends_on_a_day,
     may_rest,
@@ -47,7 +49,8 @@ cdef int check_state(State state) except -1:
     cdef int64_t order_count = 0
     cdef int64_t total_amount = 0
     cdef list held = [0] * state.cash.count
-    cdef dict reserved = {}
+    cdef dict reserved = {}          # of each holding and function: GPUs by day
+    cdef int trust
     for book in state.books:
         order_count += _check_side(state, book, BUY, held, reserved)
         order_count += _check_side(state, book, SELL, held, reserved)
@@ -55,17 +58,22 @@ cdef int check_state(State state) except -1:
     if order_count != state.pool.count:
         fail("every open order rests in one queue; open are", state.pool.count)
     state.pool.check()
+    _count_holds(state, held, reserved)
     for account_id in range(state.cash.count):
         _check_account(state, account_id)
         if state.cash.available[account_id] < 0:
             fail("available cash is 0 or more; not so for account", account_id)
         if state.cash.held[account_id] != held[account_id]:
-            fail("held cash is what the open orders hold; not so for account", account_id)
+            fail("held cash is what orders and holds keep; not so for account", account_id)
         total_amount += state.cash.available[account_id] + state.cash.held[account_id]
     for product in state.products.values():
         total_amount += _check_product(product, reserved)
+    for trust in range(TRUSTS):
+        if state.trusts[trust] < 0:
+            fail("what is in trust is 0 or more; not so in", trust)
+        total_amount += state.trusts[trust]
     if total_amount != state.cash.deposits_amount:
-        fail("cash and escrow make up the deposits; they are", total_amount)
+        fail("cash, escrow and trusts make up the deposits; they are", total_amount)
     return 0
 
 
@@ -104,7 +112,15 @@ cdef int64_t _check_side(
             slot = order.next_slot
         level = levels.worse(level)
     for account_id, qty in offered.items():
-        _count_reserved(reserved, book, account_id, qty)
+        _count_reserved(
+            reserved,
+            book.product.product_id,
+            account_id,
+            RESERVED_SUBLET if book.is_sublet else RESERVED_SALE,
+            book.start_day,
+            book.end_day,
+            qty,
+        )
     return order_count
 
 
@@ -133,10 +149,35 @@ cdef int _check_order(State state, Book book, int32_t slot) except -1:
     return 0
 
 
-cdef int _count_reserved(dict reserved, Book book, int64_t account_id, int64_t qty) except -1:
-    cdef dict days = reserved.setdefault((book.product.product_id, account_id), {})
-    for day in range(book.start_day, book.end_day):
+cdef int _count_reserved(
+    dict reserved,
+    int64_t product_id,
+    int64_t account_id,
+    int which,
+    int64_t start_day,
+    int64_t end_day,
+    int64_t qty,
+) except -1:
+    cdef dict days = reserved.setdefault((product_id, account_id, which), {})
+    for day in range(start_day, end_day):
         days[day] = days.get(day, 0) + qty
+    return 0
+
+
+cdef int _count_holds(State state, list held, dict reserved) except -1:
+    cdef Hold hold
+    for hold in state.holds.values():
+        held[hold.account_id] += hold.held_amount
+        if hold.product_id:
+            _count_reserved(
+                reserved,
+                hold.product_id,
+                hold.account_id,
+                hold.which,
+                hold.start_day,
+                hold.end_day,
+                hold.qty,
+            )
     return 0
 
 
@@ -164,6 +205,7 @@ cdef int64_t _check_product(Product product, dict reserved) except -1:
     cdef Holding holding
     cdef int64_t account_id, day, index, length
     cdef int64_t escrow_amount = 0
+    cdef int which
     length = product.length
     for holding in product.holdings:
         if holding is not None:
@@ -175,7 +217,11 @@ cdef int64_t _check_product(Product product, dict reserved) except -1:
         holding = product.holdings[account_id]
         if holding is None:
             continue
-        _check_holding(holding, reserved.get((product.product_id, account_id), {}))
+        _check_holding(holding)
+        for which in (RESERVED_SALE, RESERVED_SUBLET):
+            _check_reserved(
+                holding, which, reserved.get((product.product_id, account_id, which), {})
+            )
         for index in range(holding.length):
             title[index] += holding.days[TITLE][index]
             sublet[index] += holding.days[SUBLET_OUT][index] - holding.days[SUBLET_IN][index]
@@ -199,9 +245,8 @@ cdef int64_t _check_product(Product product, dict reserved) except -1:
     return escrow_amount
 
 
-cdef int _check_holding(Holding holding, dict reserved) except -1:
+cdef int _check_holding(Holding holding) except -1:
     cdef int64_t index, day, reserved_sale, reserved_sublet, title
-    cdef int64_t reserved_days = 0
     cdef int which
     for index in range(holding.length):
         day = holding.base_day + index
@@ -215,9 +260,18 @@ cdef int _check_holding(Holding holding, dict reserved) except -1:
             fail("lien and reserved sales are owned; not so on day", day)
         if holding.days[SUBLET_OUT][index] + reserved_sublet + reserved_sale > title:
             fail("sublets and reserved sales are owned; not so on day", day)
-        if reserved_sale != reserved.get(day, 0):
-            fail("open sells reserve the days that they cover; not so on day", day)
-        reserved_days += reserved_sale != 0
+    return 0
+
+
+cdef int _check_reserved(Holding holding, int which, dict reserved) except -1:
+    """What open sells and holds set aside is what one function of the holding says."""
+    cdef int64_t index, day
+    cdef int64_t reserved_days = 0
+    for index in range(holding.length):
+        day = holding.base_day + index
+        if holding.days[which][index] != reserved.get(day, 0):
+            fail("open sells and holds reserve the days that they cover; not so on day", day)
+        reserved_days += holding.days[which][index] != 0
     if reserved_days != len(reserved):
-        fail("every open sell reserves its days; they are", len(reserved))
+        fail("every open sell and hold reserves its days; they are", len(reserved))
     return 0

@@ -14,6 +14,8 @@ cdef class Book(Queues):
     cdef readonly int64_t hours    # of the window, for one GPU
     cdef readonly bint is_resting_allowed
     cdef readonly int64_t gate_closure_ns  # market time; orders are refused from then on
+    cdef readonly bint is_sublet   # what trades is the use of days, not their title
+    cdef int64_t rent_floor_price  # the least rent of pledged days, 0 where no price is known
     cdef bint is_closed
     cdef bint is_halted
     cdef bint is_uncrossing        # has collected, and must uncross before it trades on
@@ -26,6 +28,7 @@ cdef class Book(Queues):
     cdef Product product
 
     cdef int64_t notional(self, int64_t price, int64_t qty) noexcept nogil
+    cdef bint is_fee_in_cash(self, int64_t account_id) except -1
     cdef int64_t reach(self, int side, int64_t limit_price) noexcept nogil
 
     cdef inline int64_t reference_price(self) noexcept nogil:

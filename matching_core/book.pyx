@@ -1,6 +1,6 @@
 # cython: language_level=3
 """
-One instrument: a delivery window of a product, and the queues of its book.
+One instrument: a delivery window of a product, title or use, and the queues of its book.
 
 What orders do to each other is in `queues` and `plan`; here is what the price of one means.
 """
@@ -9,6 +9,7 @@ from cython cimport final
 from libc.stdint cimport int32_t, int64_t
 
 from .holdings cimport Product
+from .parties cimport Parties
 from .pool cimport Pool
 from .queues cimport Queues
 from .types cimport BUY, HOURS_PER_DAY, MAX_BPS, MAX_PRICE
@@ -28,6 +29,7 @@ cdef class Book(Queues):
         int64_t end_day,
         bint is_resting_allowed,
         int64_t gate_closure_ns,
+        Parties parties=None,
     ):
         self.product = product
         self.instrument_id = instrument_id
@@ -37,10 +39,16 @@ cdef class Book(Queues):
         self.is_resting_allowed = is_resting_allowed
         self.gate_closure_ns = gate_closure_ns
         self.high_limit_price = MAX_PRICE
+        self.is_sublet = parties is not None
+        self.parties = parties
 
     cdef int64_t notional(self, int64_t price, int64_t qty) noexcept nogil:
         """Fen for so many GPUs over the whole window; below 2**61 within the bounds."""
         return price * self.hours * qty
+
+    cdef bint is_fee_in_cash(self, int64_t account_id) except -1:
+        """Whether a seller pays its fee from cash, because the price does not come to it."""
+        return self.is_sublet or self.product.is_house(account_id)
 
     cdef int64_t reach(self, int side, int64_t limit_price) noexcept nogil:
         """

@@ -11,9 +11,8 @@ from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
 from .encode cimport EventBuffer
-from .errors cimport fail
 from .holdings cimport Product
-from .money cimport fee_due, share, slack_after
+from .money cimport fee_due, slack_after
 from .plan cimport Plan
 from .pool cimport Order, OrderDetail, side_of
 from .types cimport (
@@ -25,6 +24,7 @@ from .types cimport (
     Funded,
     Rested,
     Returned,
+    Sublet,
     Traded,
 )
 from .view cimport View
@@ -37,6 +37,7 @@ cdef class Execution(View):
         self.events = EventBuffer()
         self.plan = Plan()
         self.trades = []
+        self.sublets = []
         self.accepted_prefix = prefixes["order_accepted"]
         self.rested_prefix = prefixes["order_rested"]
         self.amended_prefix = prefixes["order_amended"]
@@ -44,6 +45,7 @@ cdef class Execution(View):
         self.traded_prefix = prefixes["trade_executed"]
         self.funded_prefix = prefixes["escrow_funded"]
         self.returned_prefix = prefixes["escrow_returned"]
+        self.sublet_prefix = prefixes["sublet_opened"]
         self.started_prefix = prefixes["auction_started"]
         self.uncrossed_prefix = prefixes["auction_uncrossed"]
 
@@ -68,6 +70,12 @@ cdef class Execution(View):
         cdef list trades = self.trades
         self.trades = []
         return trades
+
+    def take_sublets(self):
+        """The sublets that the commands since the last call opened, as fields of their events."""
+        cdef list sublets = self.sublets
+        self.sublets = []
+        return sublets
 
     # -- own orders -------------------------------------------------------------------------------
 
@@ -122,7 +130,7 @@ cdef class Execution(View):
             is_primary = self._is_primary(book, maker.account_id, taker.account_id)
         else:
             is_primary = self._is_primary(book, taker.account_id, maker.account_id)
-        trade.escrow_amount = trade.notional_amount if is_primary else 0
+        trade.escrow_amount = trade.notional_amount if is_primary or book.is_sublet else 0
         trade.cash_amount = trade.notional_amount - trade.escrow_amount
         trade.maker_leaves_qty = self.pool.open_qty(maker_slot) - qty
         trade.taker_leaves_qty = self.pool.open_qty(taker_slot) - qty
@@ -149,6 +157,8 @@ cdef class Execution(View):
                 trade.taker_account_id,
             )
         )
+        if book.is_sublet:
+            return self._open_sublet(book, &trade)
         return self._settle_escrow(book, &trade)
 
     cdef int64_t _released(
@@ -187,11 +197,11 @@ cdef class Execution(View):
             return 0
         start_day = book.start_day
         while start_day < book.end_day:
-            day_amount = self._returned_amount(product, start_day, trade.last_qty)
+            day_amount = product.escrow_share(start_day, trade.last_qty)
             end_day = start_day + 1
             while (
                 end_day < book.end_day
-                and self._returned_amount(product, end_day, trade.last_qty) == day_amount
+                and product.escrow_share(end_day, trade.last_qty) == day_amount
             ):
                 end_day += 1
             returned = Returned(
@@ -208,12 +218,33 @@ cdef class Execution(View):
             start_day = end_day
         return 0
 
-    cdef int64_t _returned_amount(self, Product product, int64_t day, int64_t qty) except -1:
-        """A buy-back's share of a day's escrow, rounded down; all of it with the last quantity."""
-        cdef int64_t index = day - self.base_day
-        if index >= product.length or product.sold[index] < qty:
-            fail("what is bought back was sold; the day is", day)
-        return share(product.escrow[index], qty, product.sold[index])
+    cdef int _open_sublet(self, Book book, const Traded* trade) except -1:
+        """Grants the use that a trade in a book of sublets is about; its rent goes in trust."""
+        cdef bint is_buy = trade.taker_side == BUY
+        cdef Sublet sublet = Sublet(
+            trade.trade_id,
+            book.product.product_id,
+            trade.maker_account_id if is_buy else trade.taker_account_id,
+            trade.taker_account_id if is_buy else trade.maker_account_id,
+            book.start_day,
+            book.end_day,
+            trade.last_qty,
+            trade.last_price,
+        )
+        self.apply_sublet(&sublet)
+        self.sublets.append(
+            (
+                sublet.sublet_id,
+                sublet.product_id,
+                sublet.lessor_account_id,
+                sublet.lessee_account_id,
+                sublet.start_day,
+                sublet.end_day,
+                sublet.sublet_qty,
+                sublet.rent_price,
+            )
+        )
+        return self.events.write(self.sublet_prefix, <const int64_t*>&sublet, 8)
 
     cdef bint _is_primary(self, Book book, int64_t seller_account_id, int64_t buyer_account_id):
         """Whether the house sells to a stranger, so that the price goes to escrow."""

@@ -21,13 +21,22 @@ cdef class Holding:
 
     # -- queries
     cdef int64_t sellable(self, int64_t start_day, int64_t end_day) noexcept nogil
+    cdef int64_t sublettable(self, int64_t start_day, int64_t end_day) noexcept nogil
     cdef int64_t binding_day(self, int64_t start_day, int64_t end_day, int64_t qty) noexcept nogil
+    cdef int64_t sublet_binding_day(
+        self, int64_t start_day, int64_t end_day, int64_t qty
+    ) noexcept nogil
+    cdef int64_t encumbered_day(
+        self, int64_t start_day, int64_t end_day, int64_t qty
+    ) noexcept nogil
     cdef int64_t lowest(self, int which, int64_t start_day, int64_t end_day) noexcept nogil
     cdef int64_t value(self, int which, int64_t day) noexcept nogil
     cdef list runs(self, int which)
     cdef bint is_empty(self) noexcept nogil
-    # -- the only writer
+    # -- writers
     cdef int add(self, int which, int64_t start_day, int64_t end_day, int64_t qty) except -1
+
+    cdef void clear(self, int64_t day) noexcept nogil
 
     cdef int _reach(self, int64_t end_day) except -1
 
@@ -50,13 +59,17 @@ cdef class Product:
     cdef Holding holding(self, int64_t account_id)
     cdef bint is_house(self, int64_t account_id)
     cdef list granted_runs(self)
+    cdef int64_t escrow_share(self, int64_t day, int64_t qty) except -1
     cdef list escrow_runs(self)
     # -- writers
     cdef Holding holding_or_new(self, int64_t account_id)
     cdef int grant(self, int64_t start_day, int64_t end_day, int64_t qty) except -1
+    cdef int ungrant(self, int64_t start_day, int64_t end_day, int64_t qty) except -1
     cdef int fund(self, int64_t start_day, int64_t end_day, int64_t qty, int64_t amount) except -1
     cdef int give_back(
         self, int64_t start_day, int64_t end_day, int64_t qty, int64_t amount
     ) except -1
+    cdef int release(self, int64_t day, int64_t amount) except -1
+    cdef int close_day(self, int64_t day) except -1
 
     cdef int _reach(self, int64_t end_day) except -1

@@ -17,7 +17,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from .errors cimport fail
-from .money cimport MAX_INTEGER
+from .money cimport MAX_INTEGER, share
 
 cdef enum:
     CHUNK_DAYS = 64
@@ -80,12 +80,53 @@ cdef class Holding:
             least = min(least, free_qty)
         return max(least, 0)
 
+    cdef int64_t sublettable(self, int64_t start_day, int64_t end_day) noexcept nogil:
+        """The least title over a window that is neither sublet nor offered; a lien is no bar."""
+        cdef int64_t start = start_day - self.base_day
+        cdef int64_t end = min(end_day - self.base_day, self.length)
+        cdef const int32_t* title = self.days[TITLE]
+        cdef const int32_t* sublet_out = self.days[SUBLET_OUT]
+        cdef const int32_t* reserved_sale = self.days[RESERVED_SALE]
+        cdef const int32_t* reserved_sublet = self.days[RESERVED_SUBLET]
+        cdef int32_t least = INT32_MAX if end == end_day - self.base_day else 0
+        cdef int64_t day
+        for day in range(start, end):
+            least = min(
+                least, title[day] - sublet_out[day] - reserved_sale[day] - reserved_sublet[day]
+            )
+        return max(least, 0)
+
     cdef int64_t binding_day(self, int64_t start_day, int64_t end_day, int64_t qty) noexcept nogil:
         """The first day of a window with no more than `qty` free."""
         cdef int64_t day
         for day in range(start_day, end_day):
             if self.sellable(day, day + 1) <= qty:
                 return day
+        return end_day
+
+    cdef int64_t sublet_binding_day(
+        self, int64_t start_day, int64_t end_day, int64_t qty
+    ) noexcept nogil:
+        """The first day of a window with no more than `qty` to sublet."""
+        cdef int64_t day
+        for day in range(start_day, end_day):
+            if self.sublettable(day, day + 1) <= qty:
+                return day
+        return end_day
+
+    cdef int64_t encumbered_day(
+        self, int64_t start_day, int64_t end_day, int64_t qty
+    ) noexcept nogil:
+        """The first day on which subletting `qty` more would reach into pledged title, or the end."""
+        cdef int64_t end = min(end_day - self.base_day, self.length)
+        cdef int64_t day
+        for day in range(start_day - self.base_day, end):
+            if (
+                self.days[LIEN][day] != 0
+                and self.days[SUBLET_OUT][day] + self.days[RESERVED_SUBLET][day] + qty
+                > self.days[TITLE][day] - self.days[LIEN][day]
+            ):
+                return self.base_day + day
         return end_day
 
     cdef int64_t lowest(self, int which, int64_t start_day, int64_t end_day) noexcept nogil:
@@ -116,7 +157,7 @@ cdef class Holding:
                     return False
         return True
 
-    # -- the only writer --------------------------------------------------------------------------
+    # -- writers ----------------------------------------------------------------------------------
 
     cdef int add(self, int which, int64_t start_day, int64_t end_day, int64_t qty) except -1:
         """Adds to one function over a window; the caller holds to the bounds of the sum."""
@@ -131,6 +172,13 @@ cdef class Holding:
         if signs < 0:
             fail("no day of a holding falls below 0; its function is", which)
         return 0
+
+    cdef void clear(self, int64_t day) noexcept nogil:
+        """A day is over: no function says anything about it."""
+        cdef int which
+        if day - self.base_day < self.length:
+            for which in range(DAY_FUNCTIONS):
+                self.days[which][day - self.base_day] = 0
 
     cdef int _reach(self, int64_t end_day) except -1:
         cdef int64_t wanted = end_day - self.base_day
@@ -189,6 +237,13 @@ cdef class Product:
         """The granted capacity as (start_day, end_day, qty) where it is not 0."""
         return _runs(self.granted, self.length, self.base_day)
 
+    cdef int64_t escrow_share(self, int64_t day, int64_t qty) except -1:
+        """What so much of a day has in escrow, rounded down; all of it with the last quantity."""
+        cdef int64_t index = day - self.base_day
+        if index >= self.length or self.sold[index] < qty:
+            fail("what has a share of the escrow was sold; the day is", day)
+        return share(self.escrow[index], qty, self.sold[index])
+
     cdef list escrow_runs(self):
         """The escrow as (start_day, end_day, sold_qty, day_amount), days with neither left out."""
         cdef list runs = []
@@ -235,6 +290,18 @@ cdef class Product:
             self.granted[day] += <int32_t>qty
         return 0
 
+    cdef int ungrant(self, int64_t start_day, int64_t end_day, int64_t qty) except -1:
+        """Takes capacity back that nobody bought; its title is taken by the caller."""
+        cdef int64_t day
+        if end_day - self.base_day > self.length:
+            fail("what is withdrawn was granted; the window ends on", end_day)
+        for day in range(start_day - self.base_day, end_day - self.base_day):
+            if self.granted[day] - self.sold[day] < qty:
+                fail("what is withdrawn was not sold; the day is", self.base_day + day)
+        for day in range(start_day - self.base_day, end_day - self.base_day):
+            self.granted[day] -= <int32_t>qty
+        return 0
+
     cdef int fund(self, int64_t start_day, int64_t end_day, int64_t qty, int64_t amount) except -1:
         """A primary sale: each day of the window has `qty` more sold and `amount` more paid."""
         cdef int64_t added_amount = amount * (end_day - start_day)
@@ -266,6 +333,33 @@ cdef class Product:
             self.sold[day] -= <int32_t>qty
             self.escrow[day] -= amount
         self.escrow_amount -= amount * (end_day - start_day)
+        return 0
+
+    cdef int release(self, int64_t day, int64_t amount) except -1:
+        """A part of a day's escrow leaves it; what is sold stays so."""
+        cdef int64_t index = day - self.base_day
+        if index >= self.length or self.escrow[index] < amount:
+            fail("what is released was in escrow; the day is", day)
+        self.escrow[index] -= amount
+        self.escrow_amount -= amount
+        return 0
+
+    cdef int close_day(self, int64_t day) except -1:
+        """Ends a day for all holders; its escrow has been paid out, and nothing of it is offered."""
+        cdef int64_t index = day - self.base_day
+        cdef Holding holding
+        if index < self.length and self.escrow[index] != 0:
+            fail("a day ends with an empty escrow; not so day", day)
+        for holding in self.holdings:
+            if holding is not None and (
+                holding.value(RESERVED_SALE, day) or holding.value(RESERVED_SUBLET, day)
+            ):
+                fail("of a day that ends nothing is on offer; not so day", day)
+        for holding in self.holdings:
+            if holding is not None:
+                holding.clear(day)
+        if index < self.length:
+            self.granted[index] = self.sold[index] = 0
         return 0
 
     cdef int _reach(self, int64_t end_day) except -1:

@@ -4,10 +4,10 @@
 from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
-from .state cimport State
-from .types cimport Accepted, Amended, Cancelled, Funded, Rested, Returned, Traded
+from .custody cimport Custody
+from .types cimport Accepted, Amended, Cancelled, Funded, Rested, Returned, Sublet, Traded
 
-cdef class Ledger(State):
+cdef class Ledger(Custody):
     """Takes in the events of the order path, live and in recovery."""
     cdef int apply_accepted(self, const Accepted* event) except -1
     cdef int apply_rested(self, const Rested* event) except -1
@@ -16,6 +16,7 @@ cdef class Ledger(State):
     cdef int apply_traded(self, const Traded* event) except -1
     cdef int apply_funded(self, const Funded* event) except -1
     cdef int apply_returned(self, const Returned* event) except -1
+    cdef int apply_sublet(self, const Sublet* event) except -1
 
     cdef int32_t _slot_of(self, int64_t order_id) except -1
     cdef int _known_escrow(

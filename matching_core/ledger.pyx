@@ -20,11 +20,11 @@ fill, or `order_cancelled`, forgets it.
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t
 
 from .book cimport Book
+from .custody cimport Custody
 from .errors cimport fail
-from .holdings cimport RESERVED_SALE, TITLE, Holding, Product
+from .holdings cimport RESERVED_SALE, RESERVED_SUBLET, TITLE, Holding, Product
 from .money cimport MAX_INTEGER, slack_after
 from .pool cimport IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_of
-from .state cimport State
 from .types cimport (
     BUY,
     CANCEL_BOTH,
@@ -34,9 +34,11 @@ from .types cimport (
     MAX_PRICE,
     MAX_QTY,
     MAX_WINDOW_DAYS,
+    HOURS_PER_DAY,
     NO_SLOT,
     POST_ONLY,
     SELL,
+    TRUST_RENT,
     VENUE_ACCOUNT_ID,
     Accepted,
     Amended,
@@ -44,12 +46,13 @@ from .types cimport (
     Funded,
     Rested,
     Returned,
+    Sublet,
     Traded,
     ends_on_a_day,
 )
 
 
-cdef class Ledger(State):
+cdef class Ledger(Custody):
     """Takes in the events of the order path, live and in recovery."""
 
     # -- events, as recovery brings them ----------------------------------------------------------
@@ -223,6 +226,30 @@ cdef class Ledger(State):
             trade_id, product_id, account_id, start_day, end_day, returned_qty, day_amount
         )
         self.apply_returned(&event)
+
+    def sublet_opened(
+        self,
+        int64_t sublet_id,
+        int64_t product_id,
+        int64_t lessor_account_id,
+        int64_t lessee_account_id,
+        int64_t start_day,
+        int64_t end_day,
+        int64_t sublet_qty,
+        int64_t rent_price,
+    ):
+        """Takes in one `SubletOpened` that followed a trade."""
+        cdef Sublet event = Sublet(
+            sublet_id,
+            product_id,
+            lessor_account_id,
+            lessee_account_id,
+            start_day,
+            end_day,
+            sublet_qty,
+            rent_price,
+        )
+        self.apply_sublet(&event)
 
     # -- apply ------------------------------------------------------------------------------------
 
@@ -400,9 +427,13 @@ cdef class Ledger(State):
         else:
             seller = book.product.holding_or_new(event.taker_account_id)
             buyer = book.product.holding_or_new(event.maker_account_id)
-        seller.add(RESERVED_SALE, book.start_day, book.end_day, -event.last_qty)
-        seller.add(TITLE, book.start_day, book.end_day, -event.last_qty)
-        buyer.add(TITLE, book.start_day, book.end_day, event.last_qty)
+        if book.is_sublet:
+            # The use that was sold is granted by the `SubletOpened` that follows.
+            seller.add(RESERVED_SUBLET, book.start_day, book.end_day, -event.last_qty)
+        else:
+            seller.add(RESERVED_SALE, book.start_day, book.end_day, -event.last_qty)
+            seller.add(TITLE, book.start_day, book.end_day, -event.last_qty)
+            buyer.add(TITLE, book.start_day, book.end_day, event.last_qty)
         self._fill(
             maker_slot,
             book,
@@ -479,6 +510,36 @@ cdef class Ledger(State):
             event.account_id, 0, event.day_amount * (event.end_day - event.start_day)
         )
 
+    cdef int apply_sublet(self, const Sublet* event) except -1:
+        """The use of days is granted and their rent, which the lessee has paid, is in trust."""
+        cdef int64_t rent_amount
+        self.known_days(event.start_day, event.end_day)
+        self.known_qty(event.sublet_qty)
+        self.known_account(event.lessor_account_id)
+        self.known_account(event.lessee_account_id)
+        if event.end_day - event.start_day > MAX_WINDOW_DAYS:
+            fail("a sublet's window is at most 366 days", event.end_day - event.start_day)
+        if not 0 < event.rent_price <= MAX_PRICE:
+            fail("a rent is 1 to 16_000_000 fen", event.rent_price)
+        rent_amount = (
+            event.rent_price
+            * HOURS_PER_DAY
+            * (event.end_day - event.start_day)
+            * event.sublet_qty
+        )
+        if rent_amount > self.cash.deposits_amount:
+            fail("a rent is a part of all cash; it is", rent_amount)
+        self.sublet(
+            event.product_id,
+            event.lessor_account_id,
+            event.lessee_account_id,
+            event.start_day,
+            event.end_day,
+            event.sublet_qty,
+        )
+        self.trusts[TRUST_RENT] += rent_amount
+        return 0
+
     # -- what the writers share -------------------------------------------------------------------
 
     cdef int32_t _slot_of(self, int64_t order_id) except -1:
@@ -500,10 +561,25 @@ cdef class Ledger(State):
 
     cdef int _reserve(self, Book book, int64_t account_id, int64_t qty) except -1:
         cdef Holding holding = book.product.holding(account_id)
-        if holding is None or holding.sellable(book.start_day, book.end_day) < qty:
+        cdef int64_t free_qty = 0
+        if holding is not None and book.is_sublet:
+            free_qty = holding.sublettable(book.start_day, book.end_day)
+        elif holding is not None:
+            free_qty = holding.sellable(book.start_day, book.end_day)
+        if free_qty < qty:
             fail("a sell reserves free title; it asks for", qty)
-        return holding.add(RESERVED_SALE, book.start_day, book.end_day, qty)
+        return holding.add(
+            RESERVED_SUBLET if book.is_sublet else RESERVED_SALE,
+            book.start_day,
+            book.end_day,
+            qty,
+        )
 
     cdef int _unreserve(self, Book book, int64_t account_id, int64_t qty) except -1:
         cdef Holding holding = book.product.holding(account_id)
-        return holding.add(RESERVED_SALE, book.start_day, book.end_day, -qty)
+        return holding.add(
+            RESERVED_SUBLET if book.is_sublet else RESERVED_SALE,
+            book.start_day,
+            book.end_day,
+            -qty,
+        )

@@ -6,7 +6,7 @@ A level is swept in the order of its queue; an iceberg whose clip the walk uses 
 behind all that stood there, with its next clip, as often as it has one. The plan keeps those next
 clips on a list of its own, so that the queues need not move.
 
-Own orders are dealt with here, before any fill, by the policy of the order that comes in:
+Own orders, in a book of sublets those of affiliates too, are dealt with here, before any fill, by the policy of the order that comes in:
 
 MATCH_OWN       they are met like any other.
 CANCEL_INCOMING they end the fills: a plan with `own_order_id` is to be refused.
@@ -58,7 +58,11 @@ cdef class Plan:
             slot = level.head_slot
             while slot != NO_SLOT and self.crossing_qty < wanted_qty:
                 order = &queues.pool.orders[slot]
-                if policy != MATCH_OWN and order.account_id == account_id:
+                if policy != MATCH_OWN and (
+                    order.account_id == account_id
+                    or queues.parties is not None
+                    and queues.parties.are_one(order.account_id, account_id)
+                ):
                     self._note_own(slot, order.order_id)
                     if policy == CANCEL_RESTING:
                         slot = order.next_slot

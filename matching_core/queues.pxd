@@ -4,6 +4,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from .errors cimport fail
+from .parties cimport Parties
 from .pool cimport IS_ICEBERG, IS_QUEUED, IS_SELL, Clip, Order, Pool
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, NO_SLOT
@@ -14,6 +15,7 @@ cdef class Queues:
     cdef PriceLevels bids
     cdef PriceLevels asks
     cdef int32_t index             # of this book among those that share the pool
+    cdef Parties parties           # whose orders count as one's own; None for an account's own only
 
     # -- queries
     cdef bint is_crossed(self) noexcept nogil

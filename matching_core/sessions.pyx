@@ -17,8 +17,8 @@ An order trades at once as far as the dynamic band allows. Where its limit and t
 lead further, a call auction of five minutes starts with this order in it. All-or-nothing orders
 count only what is within reach.
 
-Before an auction trades, the younger of two own orders ends, and so does a house member's sale
-whose fee at the auction's price exceeds what its owner has; each end may move the price.
+Before an auction trades, the younger of two own orders ends, and so does a sale
+whose fee, to be paid in cash, exceeds at the auction's price what its owner has; each end may move the price.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -202,7 +202,7 @@ cdef class Sessions(Execution):
 
     cdef int32_t _unfunded_slot(self, Book book) except? -2:
         """
-        The first house member's sale whose fee its owner cannot pay, or `NO_SLOT`.
+        The first sale whose fee, to be paid in cash, its owner cannot pay, or `NO_SLOT`.
 
         Only fees above what the orders hold draw on available cash; what these trades pay their
         sellers is not counted on.
@@ -213,7 +213,7 @@ cdef class Sessions(Execution):
         cdef int64_t account_id, excess
         for index in range(self.auction.count):
             slot = self.auction.pairings[index].ask_slot
-            if book.product.is_house(self.pool.orders[slot].account_id):
+            if book.is_fee_in_cash(self.pool.orders[slot].account_id):
                 sold[slot] = sold.get(slot, 0) + self.auction.pairings[index].qty
         for slot, qty in sold.items():
             account_id = self.pool.orders[slot].account_id
@@ -224,7 +224,7 @@ cdef class Sessions(Execution):
         return NO_SLOT
 
     cdef int64_t _fee_excess(self, Book book, int32_t slot, int64_t qty) except? -1:
-        """What a house member's sale of so much draws beyond its hold; fees are cumulative."""
+        """What a sale of so much with its fee in cash draws beyond its hold; fees are cumulative."""
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
         cdef int64_t notional = book.notional(self.auction.price, qty)

@@ -6,8 +6,9 @@ from libc.stdint cimport int32_t, int64_t
 from .book cimport Book
 from .cash cimport Cash
 from .holdings cimport Product
+from .parties cimport Parties
 from .pool cimport Pool
-from .types cimport Started
+from .types cimport TRUSTS, Started
 
 cdef class State:
     """Reference data, balances and open orders of one venue."""
@@ -18,9 +19,12 @@ cdef class State:
     cdef readonly int session_state      # of the venue; a book's own is `state_of`
     cdef Pool pool
     cdef Cash cash
+    cdef Parties parties
     cdef dict products                   # by product id
     cdef list books                      # in order of listing
     cdef dict books_by_id                # by instrument id
+    cdef dict holds                      # by hold id, what rules reserve outside the books
+    cdef int64_t[TRUSTS] trusts          # fen kept for others, by purpose
 
     cdef Product product_of(self, int64_t product_id)
     cdef Book book_of(self, int64_t instrument_id)
@@ -35,8 +39,8 @@ cdef class State:
         self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
     ) except -1
 
-# What an order of these terms must hold: the whole cost of a buy, the fee of a house member's sale,
-# nothing for other sales, whose fee comes out of the proceeds.
+# What an order of these terms must hold: the whole cost of a buy; of a sale its fee where that is in
+# cash (`Book.is_fee_in_cash`), else nothing, for the fee comes out of the proceeds.
 cdef int64_t hold_of(
-    Book book, int side, bint is_house, int64_t bps, int64_t price, int64_t qty, int64_t slack
+    Book book, int side, bint is_fee_in_cash, int64_t bps, int64_t price, int64_t qty, int64_t slack
 ) except -1

@@ -2,9 +2,9 @@
 """
 What the order path knows, and the facts that reach it from other rules.
 
-Accounts, products, instruments, deposits, grants and liens come from rules that have checked them;
-a fact that cannot be is a `CoreError` and changes nothing. What orders and trades do to the state
-is in `ledger`.
+Accounts, products, instruments, sessions and bands come from rules that have checked them; a fact
+that cannot be is a `CoreError` and changes nothing. What rules do to cash and title is in
+`custody`, what orders and trades do to them in `ledger`.
 """
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
@@ -12,8 +12,9 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from .book cimport Book
 from .cash cimport Cash
 from .errors cimport fail
-from .holdings cimport LIEN, TITLE, Holding, Product
+from .holdings cimport Holding, Product
 from .money cimport MAX_INTEGER, fee_due
+from .parties cimport Parties
 from .pool cimport Order, OrderDetail, Pool, book_index_of, side_of
 from .types cimport (
     AUCTION,
@@ -38,12 +39,12 @@ cdef int64_t MAX_MARKET_NS = <int64_t>1 << 62  # in the year 2116; an auction's 
 
 
 cdef int64_t hold_of(
-    Book book, int side, bint is_house, int64_t bps, int64_t price, int64_t qty, int64_t slack
+    Book book, int side, bint is_fee_in_cash, int64_t bps, int64_t price, int64_t qty, int64_t slack
 ) except -1:
     cdef int64_t notional = book.notional(price, qty)
     if side == BUY:
         return notional + fee_due(notional, bps, slack)
-    return fee_due(notional, bps, slack) if is_house else 0
+    return fee_due(notional, bps, slack) if is_fee_in_cash else 0
 
 
 cdef class State:
@@ -58,15 +59,27 @@ cdef class State:
         self.pool = Pool()
         self.cash = Cash()
         self.cash.add_account(VENUE_ACCOUNT_ID)
+        self.parties = Parties()
+        self.parties.add()
         self.products = {}
         self.books = []
         self.books_by_id = {}
+        self.holds = {}
 
     # -- reference data ---------------------------------------------------------------------------
 
     def add_account(self, int64_t account_id):
         """Opens an account; ids are dense, and 0, the venue's own, exists from the start."""
         self.cash.add_account(account_id)
+        self.parties.add()
+
+    def join_party(self, int64_t account_id, int64_t affiliate_id):
+        """Two accounts are under the same control, with all that either is affiliated to."""
+        self.known_account(account_id)
+        self.known_account(affiliate_id)
+        if account_id == VENUE_ACCOUNT_ID or affiliate_id == VENUE_ACCOUNT_ID:
+            fail("the venue's own account is nobody's affiliate; not so", affiliate_id)
+        self.parties.join(account_id, affiliate_id)
 
     def add_product(
         self,
@@ -109,8 +122,9 @@ cdef class State:
         int64_t end_day,
         bint is_resting_allowed,
         int64_t gate_closure_ns=INT64_MAX,
+        bint is_sublet=False,
     ):
-        """Opens a delivery window of up to 366 days for trading."""
+        """Opens a delivery window of up to 366 days for trading: its title, or its use."""
         cdef Product product = self.product_of(product_id)
         self.known_days(start_day, end_day)
         if end_day - start_day > MAX_WINDOW_DAYS:
@@ -126,6 +140,7 @@ cdef class State:
             end_day,
             is_resting_allowed,
             gate_closure_ns,
+            self.parties if is_sublet else None,
         )
         self.books.append(book)
         self.books_by_id[instrument_id] = book
@@ -211,6 +226,13 @@ cdef class State:
         book.high_limit_price = high_limit_price
         book.dynamic_bps = dynamic_bps
 
+    def set_rent_floor(self, int64_t instrument_id, int64_t rent_floor_price):
+        """The least rent at which pledged days are let in a book of sublets; 0 for at none."""
+        cdef Book book = self.book_of(instrument_id)
+        if not book.is_sublet or not 0 <= rent_floor_price <= MAX_PRICE:
+            fail("a book of sublets has a least rent, 1 to 16_000_000 fen or 0; not", rent_floor_price)
+        book.rent_floor_price = rent_floor_price
+
     cdef int apply_started(self, const Started* event) except -1:
         cdef Book book = self.book_of(event.instrument_id)
         if event.end_ns <= self.market_ns:
@@ -234,67 +256,6 @@ cdef class State:
             session_state != HALTED and not collects(session_state) and book.is_crossed()
         )
         return 0
-
-    # -- cash, capacity, liens --------------------------------------------------------------------
-
-    def deposit(self, int64_t account_id, int64_t amount):
-        """Money comes in."""
-        self.known_account(account_id)
-        self.cash.deposit(account_id, amount)
-
-    def withdraw(self, int64_t account_id, int64_t amount):
-        """Money goes out, from what is available."""
-        self.known_account(account_id)
-        self.cash.withdraw(account_id, amount)
-
-    def grant(
-        self,
-        int64_t product_id,
-        int64_t account_id,
-        int64_t start_day,
-        int64_t end_day,
-        int64_t qty,
-    ):
-        """Creates title, with a member of the product's house."""
-        cdef Product product = self.product_of(product_id)
-        self.known_days(start_day, end_day)
-        self.known_qty(qty)
-        if not product.is_house(account_id):
-            fail("capacity is granted to the product's house, not to account", account_id)
-        product.grant(start_day, end_day, qty)
-        product.holding(account_id).add(TITLE, start_day, end_day, qty)
-
-    def add_lien(
-        self,
-        int64_t account_id,
-        int64_t product_id,
-        int64_t start_day,
-        int64_t end_day,
-        int64_t qty,
-    ):
-        """Pledges free title; what is pledged cannot be sold."""
-        cdef Holding holding = self.product_of(product_id).holding(account_id)
-        self.known_days(start_day, end_day)
-        self.known_qty(qty)
-        if holding is None or holding.sellable(start_day, end_day) < qty:
-            fail("a lien lies on free title; it asks for", qty)
-        holding.add(LIEN, start_day, end_day, qty)
-
-    def lift_lien(
-        self,
-        int64_t account_id,
-        int64_t product_id,
-        int64_t start_day,
-        int64_t end_day,
-        int64_t qty,
-    ):
-        """Frees pledged title."""
-        cdef Holding holding = self.product_of(product_id).holding(account_id)
-        self.known_days(start_day, end_day)
-        self.known_qty(qty)
-        if holding is None or holding.lowest(LIEN, start_day, end_day) < qty:
-            fail("a lien that is lifted is there; it asks for", qty)
-        holding.add(LIEN, start_day, end_day, -qty)
 
     # -- queries ----------------------------------------------------------------------------------
 
@@ -335,7 +296,7 @@ cdef class State:
         return hold_of(
             book,
             side_of(order),
-            side_of(order) == SELL and book.product.is_house(order.account_id),
+            side_of(order) == SELL and book.is_fee_in_cash(order.account_id),
             max(detail.maker_bps, detail.taker_bps),
             limit_price,
             leaves_qty,

@@ -49,6 +49,11 @@ cdef enum:                         # FIX 625 where it has one: when a book may t
     AUCTION = 9                    # of one book, unscheduled: collects
     HALTED = 20                    # one book
 
+cdef enum:                         # what money in trust is kept for
+    TRUST_RENT = 0                 # of sublets, until their days are delivered
+    TRUST_BOND = 1                 # of suppliers, against what they fail to deliver
+    TRUSTS = 2
+
 cdef enum:
     MAX_CLIPS = 1_000              # of one iceberg, so that no plan is endless
 
@@ -78,6 +83,7 @@ cdef enum:                         # refusals
     REASON_TITLE = 5002
     REASON_SELF_MATCH = 5003
     REASON_HALTED = 5004           # the book takes no orders now; the value is its state
+    REASON_RENT = 5006             # below the least at which pledged days are let; 0 where none is known
 
 cdef struct Accepted:
     int64_t order_id
@@ -158,6 +164,16 @@ cdef struct Returned:
     int64_t end_day
     int64_t returned_qty
     int64_t day_amount             # fen of each day
+
+cdef struct Sublet:
+    int64_t sublet_id              # the trade's
+    int64_t product_id
+    int64_t lessor_account_id
+    int64_t lessee_account_id
+    int64_t start_day
+    int64_t end_day
+    int64_t sublet_qty
+    int64_t rent_price             # fen per GPU-hour
 
 cdef struct Started:
     int64_t instrument_id

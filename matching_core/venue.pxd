@@ -4,6 +4,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
+from .holdings cimport Holding
 from .sessions cimport Sessions
 
 cdef struct Intent:
@@ -37,8 +38,11 @@ cdef class Venue(Sessions):
     ) except -1
     cdef int _check_clips(self, int64_t display_qty, int64_t qty) except -1
     cdef int _plan(self, Book book, const Intent* intent, int64_t* needed_amount) except -1
+    cdef int _plan_sublet(
+        self, Book book, Holding holding, const Intent* intent, int64_t needed_amount
+    ) except -1
     cdef int _plan_cash(self, const Intent* intent, int64_t required_amount) except -1
-    cdef int64_t _house_excess(
+    cdef int64_t _fee_excess_of(
         self, Book book, const Intent* intent, int64_t needed_amount
     ) except -1
     # -- apply

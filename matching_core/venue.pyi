@@ -45,6 +45,9 @@ class Venue:
     def add_account(self, account_id: int) -> None:
         """Opens an account; ids are dense, and 0, the venue's own, exists from the start."""
 
+    def join_party(self, account_id: int, affiliate_id: int) -> None:
+        """Two accounts are under the same control, with all that either is affiliated to."""
+
     def add_product(
         self,
         product_id: int,
@@ -66,8 +69,14 @@ class Venue:
         end_day: int,
         is_resting_allowed: bool,
         gate_closure_ns: int = 2**63 - 1,
+        is_sublet: bool = False,
     ) -> None:
-        """Opens a delivery window of up to 366 days for trading, until its gate closes."""
+        """
+        Opens a delivery window of up to 366 days for trading, until its gate closes.
+
+        With `is_sublet` what trades is the use of the days: a trade leaves the title where it is,
+        the rent goes in trust, and accounts of one party do not meet.
+        """
 
     def close_instrument(self, instrument_id: int) -> None:
         """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
@@ -104,7 +113,10 @@ class Venue:
     ) -> None:
         """A settlement price and the bands around it."""
 
-    # -- cash, capacity, liens
+    def set_rent_floor(self, instrument_id: int, rent_floor_price: int) -> None:
+        """The least rent at which pledged days are let in a book of sublets; 0 for at none."""
+
+    # -- cash, capacity, title, use: each takes one fact in, and refuses one that cannot be
 
     def deposit(self, account_id: int, amount: int) -> None:
         """Money comes in; all deposits less withdrawals stay below 2**53."""
@@ -126,6 +138,103 @@ class Venue:
         self, account_id: int, product_id: int, start_day: int, end_day: int, qty: int
     ) -> None:
         """Frees pledged title."""
+
+    def withdraw_capacity(
+        self, product_id: int, account_id: int, start_day: int, end_day: int, qty: int
+    ) -> None:
+        """Ends title that the product's house has not sold, pledged or offered."""
+
+    def transfer_title(
+        self,
+        product_id: int,
+        seller_account_id: int,
+        buyer_account_id: int,
+        start_day: int,
+        end_day: int,
+        qty: int,
+    ) -> None:
+        """
+        Free title changes hands outside a book.
+
+        Between the house and a stranger the caller funds or returns the escrow of the same days,
+        by `escrow_funded` and `escrow_returned`, in the same record.
+        """
+
+    def sublet(
+        self,
+        product_id: int,
+        lessor_account_id: int,
+        lessee_account_id: int,
+        start_day: int,
+        end_day: int,
+        qty: int,
+    ) -> None:
+        """Grants the use of owned days, liened or not; the rent is the caller's to move."""
+
+    def end_sublet(
+        self,
+        product_id: int,
+        lessor_account_id: int,
+        lessee_account_id: int,
+        start_day: int,
+        end_day: int,
+        qty: int,
+    ) -> None:
+        """The use of days goes back to their owner."""
+
+    def pay(self, payer_account_id: int, payee_account_id: int, amount: int) -> None:
+        """Available cash changes hands."""
+
+    def settle_trade(
+        self,
+        buyer_account_id: int,
+        seller_account_id: int,
+        cash_amount: int,
+        escrow_amount: int,
+        buyer_fee_amount: int,
+        seller_fee_amount: int,
+    ) -> None:
+        """
+        Pays for a sale outside a book: cash to the seller, fees to the venue.
+
+        The escrow part leaves the buyer too; `escrow_funded` takes it in, in the same record.
+        """
+
+    def pay_into_trust(self, account_id: int, trust: int, amount: int) -> None:
+        """Available cash is kept for a purpose: rents of sublets, 0, or bonds of suppliers, 1."""
+
+    def pay_out_of_trust(self, trust: int, account_id: int, amount: int) -> None:
+        """What was kept for a purpose becomes an account's available cash."""
+
+    def open_hold(
+        self,
+        hold_id: int,
+        account_id: int,
+        amount: int,
+        product_id: int = 0,
+        start_day: int = 0,
+        end_day: int = 0,
+        qty: int = 0,
+        is_sublet: bool = False,
+    ) -> None:
+        """
+        Sets cash aside and, with a product, free days: for a sale, or for a sublet.
+
+        A hold keeps them for something that is not an order: a firm quote, a block that waits.
+        """
+
+    def close_hold(self, hold_id: int) -> None:
+        """Gives back all that a hold has set aside."""
+
+    def release_escrow(self, product_id: int, day: int, account_id: int, amount: int) -> None:
+        """Pays a part of a day's escrow to an account: the supplier, or an owner as a refund."""
+
+    def close_day(self, product_id: int, day: int) -> None:
+        """
+        A delivery day is final: nobody owns, pledges or uses it any more.
+
+        Its escrow has been paid out, and nothing of it is on offer.
+        """
 
     # -- events, as recovery brings them: the fields of the event, in its order
 
@@ -218,6 +327,17 @@ class Venue:
         returned_qty: int,
         day_amount: int,
     ) -> None: ...
+    def sublet_opened(
+        self,
+        sublet_id: int,
+        product_id: int,
+        lessor_account_id: int,
+        lessee_account_id: int,
+        start_day: int,
+        end_day: int,
+        sublet_qty: int,
+        rent_price: int,
+    ) -> None: ...
 
     # -- commands
 
@@ -281,6 +401,9 @@ class Venue:
 
         None where nothing happened: there is nothing to record then.
         """
+
+    def take_sublets(self) -> list[tuple[int, int, int, int, int, int, int, int]]:
+        """The sublets that the commands since the last call opened, as fields of their events."""
 
     def take_trades(self) -> list[tuple[int, int, int, int, int]]:
         """
@@ -395,6 +518,49 @@ class Venue:
         self, account_id: int, product_id: int, start_day: int, end_day: int
     ) -> tuple[int, int]:
         """What is free to sell or pledge over a window, and the first day that allows no more."""
+
+    def sublettable(
+        self, account_id: int, product_id: int, start_day: int, end_day: int
+    ) -> tuple[int, int]:
+        """What is free to sublet over a window, and the first day that allows no more."""
+
+    def encumbered_day(
+        self, account_id: int, product_id: int, start_day: int, end_day: int, qty: int
+    ) -> int:
+        """The first day on which letting so much more reaches into pledged title, else the end."""
+
+    def holders(self, product_id: int, day: int) -> list[tuple[int, bool, int, int, int, int]]:
+        """
+        Who has anything on a day, by account id.
+
+        (account_id, is_house, title, lien, sublet_out, sublet_in) of each.
+        """
+
+    def day_totals(self, product_id: int, day: int) -> tuple[int, int, int]:
+        """What is granted and sold of a day, in GPUs, and its escrow in fen."""
+
+    def escrow_shares(
+        self, product_id: int, start_day: int, end_day: int, qty: int
+    ) -> list[tuple[int, int, int]]:
+        """
+        What `qty` GPUs of each day have in escrow, rounded down, all of it with the last of them.
+
+        (start_day, end_day, day_amount) of each run of days with the same amount. `CoreError`
+        where a day has less sold.
+        """
+
+    def parties_are_one(self, account_id: int, other_id: int) -> bool:
+        """Whether two accounts are under the same control."""
+
+    def trust_amount(self, trust: int) -> int:
+        """What is kept for a purpose, in fen: rents, 0, or bonds, 1."""
+
+    def held_by(self, hold_id: int) -> tuple[int, int, int, int, int, int, bool] | None:
+        """
+        A hold, or None.
+
+        (account_id, held_amount, product_id, start_day, end_day, qty, is_sublet)
+        """
 
     def is_house(self, product_id: int, account_id: int) -> bool:
         """Whether an account counts as the product's supplier."""

@@ -53,6 +53,7 @@ from .types cimport (
     REASON_MIN_QTY,
     REASON_NEVER_RESTS,
     REASON_OPEN_ORDERS,
+    REASON_RENT,
     REASON_SELF_MATCH,
     REASON_TITLE,
     REASON_UNKNOWN_INSTRUMENT,
@@ -308,7 +309,7 @@ cdef class Venue(Sessions):
         """Fills `plan` and says what the order must hold; 0, or why not."""
         cdef PriceLevels opposite = book.levels_of(BUY + SELL - intent.side)
         cdef Holding holding = book.product.holding(intent.account_id)
-        cdef bint is_house = holding is not None and holding.is_house
+        cdef bint is_fee_in_cash = book.is_fee_in_cash(intent.account_id)
         cdef int64_t free_qty = 0
         cdef int64_t day = book.start_day
         if collects(self.state_of(book)):
@@ -335,7 +336,7 @@ cdef class Venue(Sessions):
         needed_amount[0] = hold_of(
             book,
             intent.side,
-            is_house,
+            is_fee_in_cash,
             max(intent.maker_bps, intent.taker_bps),
             intent.limit_price,
             intent.wanted_qty,
@@ -343,6 +344,8 @@ cdef class Venue(Sessions):
         )
         if intent.side == BUY:
             return self._plan_cash(intent, needed_amount[0])
+        if book.is_sublet:
+            return self._plan_sublet(book, holding, intent, needed_amount[0])
         if holding is not None:
             free_qty = holding.sellable(book.start_day, book.end_day)
         if free_qty + intent.own_reserved_qty < intent.wanted_qty:
@@ -351,10 +354,34 @@ cdef class Venue(Sessions):
             return self._refuse(
                 REASON_TITLE, intent.wanted_qty, free_qty + intent.own_reserved_qty, day
             )
-        if not is_house:
+        if not is_fee_in_cash:
             return 0
         return self._plan_cash(
-            intent, needed_amount[0] + self._house_excess(book, intent, needed_amount[0])
+            intent, needed_amount[0] + self._fee_excess_of(book, intent, needed_amount[0])
+        )
+
+    cdef int _plan_sublet(
+        self, Book book, Holding holding, const Intent* intent, int64_t needed_amount
+    ) except -1:
+        """Whether the days can be let: they are free for use, and pledged ones for a fair rent."""
+        cdef int64_t more_qty = intent.wanted_qty - intent.own_reserved_qty
+        cdef int64_t free_qty = 0
+        cdef int64_t day = book.start_day
+        if holding is not None:
+            free_qty = holding.sublettable(book.start_day, book.end_day)
+        if free_qty < more_qty:
+            if holding is not None:
+                day = holding.sublet_binding_day(book.start_day, book.end_day, free_qty)
+            return self._refuse(
+                REASON_TITLE, intent.wanted_qty, free_qty + intent.own_reserved_qty, day
+            )
+        day = holding.encumbered_day(book.start_day, book.end_day, more_qty)
+        if day != book.end_day and (
+            book.rent_floor_price == 0 or intent.limit_price < book.rent_floor_price
+        ):
+            return self._refuse(REASON_RENT, intent.limit_price, book.rent_floor_price, day)
+        return self._plan_cash(
+            intent, needed_amount + self._fee_excess_of(book, intent, needed_amount)
         )
 
     cdef int _plan_cash(self, const Intent* intent, int64_t required_amount) except -1:
@@ -365,14 +392,14 @@ cdef class Venue(Sessions):
             return self._refuse(REASON_CASH, min(required_amount, MAX_INTEGER), limit_amount, 0)
         return 0
 
-    cdef int64_t _house_excess(
+    cdef int64_t _fee_excess_of(
         self, Book book, const Intent* intent, int64_t needed_amount
     ) except -1:
         """
-        What the planned fills of a house member's sale draw beyond its hold.
+        What the planned fills of a sale with its fee in cash draw beyond its hold.
 
         A better price than the limit means a larger fee than was held. What buyers of the house
-        pay arrives as cash and counts against it, fill by fill.
+        pay for title arrives as cash and counts against it, fill by fill.
         """
         cdef int64_t held_amount = needed_amount
         cdef int64_t leaves_qty = intent.wanted_qty
@@ -398,7 +425,7 @@ cdef class Venue(Sessions):
                 slack,
             )
             balance += held_amount - needed - fee
-            if book.product.is_house(maker.account_id):
+            if not book.is_sublet and book.product.is_house(maker.account_id):
                 balance += notional
             held_amount = needed
             excess = max(excess, -balance)

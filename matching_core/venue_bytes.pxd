@@ -7,11 +7,13 @@ order, so a new field is a line here and one each where its row is made and read
 the version goes up with it.
 
     version, VenueRow
+    trusts:    what each holds
     accounts:  count, AccountRow each, from 0 on
     products:  count, then by id: ProductRow, granted, escrow, holdings
                granted    count, (start_day, end_day, qty) each
                escrow     count, (start_day, end_day, sold_qty, day_amount) each
                holdings   by account: account_id, is_house, the runs of six day functions; then -1
+    holds:     count, HoldRow each, by id
     books:     count, then by instrument id: BookRow, bids, asks
                a side     count of levels, the best first: price, count, OrderRow each by priority
 """
@@ -21,7 +23,7 @@ from libc.stdint cimport int64_t
 from .state cimport State
 
 cdef enum:
-    SNAPSHOT_VERSION = 3
+    SNAPSHOT_VERSION = 4
 
 cdef struct VenueRow:
     int64_t base_day
@@ -34,6 +36,17 @@ cdef struct VenueRow:
 cdef struct AccountRow:
     int64_t available_amount
     int64_t held_amount
+    int64_t party                  # the lowest account id under the same control
+
+cdef struct HoldRow:
+    int64_t hold_id
+    int64_t account_id
+    int64_t held_amount
+    int64_t product_id             # 0 where no days are set aside
+    int64_t start_day
+    int64_t end_day
+    int64_t qty
+    int64_t is_sublet
 
 cdef struct ProductRow:
     int64_t product_id
@@ -57,6 +70,8 @@ cdef struct BookRow:
     int64_t low_limit_price
     int64_t high_limit_price
     int64_t dynamic_bps
+    int64_t is_sublet
+    int64_t rent_floor_price
 
 cdef struct OrderRow:
     int64_t order_id

@@ -19,10 +19,11 @@ from libc.stdint cimport INT32_MAX, int8_t, int16_t, int32_t, int64_t
 
 from .audit cimport check_state
 from .book cimport Book
+from .custody cimport Hold
 from .decode cimport IntegerReader
 from .encode cimport EventBuffer
 from .errors cimport fail
-from .holdings cimport DAY_FUNCTIONS, Holding, Product
+from .holdings cimport DAY_FUNCTIONS, RESERVED_SALE, RESERVED_SUBLET, Holding, Product
 from .money cimport MAX_INTEGER
 from .pool cimport Order, OrderDetail, marks_of, policy_of
 from .price_levels cimport Level, PriceLevels
@@ -38,6 +39,7 @@ from .types cimport (
     NO_SLOT,
     POST_ONLY,
     SELL,
+    TRUSTS,
     VENUE_ACCOUNT_ID,
 )
 
@@ -50,6 +52,7 @@ cdef enum:
 cdef bytes write_venue(State state):
     """The whole state as canonical bytes."""
     cdef EventBuffer out = EventBuffer()
+    cdef int trust
     cdef VenueRow row = VenueRow(
         state.base_day,
         state.next_trade_id,
@@ -60,10 +63,13 @@ cdef bytes write_venue(State state):
     )
     out.number(SNAPSHOT_VERSION)
     out.numbers(<const int64_t*>&row, sizeof(VenueRow) // sizeof(int64_t))
+    for trust in range(TRUSTS):
+        out.number(state.trusts[trust])
     _write_accounts(out, state)
     out.number(len(state.products))
     for product_id in sorted(state.products):
         _write_product(out, state.products[product_id])
+    _write_holds(out, state)
     out.number(len(state.books))
     for instrument_id in sorted(state.books_by_id):
         _write_book(out, state, state.books_by_id[instrument_id])
@@ -74,6 +80,7 @@ cdef int read_venue(State state, bytes data) except -1:
     """Fills a new state from a venue's bytes."""
     cdef IntegerReader source = IntegerReader(data)
     cdef VenueRow row
+    cdef int trust
     cdef int64_t version = source.number()
     if version != SNAPSHOT_VERSION:
         fail("a snapshot of another version is not read; it is of version", version)
@@ -89,9 +96,15 @@ cdef int read_venue(State state, bytes data) except -1:
     state.cash.deposits_amount = row.deposits_amount
     state.set_clock(row.market_ns, row.is_catching_up != 0)
     state.set_session(row.session_state)
+    for trust in range(TRUSTS):
+        state.trusts[trust] = source.number()
+        if not 0 <= state.trusts[trust] <= row.deposits_amount:
+            fail("what is in trust is a part of all cash; not so in", trust)
     _read_accounts(source, state)
     for _ in range(source.count()):
         _read_product(source, state)
+    for _ in range(source.count()):
+        _read_hold(source, state)
     for _ in range(source.count()):
         _read_book(source, state)
     source.finish()
@@ -110,7 +123,11 @@ cdef int _write_accounts(EventBuffer out, State state) except -1:
     cdef int64_t account_id
     out.number(state.cash.count)
     for account_id in range(state.cash.count):
-        row = AccountRow(state.cash.available[account_id], state.cash.held[account_id])
+        row = AccountRow(
+            state.cash.available[account_id],
+            state.cash.held[account_id],
+            state.parties.party[account_id],
+        )
         out.numbers(<const int64_t*>&row, sizeof(AccountRow) // sizeof(int64_t))
     return 0
 
@@ -130,8 +147,11 @@ cdef int _read_accounts(IntegerReader source, State state) except -1:
         if not 0 <= row.held_amount <= left_amount:
             fail("held cash is a part of all cash; not so for account", account_id)
         left_amount -= row.held_amount
+        if not 0 <= row.party <= account_id:
+            fail("a party is named by its lowest account; not so that of", account_id)
         if account_id != VENUE_ACCOUNT_ID:
-            state.cash.add_account(account_id)
+            state.add_account(account_id)
+        state.parties.party[account_id] = <int32_t>row.party
         state.cash.available[account_id] = row.available_amount
         state.cash.held[account_id] = row.held_amount
     return 0
@@ -261,6 +281,61 @@ cdef int _require_run(const int64_t* run, int64_t first_day, int64_t end_day) ex
     return 0
 
 
+# -- holds ----------------------------------------------------------------------------------------
+
+
+cdef int _write_holds(EventBuffer out, State state) except -1:
+    cdef HoldRow row
+    cdef Hold hold
+    out.number(len(state.holds))
+    for hold_id in sorted(state.holds):
+        hold = state.holds[hold_id]
+        row = HoldRow(
+            hold.hold_id,
+            hold.account_id,
+            hold.held_amount,
+            hold.product_id,
+            hold.start_day,
+            hold.end_day,
+            hold.qty,
+            hold.which == RESERVED_SUBLET,
+        )
+        out.numbers(<const int64_t*>&row, sizeof(HoldRow) // sizeof(int64_t))
+    return 0
+
+
+cdef int _read_hold(IntegerReader source, State state) except -1:
+    """Cash and days that a hold keeps are in the balances and holdings already."""
+    cdef HoldRow row
+    cdef Hold hold = Hold()
+    cdef Product product
+    source.numbers(<int64_t*>&row, sizeof(HoldRow) // sizeof(int64_t))
+    if not 0 < row.hold_id <= MAX_INTEGER or row.hold_id in state.holds:
+        fail("a hold's id is positive, below 2**53 and new", row.hold_id)
+    if not VENUE_ACCOUNT_ID < row.account_id < state.cash.count:
+        fail("a hold is an account's; not so", row.hold_id)
+    if not 0 <= row.held_amount <= state.cash.deposits_amount:
+        fail("what a hold keeps is a part of all cash; not so", row.hold_id)
+    if row.product_id:
+        product = state.product_of(row.product_id)
+        state.known_days(row.start_day, row.end_day)
+        state.known_qty(row.qty)
+        if row.end_day > product.base_day + product.length:
+            fail("a hold keeps days that were granted; not so", row.hold_id)
+    elif row.start_day or row.end_day or row.qty or row.is_sublet or not row.held_amount:
+        fail("a hold keeps cash, or days of a product; not so", row.hold_id)
+    hold.hold_id = row.hold_id
+    hold.account_id = row.account_id
+    hold.held_amount = row.held_amount
+    hold.product_id = row.product_id
+    hold.start_day = row.start_day
+    hold.end_day = row.end_day
+    hold.qty = row.qty
+    hold.which = RESERVED_SUBLET if row.is_sublet else RESERVED_SALE
+    state.holds[row.hold_id] = hold
+    return 0
+
+
 # -- books and their queues -----------------------------------------------------------------------
 
 
@@ -282,6 +357,8 @@ cdef int _write_book(EventBuffer out, State state, Book book) except -1:
         book.low_limit_price,
         book.high_limit_price,
         book.dynamic_bps,
+        book.is_sublet,
+        book.rent_floor_price,
     )
     out.numbers(<const int64_t*>&row, sizeof(BookRow) // sizeof(int64_t))
     for levels in (book.bids, book.asks):
@@ -305,7 +382,10 @@ cdef int _read_book(IntegerReader source, State state) except -1:
         row.end_day,
         row.is_resting_allowed,
         row.gate_closure_ns,
+        row.is_sublet != 0,
     )
+    if row.rent_floor_price:
+        state.set_rent_floor(row.instrument_id, row.rent_floor_price)
     book = state.book_of(row.instrument_id)
     _read_session(state, book, &row)
     for side in (BUY, SELL):

@@ -10,12 +10,13 @@ from libc.stdint cimport int32_t, int64_t
 
 from .audit cimport check_state
 from .book cimport Book
+from .custody cimport Hold
 from .errors cimport fail
-from .holdings cimport Holding
+from .holdings cimport LIEN, RESERVED_SUBLET, SUBLET_IN, SUBLET_OUT, TITLE, Holding, Product
 from .ledger cimport Ledger
 from .pool cimport Order, OrderDetail, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
-from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
+from .types cimport BUY, MAX_PRICE, MAX_QTY, NO_SLOT, SELL, TRUSTS, Cancelled
 from .venue_bytes cimport write_venue
 
 from hashlib import sha256
@@ -199,6 +200,118 @@ cdef class View(Ledger):
             return 0, start_day
         free_qty = holding.sellable(start_day, end_day)
         return free_qty, holding.binding_day(start_day, end_day, free_qty)
+
+    def sublettable(
+        self, int64_t account_id, int64_t product_id, int64_t start_day, int64_t end_day
+    ):
+        """What is free to sublet over a window, and the first day that allows no more."""
+        cdef Holding holding = self.product_of(product_id).holding(self._account(account_id))
+        cdef int64_t free_qty
+        self.known_days(start_day, end_day)
+        if holding is None:
+            return 0, start_day
+        free_qty = holding.sublettable(start_day, end_day)
+        return free_qty, holding.sublet_binding_day(start_day, end_day, free_qty)
+
+    def encumbered_day(
+        self,
+        int64_t account_id,
+        int64_t product_id,
+        int64_t start_day,
+        int64_t end_day,
+        int64_t qty,
+    ):
+        """The first day on which letting so much more reaches into pledged title, else the end."""
+        cdef Holding holding = self.product_of(product_id).holding(self._account(account_id))
+        self.known_days(start_day, end_day)
+        if not 0 <= qty <= MAX_QTY:
+            fail("a quantity is 0 to 10_000_000 GPUs", qty)
+        return end_day if holding is None else holding.encumbered_day(start_day, end_day, qty)
+
+    def holders(self, int64_t product_id, int64_t day):
+        """
+        Who has anything on a day, by account id.
+
+        (account_id, is_house, title, lien, sublet_out, sublet_in) of each.
+        """
+        cdef Product product = self.product_of(product_id)
+        cdef Holding holding
+        cdef int64_t account_id
+        cdef list holders = []
+        self.known_days(day, day + 1)
+        for account_id in range(len(product.holdings)):
+            holding = product.holdings[account_id]
+            if holding is not None and (holding.value(TITLE, day) or holding.value(SUBLET_IN, day)):
+                holders.append(
+                    (
+                        account_id,
+                        holding.is_house,
+                        holding.value(TITLE, day),
+                        holding.value(LIEN, day),
+                        holding.value(SUBLET_OUT, day),
+                        holding.value(SUBLET_IN, day),
+                    )
+                )
+        return holders
+
+    def day_totals(self, int64_t product_id, int64_t day):
+        """What is granted and sold of a day, in GPUs, and its escrow in fen."""
+        cdef Product product = self.product_of(product_id)
+        cdef int64_t index = day - product.base_day
+        self.known_days(day, day + 1)
+        if index >= product.length:
+            return 0, 0, 0
+        return product.granted[index], product.sold[index], product.escrow[index]
+
+    def escrow_shares(self, int64_t product_id, int64_t start_day, int64_t end_day, int64_t qty):
+        """
+        What `qty` GPUs of each day have in escrow, rounded down, all of it with the last of them.
+
+        (start_day, end_day, day_amount) of each run of days with the same amount.
+        """
+        cdef Product product = self.product_of(product_id)
+        cdef list runs = []
+        cdef int64_t day, day_amount, run_start
+        self.known_days(start_day, end_day)
+        self.known_qty(qty)
+        run_start = start_day
+        for day in range(start_day, end_day):
+            day_amount = product.escrow_share(day, qty)
+            if day + 1 == end_day or product.escrow_share(day + 1, qty) != day_amount:
+                runs.append((run_start, day + 1, day_amount))
+                run_start = day + 1
+        return runs
+
+    def parties_are_one(self, int64_t account_id, int64_t other_id):
+        """Whether two accounts are under the same control."""
+        self.known_account(account_id)
+        self.known_account(other_id)
+        return self.parties.are_one(account_id, other_id)
+
+    def trust_amount(self, int trust):
+        """What is kept for a purpose, in fen: rents, 0, or bonds, 1."""
+        if not 0 <= trust < TRUSTS:
+            fail("money is in trust for a rent, 0, or as a bond, 1", trust)
+        return self.trusts[trust]
+
+    def held_by(self, int64_t hold_id):
+        """
+        A hold, or None.
+
+        (account_id, held_amount, product_id, start_day, end_day, qty, is_sublet)
+        """
+        cdef Hold hold = self.holds.get(hold_id)
+        if hold is None:
+            return None
+        return (
+            hold.account_id,
+            hold.held_amount,
+            hold.product_id,
+            hold.start_day,
+            hold.end_day,
+            hold.qty,
+            hold.which == RESERVED_SUBLET,
+        )
 
     def is_house(self, int64_t product_id, int64_t account_id):
         """Whether an account counts as the product's supplier."""

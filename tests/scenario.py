@@ -34,6 +34,7 @@ from exchange.domain.enums import (
     Side,
     SupplierGrade,
     TimeInForce,
+    TradingMode,
 )
 from exchange.domain.events import Event
 from exchange.domain.outcome import Outcome
@@ -157,7 +158,9 @@ class Market:
             ),
         )
 
-    def list_window(self, code: str, product_id: int = 1) -> int:
+    def list_window(
+        self, code: str, product_id: int = 1, mode: TradingMode = TradingMode.TITLE
+    ) -> int:
         """Lists a window; its instrument id."""
         window = parse_window(code)
         self.do(
@@ -167,6 +170,7 @@ class Market:
                 kind=window.kind,
                 start_day=window.start_day,
                 end_day=window.end_day,
+                mode=mode,
             ),
         )
         return len(self.state.instruments)

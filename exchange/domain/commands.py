@@ -29,6 +29,7 @@ from .enums import (
     Side,
     SupplierGrade,
     TimeInForce,
+    TradingMode,
     WindowKind,
 )
 from .reasons import RefusalCount
@@ -181,6 +182,7 @@ class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
     kind: WindowKind
     start_day: Day
     end_day: Day
+    mode: TradingMode = TradingMode.TITLE
 
 
 class PublishBandWidths(Command, frozen=True, kw_only=True, tag="publish_band_widths"):
@@ -375,40 +377,3 @@ class RecordStateHash(Command, frozen=True, kw_only=True, tag="record_state_hash
 
     marked_seq: Id
     state_sha256: Sha256
-
-
-AnyCommand = (
-    CreateVenue
-    | AdmitParticipant
-    | ConfirmAdmission
-    | RegisterKey
-    | RevokeKey
-    | OpenSession
-    | CloseSession
-    | DefineProduct
-    | PublishCalendar
-    | ListInstrument
-    | PublishBandWidths
-    | PublishSettlementPrice
-    | HaltInstrument
-    | ResumeInstrument
-    | DepositCash
-    | WithdrawCash
-    | GrantCapacity
-    | PlaceOrder
-    | AmendOrder
-    | CancelOrder
-    | MassCancel
-    | PublishIndexPrice
-    | PublishRiskParameters
-    | PublishMarks
-    | RequestPledge
-    | AcceptPledge
-    | DeclinePledge
-    | ReleasePledge
-    | AdvanceClock
-    | UncrossBooks
-    | CountRefusals
-    | MarkState
-    | RecordStateHash
-)

@@ -116,6 +116,13 @@ class WindowKind(StrEnum):
     USER_DEFINED = "user_defined"
 
 
+class TradingMode(StrEnum):
+    """What trades on an instrument: the days themselves, or their use."""
+
+    TITLE = "title"
+    SUBLET = "sublet"
+
+
 class ProductKind(StrEnum):
     """What a product delivers; others than GPU time arrive later."""
 
@@ -129,6 +136,36 @@ class PledgeStatus(StrEnum):
     ACTIVE = "active"
     DECLINED = "declined"
     RELEASED = "released"
+
+
+class Trust(IntEnum):
+    """What the venue keeps money for, besides the escrow of delivery days."""
+
+    RENT = 0
+    """Of sublets, until their days are delivered."""
+    BOND = 1
+    """Of suppliers, against what they fail to deliver."""
+
+
+class Purpose(StrEnum):
+    """Why cash moved outside the books: what a statement of account calls the line."""
+
+    QUOTE = "quote"
+    """A quote of the OTC desk was accepted."""
+    BLOCK = "block"
+    RENT = "rent"
+    RENT_REFUND = "rent_refund"
+    RENT_SWEPT = "rent_swept"
+    """Rent of pledged days, to the pledgee."""
+    BOND = "bond"
+    DELIVERY = "delivery"
+    """A delivered day's escrow, to the supplier."""
+    SHORTFALL_REFUND = "shortfall_refund"
+    """Escrow of what was not delivered, to its owner."""
+    COVER_DAMAGES = "cover_damages"
+    """From the supplier's bond."""
+    BUST = "bust"
+    CORRECTION = "correction"
 
 
 class OrderStatus(StrEnum):

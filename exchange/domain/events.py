@@ -23,6 +23,7 @@ from .enums import (
     Side,
     SupplierGrade,
     TimeInForce,
+    TradingMode,
     WindowKind,
 )
 from .reasons import Reason, RefusalCount
@@ -118,7 +119,8 @@ class TradeExecuted(Event, frozen=True, gc=False, tag="trade_executed"):
 
     The buyer's hold falls by its part of the released amounts and pays notional and fee; what is
     over becomes available. The notional goes to the seller (`cash_amount`) or, in a primary sale,
-    to the escrow of the delivery days (`escrow_amount`, detailed by `EscrowFunded`).
+    to the escrow of the delivery days (`escrow_amount`, detailed by `EscrowFunded`); the rent of a
+    sublet goes in trust (`escrow_amount` too, and `SubletOpened`).
     """
 
     trade_id: int
@@ -163,6 +165,24 @@ class EscrowReturned(Event, frozen=True, gc=False, tag="escrow_returned"):
     end_day: int
     returned_qty: int
     day_amount: int
+
+
+class SubletOpened(Event, frozen=True, gc=False, tag="sublet_opened"):
+    """
+    The use of owned days was granted; their rent, which the lessee has paid, is in trust.
+
+    It follows the trade of an order on an instrument of mode `sublet`, whose id it has.
+    """
+
+    sublet_id: int
+    product_id: int
+    lessor_account_id: int
+    lessee_account_id: int
+    start_day: int
+    end_day: int
+    sublet_qty: int
+    rent_price: int
+    """Fen per GPU-hour: in all rent_price × 24 × days × sublet_qty."""
 
 
 class AuctionStarted(Event, frozen=True, tag="auction_started"):
@@ -324,6 +344,7 @@ class InstrumentListed(Event, frozen=True, kw_only=True, tag="instrument_listed"
     end_day: int
     gate_closure_ns: int
     """Market time; orders are refused from then on."""
+    mode: TradingMode = TradingMode.TITLE
 
 
 class InstrumentExpired(Event, frozen=True, kw_only=True, tag="instrument_expired"):

@@ -79,6 +79,8 @@ class Reason(IntEnum):
     HALTED = 5004
     """No orders now: the value is the book's session state. Cancelling stays possible."""
     LIEN = 5005
+    RENT = 5006
+    """Pledged days for less than half their mark; the limit 0 says that there is no mark."""
     # server
     NOT_LEADER = 9001
     LOG_UNAVAILABLE = 9002

@@ -11,18 +11,57 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import events as event_module
-from .commands import AnyCommand, Command
+from . import commands, events, movements
+from .commands import Command
 from .events import Event
+
+AnyCommand = (
+    commands.CreateVenue
+    | commands.AdmitParticipant
+    | commands.ConfirmAdmission
+    | commands.RegisterKey
+    | commands.RevokeKey
+    | commands.OpenSession
+    | commands.CloseSession
+    | commands.DefineProduct
+    | commands.PublishCalendar
+    | commands.ListInstrument
+    | commands.PublishBandWidths
+    | commands.PublishSettlementPrice
+    | commands.HaltInstrument
+    | commands.ResumeInstrument
+    | commands.DepositCash
+    | commands.WithdrawCash
+    | commands.GrantCapacity
+    | commands.PlaceOrder
+    | commands.AmendOrder
+    | commands.CancelOrder
+    | commands.MassCancel
+    | commands.PublishIndexPrice
+    | commands.PublishRiskParameters
+    | commands.PublishMarks
+    | commands.RequestPledge
+    | commands.AcceptPledge
+    | commands.DeclinePledge
+    | commands.ReleasePledge
+    | commands.AdvanceClock
+    | commands.UncrossBooks
+    | commands.CountRefusals
+    | commands.MarkState
+    | commands.RecordStateHash
+)
+
+_EVENT_MODULES = (events, movements)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in vars(event_module).values()
+    for module in _EVENT_MODULES
+    for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
-"""Every event by its tag, in the order of `events.py`."""
+"""Every event by its tag, in the order in which the modules have them."""
 
-_AnyEvent: Any = event_module.CommandRefused
+_AnyEvent: Any = events.CommandRefused
 for _kind in EVENT_TYPES.values():
     _AnyEvent = _AnyEvent | _kind
 

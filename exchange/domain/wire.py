@@ -301,6 +301,9 @@ class ProductPosition(Struct, frozen=True, kw_only=True):
     title: list[Run]
     lien: list[Run]
     reserved_sale: list[Run]
+    sublet_out: list[Run] = []
+    sublet_in: list[Run] = []
+    reserved_sublet: list[Run] = []
 
 
 class Positions(Message, frozen=True, kw_only=True, tag="positions"):

@@ -32,6 +32,7 @@ from exchange.rules import (
 )
 from exchange.rules.marks import note_trades
 from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
+from exchange.rules.sublets import note_sublets
 
 MAX_COMMAND_IDS = 1_000_000
 """Client ids kept for an account; beyond it commands are refused, none is forgotten early."""
@@ -106,6 +107,7 @@ class Engine:
         state.seq = seq = state.seq + 1
         if core.trades:
             note_trades(core.take_trades(), state)
+            note_sublets(core.take_sublets(), state)
         if command_id:
             if seen is None:
                 seen = state.seen[account_id] = {}

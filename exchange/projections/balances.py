@@ -1,15 +1,15 @@
 """
-Cash: what each account may use, what its orders hold, and what lies in escrow.
+Cash: what each account may use, what its orders and holds keep, what lies in escrow and in trust.
 
-Events carry every amount, so folding only adds. The sum of all available and held cash and of all
-escrow is what was deposited less what was withdrawn, after every record.
+Events carry every amount, so folding only adds. The sum of all available and held cash, of all
+escrow and of all trusts is what was deposited less what was withdrawn, after every record.
 """
 
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-from exchange.domain.enums import Side
+from exchange.domain.enums import Side, Trust
 from exchange.domain.events import (
     CashDeposited,
     CashWithdrawn,
@@ -19,9 +19,20 @@ from exchange.domain.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    SubletOpened,
     TradeExecuted,
 )
+from exchange.domain.movements import (
+    CashPaid,
+    EscrowReleased,
+    HoldClosed,
+    HoldOpened,
+    TradeSettled,
+    TrustFunded,
+    TrustReleased,
+)
 from exchange.domain.record import Record
+from exchange.domain.units import HOURS_PER_DAY
 
 from .projection import Handler, Projection
 
@@ -42,6 +53,8 @@ class BalancesState(Struct):
 
     balances: list[Balance]
     escrow: list[tuple[int, int]]
+    trusts: list[tuple[int, int]]
+    holds: list[tuple[int, tuple[int, int]]]
     deposited_amount: int
 
 
@@ -59,9 +72,13 @@ class Balances(Projection[BalancesState]):
         self.changed: set[int] = set()
         self.escrow_amounts: dict[int, int] = {}
         """By product."""
+        self.trust_amounts: dict[int, int] = {}
+        """By what the venue keeps it for, see `Trust`."""
         self.deposited_amount = 0
         """Deposits less withdrawals, of all accounts."""
         self._balances: dict[int, Balance] = {}
+        self._holds: dict[int, tuple[int, int]] = {}
+        """(account, amount) by hold."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Whatever moves cash."""
@@ -74,6 +91,14 @@ class Balances(Projection[BalancesState]):
             TradeExecuted: self._trade,
             EscrowFunded: self._fund_escrow,
             EscrowReturned: self._return_escrow,
+            EscrowReleased: self._release_escrow,
+            SubletOpened: self._open_sublet,
+            HoldOpened: self._open_hold,
+            HoldClosed: self._close_hold,
+            CashPaid: self._pay,
+            TradeSettled: self._settle,
+            TrustFunded: self._fund_trust,
+            TrustReleased: self._release_trust,
         }
 
     def of(self, account_id: int) -> Balance:
@@ -83,13 +108,15 @@ class Balances(Projection[BalancesState]):
     def total_amount(self) -> int:
         """All cash there is, wherever it lies; equals `deposited_amount`."""
         cash = sum(b.available_amount + b.held_amount for b in self._balances.values())
-        return cash + sum(self.escrow_amounts.values())
+        return cash + sum(self.escrow_amounts.values()) + sum(self.trust_amounts.values())
 
     def state(self) -> BalancesState:
-        """Both tables in the order of their ids."""
+        """The tables in the order of their ids."""
         return BalancesState(
             [balance for _, balance in sorted(self._balances.items())],
             sorted(self.escrow_amounts.items()),
+            sorted(self.trust_amounts.items()),
+            sorted(self._holds.items()),
             self.deposited_amount,
         )
 
@@ -97,6 +124,8 @@ class Balances(Projection[BalancesState]):
         """Takes the tables."""
         self._balances = {b.account_id: b for b in state.balances}
         self.escrow_amounts = dict(state.escrow)
+        self.trust_amounts = dict(state.trusts)
+        self._holds = dict(state.holds)
         self.deposited_amount = state.deposited_amount
 
     def _move(self, account_id: int, available_amount: int, held_amount: int = 0) -> None:
@@ -149,6 +178,46 @@ class Balances(Projection[BalancesState]):
     def _return_escrow(self, event: EscrowReturned, _record: Record, _index: int) -> None:
         self._move_escrow(event.product_id, -_span_amount(event))
         self._move(event.account_id, _span_amount(event))
+
+    def _release_escrow(self, event: EscrowReleased, _record: Record, _index: int) -> None:
+        self._move_escrow(event.product_id, -event.released_amount)
+        self._move(event.account_id, event.released_amount)
+
+    def _open_sublet(self, event: SubletOpened, _record: Record, _index: int) -> None:
+        days_count = event.end_day - event.start_day
+        rent_amount = event.rent_price * HOURS_PER_DAY * days_count * event.sublet_qty
+        self._move_trust(Trust.RENT, rent_amount)
+
+    def _open_hold(self, event: HoldOpened, _record: Record, _index: int) -> None:
+        if event.held_amount:
+            self._holds[event.hold_id] = (event.account_id, event.held_amount)
+            self._move(event.account_id, -event.held_amount, event.held_amount)
+
+    def _close_hold(self, event: HoldClosed, _record: Record, _index: int) -> None:
+        account_id, held_amount = self._holds.pop(event.hold_id, (event.account_id, 0))
+        if held_amount:
+            self._move(account_id, held_amount, -held_amount)
+
+    def _pay(self, event: CashPaid, _record: Record, _index: int) -> None:
+        self._move(event.payer_account_id, -event.paid_amount)
+        self._move(event.payee_account_id, event.paid_amount)
+
+    def _settle(self, event: TradeSettled, _record: Record, _index: int) -> None:
+        price_amount = event.cash_amount + event.escrow_amount
+        self._move(event.buyer_account_id, -price_amount - event.buyer_fee_amount)
+        self._move(event.seller_account_id, event.cash_amount - event.seller_fee_amount)
+        self._move(VENUE_ACCOUNT_ID, event.buyer_fee_amount + event.seller_fee_amount)
+
+    def _fund_trust(self, event: TrustFunded, _record: Record, _index: int) -> None:
+        self._move(event.account_id, -event.funded_amount)
+        self._move_trust(event.trust, event.funded_amount)
+
+    def _release_trust(self, event: TrustReleased, _record: Record, _index: int) -> None:
+        self._move_trust(event.trust, -event.released_amount)
+        self._move(event.account_id, event.released_amount)
+
+    def _move_trust(self, trust: int, amount: int) -> None:
+        self.trust_amounts[trust] = self.trust_amounts.get(trust, 0) + amount
 
     def _move_escrow(self, product_id: int, amount: int) -> None:
         self.escrow_amounts[product_id] = self.escrow_amounts.get(product_id, 0) + amount

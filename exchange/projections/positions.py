@@ -1,5 +1,5 @@
 """
-Unit-days held: title, lien and reserved sale as step functions over delivery days.
+Unit-days held: the six step functions over delivery days.
 
 A step function is kept as the quantity by span: every trade, grant and pledge adds to the span it
 concerns, which costs the same for a day and for a year. The days are worked out when somebody asks.
@@ -10,8 +10,9 @@ overlap add up.
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import astuple
 
-from exchange.domain.enums import Side
+from exchange.domain.enums import Side, TradingMode
 from exchange.domain.events import (
     CapacityGranted,
     Event,
@@ -23,7 +24,17 @@ from exchange.domain.events import (
     PledgeReleased,
     PledgeRequested,
     ProductDefined,
+    SubletOpened,
     TradeExecuted,
+)
+from exchange.domain.movements import (
+    CapacityWithdrawn,
+    DeliveryDayClosed,
+    HoldClosed,
+    HoldOpened,
+    SubletEnded,
+    SubletGranted,
+    TitleTransferred,
 )
 from exchange.domain.record import Record
 from exchange.domain.wire import ProductPosition, Run
@@ -35,15 +46,18 @@ Span = tuple[int, int]
 
 
 class Holding(Struct):
-    """An account's three step functions in one product, as quantities by span."""
+    """An account's step functions in one product, as quantities by span."""
 
     title: dict[Span, int] = field(default_factory=dict)
     lien: dict[Span, int] = field(default_factory=dict)
     reserved_sale: dict[Span, int] = field(default_factory=dict)
+    sublet_out: dict[Span, int] = field(default_factory=dict)
+    sublet_in: dict[Span, int] = field(default_factory=dict)
+    reserved_sublet: dict[Span, int] = field(default_factory=dict)
 
 
 class OpenSale(Struct, gc=False):
-    """A sell order's account, instrument and what it still reserves."""
+    """A sell order's account, instrument and what it still reserves, or what a hold does."""
 
     account_id: int
     instrument_id: int
@@ -57,9 +71,10 @@ class PositionsState(Struct):
     """The checkpoint."""
 
     codes: list[tuple[int, str]]
-    windows: list[tuple[int, tuple[int, int, int]]]
-    holdings: list[tuple[tuple[int, int], tuple[Rows, Rows, Rows]]]
+    windows: list[tuple[int, tuple[int, int, int, bool]]]
+    holdings: list[tuple[tuple[int, int], tuple[Rows, ...]]]
     sales: list[tuple[int, OpenSale]]
+    holds: list[tuple[int, HoldOpened]]
     pledges: list[PledgeRequested]
 
 
@@ -76,15 +91,17 @@ class Positions(Projection[PositionsState]):
         super().__init__()
         self.changed: set[int] = set()
         self._codes: dict[int, str] = {}
-        self._windows: dict[int, tuple[int, int, int]] = {}
-        """(product, start, end) by instrument."""
+        self._windows: dict[int, tuple[int, int, int, bool]] = {}
+        """(product, start, end, whether its use trades) by instrument."""
         self._holdings: dict[tuple[int, int], Holding] = {}
         """By (account, product)."""
         self._sales: dict[int, OpenSale] = {}
+        self._holds: dict[int, HoldOpened] = {}
+        """Those that keep days."""
         self._pledges: dict[int, PledgeRequested] = {}
 
     def handle(self) -> Mapping[type[Event], Handler]:
-        """Whatever moves title, lien or reserved sale, and the windows it speaks of."""
+        """Whatever moves a step function, and the windows it speaks of."""
         return {
             ProductDefined: self._define,
             InstrumentListed: self._list,
@@ -93,6 +110,14 @@ class Positions(Projection[PositionsState]):
             OrderAmended: self._amend,
             OrderCancelled: self._cancel,
             TradeExecuted: self._trade,
+            SubletOpened: self._sublet,
+            SubletGranted: self._sublet,
+            SubletEnded: self._end_sublet,
+            HoldOpened: self._open_hold,
+            HoldClosed: self._close_hold,
+            TitleTransferred: self._transfer,
+            CapacityWithdrawn: self._withdraw,
+            DeliveryDayClosed: self._close_day,
             PledgeRequested: self._request_pledge,
             PledgeAccepted: self._accept_pledge,
             PledgeReleased: self._release_pledge,
@@ -108,11 +133,14 @@ class Positions(Projection[PositionsState]):
                 title=runs(holding.title),
                 lien=runs(holding.lien),
                 reserved_sale=runs(holding.reserved_sale),
+                sublet_out=runs(holding.sublet_out),
+                sublet_in=runs(holding.sublet_in),
+                reserved_sublet=runs(holding.reserved_sublet),
             )
             for (owner_id, product_id), holding in self._holdings.items()
             if owner_id == account_id
         ]
-        held = [p for p in found if p.title or p.lien or p.reserved_sale]
+        held = [p for p in found if p.title or p.lien or p.reserved_sale or p.sublet_in]
         return sorted(held, key=lambda position: position.product)
 
     def held_qty(self, account_id: int, product_id: int, start_day: int, end_day: int) -> int:
@@ -142,10 +170,11 @@ class Positions(Projection[PositionsState]):
             sorted(self._codes.items()),
             sorted(self._windows.items()),
             [
-                (key, (_rows(h.title), _rows(h.lien), _rows(h.reserved_sale)))
+                (key, tuple(_rows(spans) for spans in astuple(h)))
                 for key, h in sorted(self._holdings.items())
             ],
-            [(order_id, sale) for order_id, sale in sorted(self._sales.items())],
+            sorted(self._sales.items(), key=_first),
+            sorted(self._holds.items(), key=_first),
             [pledge for _, pledge in sorted(self._pledges.items())],
         )
 
@@ -154,10 +183,10 @@ class Positions(Projection[PositionsState]):
         self._codes = dict(state.codes)
         self._windows = dict(state.windows)
         self._holdings = {
-            key: Holding(dict(title), dict(lien), dict(reserved))
-            for key, (title, lien, reserved) in state.holdings
+            key: Holding(*(dict(rows) for rows in functions)) for key, functions in state.holdings
         }
         self._sales = dict(state.sales)
+        self._holds = dict(state.holds)
         self._pledges = {p.pledge_id: p for p in state.pledges}
 
     # -- fold
@@ -166,7 +195,9 @@ class Positions(Projection[PositionsState]):
         self._codes[event.product_id] = event.code
 
     def _list(self, event: InstrumentListed, _record: Record, _index: int) -> None:
-        self._windows[event.instrument_id] = (event.product_id, event.start_day, event.end_day)
+        is_sublet = event.mode is TradingMode.SUBLET
+        window = (event.product_id, event.start_day, event.end_day, is_sublet)
+        self._windows[event.instrument_id] = window
 
     def _grant(self, event: CapacityGranted, _record: Record, _index: int) -> None:
         holding = self._holding(event.account_id, event.product_id)
@@ -196,11 +227,58 @@ class Positions(Projection[PositionsState]):
             buyer_id, order_id = event.maker_account_id, event.taker_order_id
             leaves_qty = event.taker_leaves_qty
         sale = self._sales[order_id]
-        product_id, start_day, end_day = self._windows[event.instrument_id]
+        product_id, start_day, end_day, is_sublet = self._windows[event.instrument_id]
         span = (start_day, end_day)
         self._reserve(order_id, sale, leaves_qty)
+        if is_sublet:
+            return
         _add(self._holding(sale.account_id, product_id).title, span, -event.last_qty)
         _add(self._holding(buyer_id, product_id).title, span, event.last_qty)
+
+    def _sublet(self, event: SubletOpened | SubletGranted, _record: Record, _index: int) -> None:
+        span = (event.start_day, event.end_day)
+        lessor = self._holding(event.lessor_account_id, event.product_id)
+        lessee = self._holding(event.lessee_account_id, event.product_id)
+        _add(lessor.sublet_out, span, event.sublet_qty)
+        _add(lessee.sublet_in, span, event.sublet_qty)
+
+    def _end_sublet(self, event: SubletEnded, _record: Record, _index: int) -> None:
+        span = (event.start_day, event.end_day)
+        lessor = self._holding(event.lessor_account_id, event.product_id)
+        lessee = self._holding(event.lessee_account_id, event.product_id)
+        _add(lessor.sublet_out, span, -event.sublet_qty)
+        _add(lessee.sublet_in, span, -event.sublet_qty)
+
+    def _open_hold(self, event: HoldOpened, _record: Record, _index: int) -> None:
+        if event.product_id:
+            self._holds[event.hold_id] = event
+            self._set_aside(event, 1)
+
+    def _close_hold(self, event: HoldClosed, _record: Record, _index: int) -> None:
+        hold = self._holds.pop(event.hold_id, None)
+        if hold is not None:
+            self._set_aside(hold, -1)
+
+    def _set_aside(self, hold: HoldOpened, sign: int) -> None:
+        holding = self._holding(hold.account_id, hold.product_id)
+        reserved = holding.reserved_sublet if hold.is_sublet else holding.reserved_sale
+        _add(reserved, (hold.start_day, hold.end_day), sign * hold.held_qty)
+
+    def _transfer(self, event: TitleTransferred, _record: Record, _index: int) -> None:
+        span = (event.start_day, event.end_day)
+        seller = self._holding(event.seller_account_id, event.product_id)
+        buyer = self._holding(event.buyer_account_id, event.product_id)
+        _add(seller.title, span, -event.transferred_qty)
+        _add(buyer.title, span, event.transferred_qty)
+
+    def _withdraw(self, event: CapacityWithdrawn, _record: Record, _index: int) -> None:
+        holding = self._holding(event.account_id, event.product_id)
+        _add(holding.title, (event.start_day, event.end_day), -event.withdrawn_qty)
+
+    def _close_day(self, event: DeliveryDayClosed, _record: Record, _index: int) -> None:
+        for (account_id, product_id), holding in self._holdings.items():
+            if product_id == event.product_id and _clear(holding, event.day):
+                self.changed.add(account_id)
 
     def _request_pledge(self, event: PledgeRequested, _record: Record, _index: int) -> None:
         self._pledges[event.pledge_id] = event
@@ -217,9 +295,10 @@ class Positions(Projection[PositionsState]):
 
     def _reserve(self, order_id: int, sale: OpenSale, leaves_qty: int) -> None:
         """Sets what a sell order still reserves; an order that reserves nothing is forgotten."""
-        product_id, start_day, end_day = self._windows[sale.instrument_id]
+        product_id, start_day, end_day, is_sublet = self._windows[sale.instrument_id]
         holding = self._holding(sale.account_id, product_id)
-        _add(holding.reserved_sale, (start_day, end_day), leaves_qty - sale.leaves_qty)
+        reserved = holding.reserved_sublet if is_sublet else holding.reserved_sale
+        _add(reserved, (start_day, end_day), leaves_qty - sale.leaves_qty)
         sale.leaves_qty = leaves_qty
         if leaves_qty == 0:
             del self._sales[order_id]
@@ -256,6 +335,21 @@ def _add(spans: dict[Span, int], span: Span, qty: int) -> None:
         spans[span] = total_qty
     else:
         spans.pop(span, None)
+
+
+def _clear(holding: Holding, day: int) -> bool:
+    """Takes a day out of every function; whether there was anything of it."""
+    is_changed = False
+    for spans in astuple(holding):
+        qty = sum(qty for (first, last), qty in spans.items() if first <= day < last)
+        if qty:
+            _add(spans, (day, day + 1), -qty)
+            is_changed = True
+    return is_changed
+
+
+def _first(row: tuple[int, object]) -> int:
+    return row[0]
 
 
 def _rows(spans: dict[Span, int]) -> Rows:

@@ -15,11 +15,13 @@ from msgspec.structs import astuple
 
 from exchange.domain import commands as c
 from exchange.domain import events as e
+from exchange.domain import movements as m
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
 from . import (
     clock,
+    custody,
     listing,
     marks,
     orders,
@@ -27,6 +29,7 @@ from . import (
     pledges,
     sessions,
     state_hash,
+    sublets,
     treasury,
 )
 from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
@@ -87,6 +90,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.TradeExecuted: marks.evolve_trade,
     e.EscrowFunded: lambda event, state: state.core.escrow_funded(*astuple(event)),
     e.EscrowReturned: lambda event, state: state.core.escrow_returned(*astuple(event)),
+    e.SubletOpened: sublets.evolve_opened,
     e.AuctionStarted: lambda event, state: state.core.start_auction(*astuple(event)),
     e.AuctionUncrossed: _nothing,
     e.CommandRefused: _nothing,
@@ -116,6 +120,18 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.CashDeposited: treasury.evolve_deposit,
     e.CashWithdrawn: treasury.evolve_withdrawal,
     e.CapacityGranted: treasury.evolve_grant,
+    m.HoldOpened: custody.evolve_hold_opened,
+    m.HoldClosed: custody.evolve_hold_closed,
+    m.CashPaid: custody.evolve_paid,
+    m.TrustFunded: custody.evolve_trust_funded,
+    m.TrustReleased: custody.evolve_trust_released,
+    m.TradeSettled: custody.evolve_trade_settled,
+    m.TitleTransferred: custody.evolve_title,
+    m.SubletGranted: custody.evolve_sublet_granted,
+    m.SubletEnded: custody.evolve_sublet_ended,
+    m.CapacityWithdrawn: custody.evolve_capacity_withdrawn,
+    m.EscrowReleased: custody.evolve_escrow_released,
+    m.DeliveryDayClosed: custody.evolve_day_closed,
     e.IndexPricePublished: marks.evolve_index_price,
     e.RiskParametersPublished: marks.evolve_risk_parameters,
     e.NodeMarked: marks.evolve_node_mark,

@@ -10,7 +10,7 @@ what the calendar says; a venue that is always open trades every day.
 from bisect import insort
 
 from exchange.domain.commands import DefineProduct, ListInstrument, PublishCalendar
-from exchange.domain.enums import Role, SessionState, WindowKind
+from exchange.domain.enums import Role, SessionState, TradingMode, WindowKind
 from exchange.domain.events import (
     CalendarPublished,
     Event,
@@ -24,6 +24,8 @@ from exchange.domain.windows import Window, date_of, day_at, gate_ns, parse_wind
 from .sessions import inherited_halts
 from .state import State
 
+_SUFFIX = {TradingMode.TITLE: "", TradingMode.SUBLET: ".SUB"}
+"""What a symbol ends with."""
 _LAST_SEARCH_DAYS = 60
 """No decreed holiday is longer; the search for a trading day ends there."""
 
@@ -84,7 +86,7 @@ def decide_listing(command: ListInstrument, state: State, account_id: int) -> li
     today = day_at(state.market_ns)
     require(window.start_day > today, Reason.BAD_WINDOW, window.start_day, today, window.start_day)
     require(_is_named_exactly(window), Reason.BAD_WINDOW, window.start_day, window.end_day)
-    symbol = f"{product.code}:{window.code}"
+    symbol = f"{product.code}:{window.code}{_SUFFIX[command.mode]}"
     require(symbol not in state.instrument_ids, Reason.ALREADY_EXISTS)
     gate_closure_ns = gate_ns(last_trading_day(window, state))
     require(
@@ -98,6 +100,7 @@ def decide_listing(command: ListInstrument, state: State, account_id: int) -> li
         start_day=window.start_day,
         end_day=window.end_day,
         gate_closure_ns=gate_closure_ns,
+        mode=command.mode,
     )
     return [listed, *inherited_halts(listed, state)]
 
@@ -180,6 +183,7 @@ def evolve_listing(event: InstrumentListed, state: State) -> None:
         event.end_day,
         event.kind is not WindowKind.USER_DEFINED,
         event.gate_closure_ns,
+        event.mode is TradingMode.SUBLET,
     )
 
 

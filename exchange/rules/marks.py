@@ -23,7 +23,7 @@ from exchange.collateral.marks import (
 )
 from exchange.collateral.volatility import Volatility, observe
 from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
-from exchange.domain.enums import PledgeStatus, Side, WindowKind
+from exchange.domain.enums import PledgeStatus, Side, TradingMode, WindowKind
 from exchange.domain.events import (
     Event,
     IndexPricePublished,
@@ -45,7 +45,7 @@ from .state import State
 
 SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
 _BASIS_ONE_E12 = 10**12
-_MONTH = WindowKind.MONTH
+_MONTH, _TITLE = WindowKind.MONTH, TradingMode.TITLE
 
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) 
 
 def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, int]:
     """The node that a month window's trades tell of, and the hours of one GPU in the window."""
-    if instrument.kind is not _MONTH:
+    if instrument.kind is not _MONTH or instrument.mode is not _TITLE:
         return None, 0
     product = state.products[instrument.product_id]
     month = month_of(instrument.start_day)

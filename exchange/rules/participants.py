@@ -276,9 +276,11 @@ def evolve_fee_schedule(event: FeeSchedulePublished, state: State) -> None:
 
 
 def evolve_participant(event: ParticipantAdmitted, state: State) -> None:
-    """The account exists, in the core too, and belongs to its affiliates' houses."""
+    """The account exists, in the core too, and belongs to its affiliates' party and houses."""
     state.participants[event.account_id] = event
     state.core.add_account(event.account_id)
+    for affiliate_id in event.affiliate_ids:
+        state.core.join_party(event.account_id, affiliate_id)
     for product in state.products.values():
         if product.supplier_account_id in event.affiliate_ids:
             state.core.add_to_house(product.product_id, event.account_id)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from exchange.domain.commands import AnyCommand, Command
+from exchange.domain.commands import Command
 from exchange.domain.enums import PledgeStatus, Role
 from exchange.domain.events import (
     BandWidthsPublished,
@@ -32,10 +32,11 @@ from exchange.domain.events import (
     PledgeRequested,
     ProductDefined,
     SessionOpened,
+    SubletOpened,
     VenueCreated,
 )
 from exchange.domain.reasons import Reason, Refused, require
-from exchange.domain.record import EVENT_TYPES, array_header
+from exchange.domain.record import EVENT_TYPES, AnyCommand, array_header
 from matching_core.venue import CoreError, Venue
 
 from .market_data import MarketData
@@ -128,6 +129,8 @@ class State:
     references: set[str] = field(default_factory=set)
     """External references used, as `deposit:…` and `withdrawal:…`."""
     grant_count: int = 0
+    sublets: dict[int, SubletOpened] = field(default_factory=dict)
+    """Those whose days are not all delivered, by the trade that opened them."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)

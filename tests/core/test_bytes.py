@@ -59,6 +59,7 @@ def test_the_core_takes_the_fields_of_its_events_in_their_order():
         18,
         6,
         7,
+        8,
         4,
         4,
     ]

@@ -14,6 +14,7 @@ from exchange.domain.events import (
     OrderAmended,
     OrderCancelled,
     OrderRested,
+    SubletOpened,
     TradeExecuted,
 )
 from matching_core.venue import Venue
@@ -31,6 +32,7 @@ CORE_EVENTS: list[type[Event]] = [
     TradeExecuted,
     EscrowFunded,
     EscrowReturned,
+    SubletOpened,
     AuctionStarted,
     AuctionUncrossed,
 ]

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect as kinds
 
-from exchange.domain.commands import AdvanceClock, AnyCommand, Command, PlaceOrder
+from exchange.domain.commands import AdvanceClock, Command, PlaceOrder
 from exchange.domain.enums import ExecInst, Side, TimeInForce
 from exchange.domain.events import ClockAdvanced, CommandRefused, Event, OrderAccepted
 from exchange.domain.reasons import Reason
 from exchange.domain.record import (
     EVENT_TYPES,
+    AnyCommand,
     array_header,
     decode_body,
     encode_command,

@@ -1,5 +1,7 @@
 """The engine on a small market: idempotency, keys, lateness, faults, and that replay is exact."""
 
+from typing import get_args
+
 import pytest
 from msgspec.structs import replace
 
@@ -19,13 +21,12 @@ from exchange.domain.commands import (
 from exchange.domain.enums import CancelReason, Scope, Side, TimeInForce
 from exchange.domain.events import CommandRefused, KeyRevoked, OrderCancelled
 from exchange.domain.reasons import Reason
-from exchange.domain.record import decode_body
+from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import gate_ns, parse_window
 from exchange.engine.engine import Difference, Engine
 from exchange.rules import DECIDE, EVOLVE, ORDER_PATH, ROLES
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER, Market, secret_hash
-from tests.test_tidy import MESSAGES
 
 JUNE = parse_window("M2706")
 
@@ -46,10 +47,10 @@ def buy(market: Market, qty: int = 10, price: int = 1000) -> PlaceOrder:
 
 
 def test_every_command_has_a_decider_and_roles_and_every_event_an_evolver():
-    commands = {kind for kind in MESSAGES if kind.__module__.endswith("commands")}
+    commands = set(get_args(AnyCommand))
     assert set(DECIDE) | set(ORDER_PATH) == commands
     assert set(ROLES) == commands
-    assert set(EVOLVE) == {kind for kind in MESSAGES if kind.__module__.endswith("events")}
+    assert set(EVOLVE) == set(EVENT_TYPES.values())
 
 
 def test_a_repeated_command_gets_the_first_answer_and_no_second_record(market):

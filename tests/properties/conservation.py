@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from exchange.domain.commands import Command
+from exchange.domain.enums import Trust
 from exchange.domain.events import (
     CapacityGranted,
     CashDeposited,
@@ -17,6 +18,14 @@ from exchange.domain.events import (
     EscrowFunded,
     EscrowReturned,
     Event,
+    SubletOpened,
+)
+from exchange.domain.movements import (
+    CapacityWithdrawn,
+    DeliveryDayClosed,
+    EscrowReleased,
+    TrustFunded,
+    TrustReleased,
 )
 
 FUNCTIONS = ("title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet")
@@ -31,6 +40,7 @@ class Ledger:
         """GPUs by (product, day)."""
         self.escrow: Counter[tuple[int, int]] = Counter()
         """Fen by (product, day)."""
+        self.trusts: Counter[Trust] = Counter()
 
     def take(self, command: Command, events: list[Event]) -> None:
         """Notes a record."""
@@ -49,6 +59,21 @@ class Ledger:
                 case EscrowReturned():
                     for day in range(event.start_day, event.end_day):
                         self.escrow[event.product_id, day] -= event.day_amount
+                case EscrowReleased():
+                    self.escrow[event.product_id, event.day] -= event.released_amount
+                case SubletOpened():
+                    days_count = event.end_day - event.start_day
+                    hours = 24 * days_count * event.sublet_qty
+                    self.trusts[Trust.RENT] += event.rent_price * hours
+                case TrustFunded():
+                    self.trusts[event.trust] += event.funded_amount
+                case TrustReleased():
+                    self.trusts[event.trust] -= event.released_amount
+                case CapacityWithdrawn():
+                    for day in range(event.start_day, event.end_day):
+                        self.granted[event.product_id, day] -= event.withdrawn_qty
+                case DeliveryDayClosed():
+                    self.granted.pop((event.product_id, event.day), None)
 
     def compare(self, state) -> None:
         """Asserts every law on the state."""
@@ -70,13 +95,20 @@ class Ledger:
                         if qty:
                             for day in days:
                                 totals[name][day] += qty
+            assert totals["sublet_out"] == totals["sublet_in"]
             escrow = {}
             for start_day, end_day, _, amount in core.escrow(product_id):
                 escrow |= dict.fromkeys(range(start_day, end_day), amount)
             expected = {d: a for (p, d), a in self.escrow.items() if p == product_id and a}
             assert {d: a for d, a in escrow.items() if a} == expected
             escrow_total += sum(escrow.values())
-        assert sum(map(sum, balances)) + escrow_total == self.money
+        assert sum(map(sum, balances)) + escrow_total + self.trust(core) == self.money
+
+    def trust(self, core) -> int:
+        """What is in trust, which is what rents and bonds paid less what was given out."""
+        amounts = [core.trust_amount(trust) for trust in Trust]
+        assert amounts == [self.trusts[trust] for trust in Trust]
+        return sum(amounts)
 
 
 def pieces(

@@ -33,13 +33,23 @@ from exchange.domain.commands import (
     UncrossBooks,
     WithdrawCash,
 )
-from exchange.domain.enums import CancelReason, ExecInst, Role, SelfMatchPolicy, Side, TimeInForce
-from exchange.domain.events import OrderCancelled
+from exchange.domain.enums import (
+    CancelReason,
+    ExecInst,
+    Role,
+    SelfMatchPolicy,
+    Side,
+    TimeInForce,
+    TradingMode,
+)
+from exchange.domain.events import Event, OrderCancelled
 from exchange.domain.reasons import Reason
 from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.trading_sessions import TRADING_DAY
 from exchange.domain.units import NS_PER_DAY, NS_PER_MINUTE
 from exchange.domain.windows import day_at, parse_window
+from exchange.rules import EVOLVE, custody
+from tests.core.venues import tag_of
 from tests.properties.conservation import Ledger
 from tests.rules.markets import OtherMarket, calendar
 from tests.scenario import BANK, OTHER, PRODUCT, SUPPLIER, TRADER, Market, secret_hash
@@ -66,10 +76,13 @@ def new_market(*, has_sessions: bool = False) -> Market:
         market.do(1, calendar(year))
     for code in WINDOWS:
         market.list_window(code)
+    market.list_window("M2612", mode=TradingMode.SUBLET)
     month = market.state.instrument_ids[f"{PRODUCT}:M2612"]
     for account_id in (TRADER, OTHER):
         market.order(SUPPLIER, month, Side.SELL, 3, 100)
         market.order(account_id, month, Side.BUY, 3, 100)
+    market.order(TRADER, len(WINDOWS) + 1, Side.SELL, 1, 100)
+    market.order(OTHER, len(WINDOWS) + 1, Side.BUY, 1, 100)
     if has_sessions:
         for year in (2026, 2027):
             market.do(1, replace(calendar(year, version=2), session_starts=TRADING_DAY))
@@ -84,7 +97,7 @@ def place(rng: random.Random, market: Market, account_id: int) -> Command:
     is_immediate = time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     return PlaceOrder(
         session_id=sessions[-1] if sessions else 0,
-        instrument_id=rng.choice([1, 2, 3, 4, 4, 4, 5, 5, 9]),
+        instrument_id=rng.choice([1, 2, 3, 4, 4, 4, 5, 5, 6, 6, 9]),
         side=rng.choice(list(Side)),
         order_qty=rng.randint(1, 6),
         limit_price=rng.randint(98, 102),
@@ -195,6 +208,11 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
     )
 
 
+def custody_events() -> list[type[Event]]:
+    """Movements outside the order path, which trading and pledges do not make."""
+    return [kind for kind, evolve in EVOLVE.items() if evolve.__module__ == custody.__name__]
+
+
 def run(seed: int) -> Market:
     """One run: every record conserves value, and refusals are the market's own."""
     rng, market, ledger = random.Random(seed), new_market(has_sessions=seed % 2 == 1), Ledger()
@@ -228,5 +246,6 @@ def test_the_random_market_reaches_every_event_of_trading_and_lending():
     assert reasons[CancelReason.EXPIRED] > 5
     assert reasons[CancelReason.PRICE_BAND] > 0
     elsewhere = {"key_revoked", "refusals_counted", "state_marked", "state_hashed"}
+    elsewhere |= set(map(tag_of, custody_events()))
     assert set(seen) >= set(EVENT_TYPES) - elsewhere
     assert seen["trade_executed"] > 50

@@ -33,7 +33,7 @@ def full_market() -> Market:
     market.do(1, AdmitParticipant(name="waiting", roles=[Role.AUDITOR]))
     market.do(1, RevokeKey(revoked_key_id=OTHER))
     market.do(TRADER, OpenSession(is_cancel_on_disconnect=True))
-    rng = random.Random(11)
+    rng = random.Random(21)
     for _ in range(150):
         market.execute(*step(rng, market))
     market.do(TRADER, OpenSession())
