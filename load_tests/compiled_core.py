@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
     "errors",
+    "origins",
     "pool",
     "price_levels",
     "queues",

@@ -14,7 +14,8 @@ from .cash cimport Cash
 from .errors cimport fail
 from .holdings cimport LIEN, TITLE, Holding, Product
 from .money cimport MAX_INTEGER, fee_due
-from .pool cimport Order, OrderDetail, Pool, book_index_of, side_of
+from .origins cimport Origin
+from .pool cimport Order, Pool, book_index_of, side_of
 from .types cimport (
     AUCTION,
     BREAK,
@@ -325,18 +326,27 @@ cdef class State:
             fail("a window ends after its start, by day 100_000", end_day)
         return 0
 
+    cdef int64_t held_amount(self, int32_t slot) except -1:
+        """What an open order holds, in fen."""
+        return self.hold_needed(
+            slot,
+            self.pool.orders[slot].limit_price,
+            self.pool.open_qty(slot),
+            self.pool.details[slot].fee_slack,
+        )
+
     cdef int64_t hold_needed(
         self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
     ) except -1:
-        """What an open order must hold for so much, with its own frozen rates."""
+        """What an open order holds where so much of it is left, with its own frozen rates."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef const Origin* origin = self.pool.origin_of(slot)
         cdef Book book = self.book_of_slot(slot)
         return hold_of(
             book,
             side_of(order),
             side_of(order) == SELL and book.product.is_house(order.account_id),
-            max(detail.maker_bps, detail.taker_bps),
+            max(origin.maker_bps, origin.taker_bps),
             limit_price,
             leaves_qty,
             slack,

@@ -13,7 +13,8 @@ from .book cimport Book
 from .errors cimport fail
 from .holdings cimport Holding
 from .ledger cimport Ledger
-from .pool cimport Order, OrderDetail, policy_of, side_of
+from .origins cimport Origin
+from .pool cimport Order, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, NO_SLOT, SELL, Cancelled
 from .venue_bytes cimport write_venue
@@ -60,32 +61,32 @@ cdef class View(Ledger):
         if slot == NO_SLOT:
             return None
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef const Origin* origin = self.pool.origin_of(slot)
         return (
             order.order_id,
             order.account_id,
-            detail.key_id,
-            detail.session_id,
+            origin.key_id,
+            origin.session_id,
             self.book_of_slot(slot).instrument_id,
             side_of(order),
-            detail.order_qty,
+            self.pool.details[slot].order_qty,
             order.limit_price,
-            detail.time_in_force,
-            detail.exec_inst,
+            origin.time_in_force,
+            origin.exec_inst,
             self.pool.open_qty(slot),
-            detail.held_amount,
+            self.held_amount(slot),
             self.pool.display_qty(slot),
             policy_of(order),
-            detail.expire_day,
+            origin.expire_day,
         )
 
     def session_of(self, int64_t order_id):
         """The session of an open order."""
-        return self.pool.details[self._slot_of(order_id)].session_id
+        return self.pool.origin_of(self._slot_of(order_id)).session_id
 
     def key_of(self, int64_t order_id):
         """The key that placed an open order."""
-        return self.pool.details[self._slot_of(order_id)].key_id
+        return self.pool.origin_of(self._slot_of(order_id)).key_id
 
     def rehome_session(
         self, int64_t old_session_id, int64_t new_session_id, int64_t account_id
@@ -95,9 +96,12 @@ cdef class View(Ledger):
         if new_session_id < 0:
             fail("ids are 0 or more", new_session_id)
         cdef int32_t slot = self.pool.first_of_account(account_id)
+        cdef Origin origin
         while slot != NO_SLOT:
-            if self.pool.details[slot].session_id == old_session_id:
-                self.pool.details[slot].session_id = new_session_id
+            origin = self.pool.origin_of(slot)[0]
+            if origin.session_id == old_session_id:
+                origin.session_id = new_session_id
+                self.pool.come_from(slot, &origin)
             slot = self.pool.details[slot].account_next_slot
 
     def orders_of_account(self, int64_t account_id):
@@ -144,7 +148,7 @@ cdef class View(Ledger):
 
     def next_expire_day(self):
         """The first day at whose gate an open order ends, 0 if none does."""
-        return self.pool.next_expire_day()
+        return self.pool.origins.next_expire_day()
 
     def orders_due(self, int64_t day, int64_t max_count):
         """
@@ -235,14 +239,13 @@ cdef class View(Ledger):
 
     cdef Cancelled _cancellation(self, int32_t slot, int64_t reason) except *:
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
         return Cancelled(
             order.order_id,
             order.account_id,
             self.book_of_slot(slot).instrument_id,
             side_of(order),
             self.pool.open_qty(slot),
-            detail.held_amount,
+            self.held_amount(slot),
             reason,
         )
 
