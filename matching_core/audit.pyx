@@ -29,6 +29,7 @@ from .types cimport (
     BUY,
     CANCEL_BOTH,
     CANCEL_INCOMING,
+    CONTINUOUS,
     HALTED,
     NO_SLOT,
     SELL,
@@ -72,8 +73,10 @@ cdef int check_state(State state) except -1:
 
 cdef int _check_session(State state, Book book) except -1:
     cdef int session_state = state.state_of(book)
-    if book.is_closed and book.auction_end_ns:
-        fail("a closed book holds no auction; not so", book.instrument_id)
+    if book.is_closed and (book.auction_end_ns or book.bids.length or book.asks.length):
+        fail("a closed book has no orders and holds no auction; not so", book.instrument_id)
+    if book.auction_end_ns and (book.is_halted or state.session_state != CONTINUOUS):
+        fail("a book's own auction interrupts continuous trading; not so", book.instrument_id)
     if collects(session_state) or session_state == HALTED:
         if book.is_uncrossing:
             fail("a book uncrosses when it has collected; not so", book.instrument_id)

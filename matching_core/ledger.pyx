@@ -238,6 +238,8 @@ cdef class Ledger(State):
         self.known_account(event.account_id)
         if event.account_id == VENUE_ACCOUNT_ID:
             fail("the venue's own account does not trade; it sent order", event.order_id)
+        if book.is_closed:
+            fail("a closed book takes no orders; it is sent", event.order_id)
         if event.side != BUY and event.side != SELL:
             fail("a side is 1 or 2", event.side)
         if not 0 < event.order_qty <= MAX_QTY:

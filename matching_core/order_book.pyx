@@ -47,6 +47,7 @@ from .types cimport (
     REASON_ALL_OR_NONE,
     REASON_CANNOT_FILL,
     REASON_DISPLAY_QTY,
+    REASON_IMMEDIATE,
     REASON_MIN_QTY,
     REASON_SELF_MATCH,
     REASON_UNKNOWN_ORDER,
@@ -335,7 +336,11 @@ cdef class OrderBook:
             return REASON_PRICE
         if not 0 < terms.qty <= MAX_INT32:
             return REASON_QTY
-        if terms.min_qty or terms.display_qty or terms.is_all_or_none or self.is_collecting:
+        if (
+            terms.min_qty
+            or terms.display_qty
+            or terms.is_all_or_none | terms.is_post_only | self.is_collecting
+        ):
             return self._check_conditions(terms)
         return 0
 
@@ -354,6 +359,8 @@ cdef class OrderBook:
             return REASON_ALL_OR_NONE
         if terms.time_in_force == FOK and terms.display_qty:
             return REASON_ALL_OR_NONE
+        if terms.time_in_force != GTC and (terms.is_post_only or terms.display_qty):
+            return REASON_IMMEDIATE
         if self.is_collecting and (terms.time_in_force != GTC or terms.min_qty):
             return REASON_WRONG_STATE
         return 0

@@ -45,7 +45,8 @@ from .types cimport (
     Uncrossed,
 )
 
-cdef int64_t AUCTION_NS = 300 * <int64_t>1_000_000_000
+AUCTION_NS = 300 * 10**9
+"""How long a book's own auction collects."""
 
 
 cdef class Sessions(Execution):

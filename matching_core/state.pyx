@@ -132,8 +132,10 @@ cdef class State:
         self.books_by_id[instrument_id] = book
 
     def close_instrument(self, int64_t instrument_id):
-        """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
+        """Refuses orders from now on; those that were open have ended before."""
         cdef Book book = self.book_of(instrument_id)
+        if book.bids.length or book.asks.length:
+            fail("a book closes when its last order has ended; not so", instrument_id)
         book.is_closed = True
         book.auction_end_ns = 0
         self.note_state(book)

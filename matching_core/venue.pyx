@@ -50,6 +50,7 @@ from .types cimport (
     REASON_CASH,
     REASON_DISPLAY_QTY,
     REASON_EMPTY,
+    REASON_IMMEDIATE,
     REASON_LOT,
     REASON_MIN_QTY,
     REASON_NEVER_RESTS,
@@ -73,8 +74,9 @@ from .types cimport (
 from .venue_bytes cimport read_venue
 
 from .errors import CoreError
+from .sessions import AUCTION_NS
 
-__all__ = ["CoreError", "Venue"]
+__all__ = ["AUCTION_NS", "CoreError", "Venue"]
 
 
 @final
@@ -293,6 +295,8 @@ cdef class Venue(Sessions):
             return self._refuse(REASON_ALL_OR_NONE, order_qty, 0, 0)
         if display_qty and (is_all_or_none or time_in_force == FOK):
             return self._refuse(REASON_ALL_OR_NONE, order_qty, display_qty, 0)
+        if not may_rest(time_in_force) and (exec_inst & POST_ONLY or display_qty):
+            return self._refuse(REASON_IMMEDIATE, time_in_force, display_qty, 0)
         if collects(session_state) and (min_qty or not may_rest(time_in_force)):
             return self._refuse(REASON_WRONG_STATE, session_state, book.instrument_id, 0)
         return 0
