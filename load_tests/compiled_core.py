@@ -26,6 +26,7 @@ MODULES = (
     "book_bytes",
     "results",
     "order_book",
+    "batch",
 )
 """What the plain book consists of."""
 

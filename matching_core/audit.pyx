@@ -73,7 +73,7 @@ cdef int check_state(State state) except -1:
 
 cdef int _check_session(State state, Book book) except -1:
     cdef int session_state = state.state_of(book)
-    if book.is_closed and (book.auction_end_ns or book.bids.length or book.asks.length):
+    if book.is_closed and (book.auction_end_ns or book.bid_levels.length or book.ask_levels.length):
         fail("a closed book has no orders and holds no auction; not so", book.instrument_id)
     if book.auction_end_ns and (book.is_halted or state.session_state != CONTINUOUS):
         fail("a book's own auction interrupts continuous trading; not so", book.instrument_id)
@@ -94,7 +94,7 @@ cdef int64_t _check_side(
     cdef const Level* level = levels.best()
     cdef int32_t slot
     cdef dict offered = {}
-    cdef int64_t order_count = book.check(side)
+    cdef int64_t order_count = book.check_side(side)
     while level != NULL:
         slot = level.head_slot
         while slot != NO_SLOT:

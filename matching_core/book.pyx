@@ -29,6 +29,8 @@ cdef class Book(Queues):
         bint is_resting_allowed,
         int64_t gate_closure_ns,
     ):
+        self.pool = pool
+        self.index = index
         self.product = product
         self.instrument_id = instrument_id
         self.start_day = start_day

@@ -76,17 +76,17 @@ cdef inline uint32_t marks_of(
 
 cdef class Pool:
     """All open orders of a venue, or of one plain book."""
-    cdef readonly bint has_details # and lists of the orders of each account
     cdef Order* orders
-    cdef Clip* clips               # NULL until the first iceberg
-    cdef OrderDetail* details      # NULL for a plain book
-    cdef readonly int32_t count    # open orders
-    cdef int32_t capacity
-    cdef int32_t used              # slots ever taken
-    cdef int32_t free_slot
     cdef int32_t* table            # open addressing, linear probing; slots or NO_SLOT
     cdef int64_t table_mask
     cdef int table_shift
+    cdef int32_t free_slot
+    cdef readonly int32_t count    # open orders
+    cdef readonly bint has_details # and lists of the orders of each account
+    cdef int32_t used              # slots ever taken
+    cdef int32_t capacity
+    cdef Clip* clips               # NULL until the first iceberg
+    cdef OrderDetail* details      # NULL for a plain book
     cdef AccountOrders* accounts
     cdef int32_t account_capacity
     cdef Origins origins           # None for a plain book

@@ -134,7 +134,7 @@ cdef class State:
     def close_instrument(self, int64_t instrument_id):
         """Refuses orders from now on; those that were open have ended before."""
         cdef Book book = self.book_of(instrument_id)
-        if book.bids.length or book.asks.length:
+        if book.bid_levels.length or book.ask_levels.length:
             fail("a book closes when its last order has ended; not so", instrument_id)
         book.is_closed = True
         book.auction_end_ns = 0

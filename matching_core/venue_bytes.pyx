@@ -284,7 +284,7 @@ cdef int _write_book(EventBuffer out, State state, Book book) except -1:
         book.dynamic_bps,
     )
     out.numbers(<const int64_t*>&row, sizeof(BookRow) // sizeof(int64_t))
-    for levels in (book.bids, book.asks):
+    for levels in (book.bid_levels, book.ask_levels):
         out.number(levels.length)
         level = levels.best()
         while level != NULL:

@@ -117,10 +117,10 @@ cdef class View(Ledger):
         cdef const Level* level
         if max_count < 0:
             fail("a count is 0 or more", max_count)
-        for levels in (book.bids, book.asks):
+        for levels in (book.bid_levels, book.ask_levels):
             level = levels.best()
             while level != NULL:
-                order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                order_ids += book.ids_at(BUY if levels is book.bid_levels else SELL, level.price)
                 level = levels.worse(level)
         order_ids.sort()
         return order_ids[:max_count]
@@ -137,11 +137,11 @@ cdef class View(Ledger):
         cdef list order_ids = []
         cdef PriceLevels levels
         cdef const Level* level
-        for levels in (book.bids, book.asks):
+        for levels in (book.bid_levels, book.ask_levels):
             level = levels.best()
             while level != NULL:
                 if not low_limit_price <= level.price <= high_limit_price:
-                    order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                    order_ids += book.ids_at(BUY if levels is book.bid_levels else SELL, level.price)
                 level = levels.worse(level)
         order_ids.sort()
         return order_ids[:max_count]
@@ -180,7 +180,7 @@ cdef class View(Ledger):
         self._require_side(side)
         if not 0 < price <= MAX_PRICE:
             fail("a price is 1 to 16_000_000 fen", price)
-        return self.book_of(instrument_id).queue(<int>side, price)
+        return self.book_of(instrument_id).ids_at(<int>side, price)
 
     def balances(self, int64_t account_id):
         """An account's cash as (available, held), in fen."""
