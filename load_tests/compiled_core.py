@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
     "errors",
     "parties",
+    "origins",
     "pool",
     "price_levels",
     "queues",
@@ -26,6 +27,7 @@ MODULES = (
     "book_bytes",
     "results",
     "order_book",
+    "batch",
 )
 """What the plain book consists of."""
 

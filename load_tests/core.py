@@ -26,18 +26,16 @@ import msgspec
 # A file started by its path finds its own directory only.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from exchange.domain.windows import parse_window
-from exchange.rules.state import new_core, restored_core
+from exchange.rules.state import PREFIXES, new_core, restored_core
 from load_tests.compiled_core import FAST, compile_core, compile_textbook, copy_core
 from load_tests.core_flow import COMMAND, Flow, Row, packed
 from load_tests.measure import ROOT, parser, report, show, significant, spread
 from load_tests.sorted_book import SortedBook
-from load_tests.trading_desks import engine_with, make_desks
 from matching_core import OrderBook
 from matching_core.venue import Venue
 
 HEADLINE = "10000"
-TODAY = parse_window("D261122").start_day
+DAY = 20_000
 RESTING_COUNTS = (1_000, 10_000, 100_000)
 COMMANDS_COUNT, RUNS_COUNT = 400_000, 9
 QUICK_COMMANDS_COUNT, QUICK_RUNS_COUNT = 100_000, 3
@@ -211,17 +209,25 @@ def _memory(count: int) -> float:
 
 
 def _venue_memory(count: int) -> float:
-    """The same of a venue's core: cash, keys and sessions, and what ends when, belong to orders."""
-    supplier, trader = make_desks(TODAY, 1)
-    engine, _ = engine_with([supplier, trader], TODAY)
-    core, account_id, instrument_id = engine.state.core, trader.account_id, 1
+    """
+    The same of a venue's core: 1 000 accounts bid from a session each, without a limit of orders.
+
+    A third of the orders ends on one of seven days, so there are 8 000 origins, which count too.
+    """
+    venue = Venue(DAY, PREFIXES, max_open_orders=count)
+    for account_id in range(1, 1_001):
+        venue.add_account(account_id)
+        venue.deposit(account_id, 9 * 10**12)
+    venue.add_product(1, 1, 1, 3, 7)
+    venue.add_instrument(1, 1, DAY, DAY + 7, True)
     before = _resident_bytes()
     for order_id in range(1, count + 1):
-        price = 90_000 + order_id % 20_000
-        # By their events, as recovery brings them, since an account has 1000 open orders at most.
-        core.order_accepted(order_id, account_id, 1, 1, instrument_id, 1, 9, price, 1, 0, 10**6)
-        core.order_rested(order_id, instrument_id, 1, price, 9)
-    assert core.open_order_count(account_id) == count
+        account_id = session_id = 1 + order_id % 1_000
+        expire_day = DAY + order_id // 3 % 7 if order_id % 3 == 0 else 0
+        terms = (1, 1, 9, 90_000 + order_id % 20_000, 6 if expire_day else 1, 0, 0, 0, 1)
+        assert not venue.place(order_id, account_id, account_id, session_id, *terms, expire_day)
+        if order_id % 1_000 == 0:
+            venue.take_events()
     return significant((_resident_bytes() - before) / count)
 
 
@@ -301,7 +307,7 @@ def _venue(count: int) -> Venue:
 
     A third of the orders ends on a day, one in twenty is an iceberg.
     """
-    day, venue, draw = 20_000, new_core(20_000), Random(7).random
+    day, venue, draw = DAY, new_core(DAY), Random(7).random
     for account_id in range(1, 1_501):
         venue.add_account(account_id)
         venue.deposit(account_id, 10**12)

@@ -41,8 +41,8 @@ cdef class Uncross:
 
     cdef int find_price(self, Queues queues, int64_t reference_price) except -1:
         """Sets price, volume and surplus, in one pass over the levels that cross."""
-        cdef PriceLevels bids = queues.bids
-        cdef PriceLevels asks = queues.asks
+        cdef PriceLevels bids = queues.bid_levels
+        cdef PriceLevels asks = queues.ask_levels
         cdef const Level* bid = bids.best()
         cdef const Level* ask = asks.best()
         cdef const Level* worse

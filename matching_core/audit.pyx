@@ -22,6 +22,7 @@ from .holdings cimport (
     Holding,
     Product,
 )
+from .origins cimport Origin
 from .pool cimport Order, OrderDetail, policy_of
 from .price_levels cimport Level, PriceLevels
 from .state cimport State
@@ -29,6 +30,7 @@ from .types cimport (
     BUY,
     CANCEL_BOTH,
     CANCEL_INCOMING,
+    CONTINUOUS,
     HALTED,
     NO_SLOT,
     SELL,
@@ -79,8 +81,10 @@ cdef int check_state(State state) except -1:
 
 cdef int _check_session(State state, Book book) except -1:
     cdef int session_state = state.state_of(book)
-    if book.is_closed and book.auction_end_ns:
-        fail("a closed book holds no auction; not so", book.instrument_id)
+    if book.is_closed and (book.auction_end_ns or book.bid_levels.length or book.ask_levels.length):
+        fail("a closed book has no orders and holds no auction; not so", book.instrument_id)
+    if book.auction_end_ns and (book.is_halted or state.session_state != CONTINUOUS):
+        fail("a book's own auction interrupts continuous trading; not so", book.instrument_id)
     if collects(session_state) or session_state == HALTED:
         if book.is_uncrossing:
             fail("a book uncrosses when it has collected; not so", book.instrument_id)
@@ -98,13 +102,13 @@ cdef int64_t _check_side(
     cdef const Level* level = levels.best()
     cdef int32_t slot
     cdef dict offered = {}
-    cdef int64_t order_count = book.check(side)
+    cdef int64_t order_count = book.check_side(side)
     while level != NULL:
         slot = level.head_slot
         while slot != NO_SLOT:
             order = &state.pool.orders[slot]
             _check_order(state, book, slot)
-            held[order.account_id] += state.pool.details[slot].held_amount
+            held[order.account_id] += state.held_amount(slot)
             if side == SELL:
                 offered[order.account_id] = (
                     offered.get(order.account_id, 0) + state.pool.open_qty(slot)
@@ -127,6 +131,7 @@ cdef int64_t _check_side(
 cdef int _check_order(State state, Book book, int32_t slot) except -1:
     cdef Order* order = &state.pool.orders[slot]
     cdef OrderDetail* detail = &state.pool.details[slot]
+    cdef const Origin* origin = state.pool.origin_of(slot)
     cdef int64_t open_qty = state.pool.open_qty(slot)
     if not 0 < open_qty <= detail.order_qty:
         fail("leaves are more than 0 and at most the quantity; not so", order.order_id)
@@ -136,16 +141,12 @@ cdef int _check_order(State state, Book book, int32_t slot) except -1:
         fail("clips are whole lots; not so", order.order_id)
     if not CANCEL_INCOMING <= policy_of(order) <= CANCEL_BOTH:
         fail("a self-match policy is 1 to 3; not so", order.order_id)
-    if not may_rest(detail.time_in_force):
+    if not may_rest(origin.time_in_force):
         fail("an immediate order does not rest; not so", order.order_id)
-    if (detail.expire_day != 0) != ends_on_a_day(detail.time_in_force):
+    if (origin.expire_day != 0) != ends_on_a_day(origin.time_in_force):
         fail("an order for a day or to a date names its day; not so", order.order_id)
     if not 0 <= detail.fee_slack <= 9999:
         fail("a fee slack is 0 to 9999; not so", order.order_id)
-    if detail.held_amount != state.hold_needed(
-        slot, order.limit_price, open_qty, detail.fee_slack
-    ):
-        fail("an order holds what its rest needs; not so", order.order_id)
     return 0
 
 

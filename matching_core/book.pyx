@@ -31,6 +31,8 @@ cdef class Book(Queues):
         int64_t gate_closure_ns,
         Parties parties=None,
     ):
+        self.pool = pool
+        self.index = index
         self.product = product
         self.instrument_id = instrument_id
         self.start_day = start_day

@@ -36,7 +36,7 @@ cdef bytes write_book(Queues queues, bint is_collecting):
     cdef int64_t count = 0
     memcpy(&header.magic, MAGIC, 8)
     header.is_collecting = is_collecting
-    for levels in (queues.bids, queues.asks):
+    for levels in (queues.bid_levels, queues.ask_levels):
         level = levels.best()
         while level != NULL:
             slot = level.head_slot
@@ -45,7 +45,7 @@ cdef bytes write_book(Queues queues, bint is_collecting):
                 slot = queues.pool.orders[slot].next_slot
                 count += 1
             level = levels.worse(level)
-        if levels is queues.bids:
+        if levels is queues.bid_levels:
             header.bid_count = count
     header.ask_count = count - header.bid_count
     memcpy(out, &header, sizeof(Header))

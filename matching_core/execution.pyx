@@ -111,11 +111,12 @@ cdef class Execution(View):
         cdef Order* taker = &self.pool.orders[taker_slot]
         cdef OrderDetail* maker_detail = &self.pool.details[maker_slot]
         cdef OrderDetail* taker_detail = &self.pool.details[taker_slot]
-        cdef int64_t taker_bps = taker_detail.taker_bps
+        cdef int64_t maker_bps = self.pool.origin_of(maker_slot).maker_bps
+        cdef int64_t taker_bps = self.pool.origin_of(taker_slot).taker_bps
         cdef Traded trade
         cdef bint is_primary
         if self.pool.is_queued(taker_slot):
-            taker_bps = taker_detail.maker_bps
+            taker_bps = self.pool.origin_of(taker_slot).maker_bps
         trade.trade_id = self.next_trade_id
         trade.instrument_id = book.instrument_id
         trade.last_price = price
@@ -135,13 +136,13 @@ cdef class Execution(View):
         trade.maker_leaves_qty = self.pool.open_qty(maker_slot) - qty
         trade.taker_leaves_qty = self.pool.open_qty(taker_slot) - qty
         trade.maker_fee_amount = fee_due(
-            trade.notional_amount, maker_detail.maker_bps, maker_detail.fee_slack
+            trade.notional_amount, maker_bps, maker_detail.fee_slack
         )
         trade.taker_fee_amount = fee_due(
             trade.notional_amount, taker_bps, taker_detail.fee_slack
         )
         trade.maker_released_amount = self._released(
-            maker_slot, &trade, trade.maker_fee_amount, maker_detail.maker_bps
+            maker_slot, &trade, trade.maker_fee_amount, maker_bps
         )
         trade.taker_released_amount = self._released(
             taker_slot, &trade, trade.taker_fee_amount, taker_bps
@@ -168,7 +169,7 @@ cdef class Execution(View):
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
         cdef int64_t slack = slack_after(detail.fee_slack, fee_amount, trade.notional_amount, bps)
-        return detail.held_amount - self.hold_needed(
+        return self.held_amount(slot) - self.hold_needed(
             slot, order.limit_price, self.pool.open_qty(slot) - trade.last_qty, slack
         )
 
@@ -266,7 +267,7 @@ cdef class Execution(View):
             order.limit_price,
             leaves_qty,
             self.hold_needed(slot, order.limit_price, leaves_qty, detail.fee_slack)
-            - detail.held_amount,
+            - self.held_amount(slot),
             0,
         )
         self.apply_amended(&amended)

@@ -7,6 +7,10 @@ rule that changes does not rewrite what has happened. Live trading goes through 
 Each asserts what its event must agree with (the order's owner, side, quantity, cash that is there)
 and raises `CoreError` where it does not.
 
+What an order holds is not stored with it: it is what its rest needs (`State.hold_needed`), and an
+event that says otherwise is refused. So that formula belongs to the log's format, as price x hours
+x quantity does.
+
 An iceberg's clips are in no event: a fill that uses one up brings the next to the end of the queue
 in `Queues.fill`, live and in recovery, so the order of every queue follows from the trades.
 
@@ -24,7 +28,9 @@ from .custody cimport Custody
 from .errors cimport fail
 from .holdings cimport RESERVED_SALE, RESERVED_SUBLET, TITLE, Holding, Product
 from .money cimport MAX_INTEGER, slack_after
+from .origins cimport Origin
 from .pool cimport IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_of
+from .state cimport hold_of
 from .types cimport (
     BUY,
     CANCEL_BOTH,
@@ -255,9 +261,13 @@ cdef class Ledger(Custody):
 
     cdef int apply_accepted(self, const Accepted* event) except -1:
         cdef Book book = self.book_of(event.instrument_id)
+        cdef Product product = book.product
+        cdef Origin origin
         self.known_account(event.account_id)
         if event.account_id == VENUE_ACCOUNT_ID:
             fail("the venue's own account does not trade; it sent order", event.order_id)
+        if book.is_closed:
+            fail("a closed book takes no orders; it is sent", event.order_id)
         if event.side != BUY and event.side != SELL:
             fail("a side is 1 or 2", event.side)
         if not 0 < event.order_qty <= MAX_QTY:
@@ -274,8 +284,16 @@ cdef class Ledger(Custody):
             fail("an expire day is a day number, or 0", event.expire_day)
         if (event.expire_day != 0) != ends_on_a_day(event.time_in_force):
             fail("an order for a day or to a date names its day", event.expire_day)
-        if event.held_amount < 0:
-            fail("a new order holds 0 or more", event.held_amount)
+        if event.held_amount != hold_of(
+            book,
+            <int>event.side,
+            event.side == SELL and book.is_fee_in_cash(event.account_id),
+            max(product.maker_bps, product.taker_bps),
+            event.limit_price,
+            event.order_qty,
+            0,
+        ):
+            fail("an order holds what its rest needs, not", event.held_amount)
         if self.cash.available[event.account_id] < event.held_amount:
             fail("a new order holds cash that is there", event.held_amount)
         if event.order_id <= 0 or self.pool.find(event.order_id) != NO_SLOT:
@@ -284,7 +302,6 @@ cdef class Ledger(Custody):
             self._reserve(book, event.account_id, event.order_qty)
         cdef int32_t slot = self.pool.add(event.order_id, <int32_t>event.account_id)
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
         order.limit_price = <int32_t>event.limit_price
         order.leaves_qty = <int32_t>event.order_qty
         order.marks = marks_of(
@@ -293,25 +310,26 @@ cdef class Ledger(Custody):
             <int>event.self_match_policy,
             event.exec_inst & POST_ONLY,
         )
-        detail.held_amount = event.held_amount
-        detail.session_id = event.session_id
-        detail.key_id = event.key_id
-        detail.order_qty = <int32_t>event.order_qty
-        detail.maker_bps = <int16_t>book.product.maker_bps
-        detail.taker_bps = <int16_t>book.product.taker_bps
-        detail.time_in_force = <int8_t>event.time_in_force
-        detail.exec_inst = <int8_t>event.exec_inst
+        self.pool.details[slot].order_qty = <int32_t>event.order_qty
+        origin = Origin(
+            session_id=event.session_id,
+            key_id=event.key_id,
+            expire_day=<int32_t>event.expire_day,
+            maker_bps=<int16_t>product.maker_bps,
+            taker_bps=<int16_t>product.taker_bps,
+            time_in_force=<int8_t>event.time_in_force,
+            exec_inst=<int8_t>event.exec_inst,
+            order_count=0,
+        )
+        self.pool.come_from(slot, &origin)
         if event.display_qty:
             self.pool.show(slot, <int32_t>event.display_qty)
-        if event.expire_day:
-            self.pool.expire_on(slot, <int32_t>event.expire_day)
         return self.cash.hold(event.account_id, event.held_amount)
 
     cdef int apply_rested(self, const Rested* event) except -1:
         cdef int32_t slot = self._slot_of(event.order_id)
         cdef Book book = self.book_of_slot(slot)
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
         if order.marks & IS_QUEUED:
             fail("an order that rests does so once", event.order_id)
         if book.instrument_id != event.instrument_id or side_of(order) != event.side:
@@ -345,14 +363,15 @@ cdef class Ledger(Custody):
         added_qty = event.leaves_qty - self.pool.open_qty(slot)
         if not event.is_requeued and (added_qty >= 0 or event.limit_price != order.limit_price):
             fail("only less quantity at the same price keeps its place", event.order_id)
-        if detail.held_amount + event.held_delta_amount < 0:
-            fail("an order releases no more than it holds", event.held_delta_amount)
+        if event.held_delta_amount != self.hold_needed(
+            slot, event.limit_price, event.leaves_qty, detail.fee_slack
+        ) - self.held_amount(slot):
+            fail("an order holds what its rest needs; not by", event.held_delta_amount)
         if side_of(order) == SELL and added_qty > 0:
             self._reserve(book, event.account_id, added_qty)
         elif side_of(order) == SELL and added_qty < 0:
             self._unreserve(book, event.account_id, -added_qty)
         self.cash.hold(event.account_id, event.held_delta_amount)
-        detail.held_amount += event.held_delta_amount
         detail.order_qty = <int32_t>event.order_qty
         if event.is_requeued:
             book.unlink(slot)
@@ -365,12 +384,11 @@ cdef class Ledger(Custody):
         cdef int32_t slot = self._slot_of(event.order_id)
         cdef Book book = self.book_of_slot(slot)
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
         if book.instrument_id != event.instrument_id or order.account_id != event.account_id:
             fail("an order is cancelled for its owner in its book", event.order_id)
         if side_of(order) != event.side or self.pool.open_qty(slot) != event.cancelled_qty:
             fail("what is cancelled is all that is left", event.order_id)
-        if detail.held_amount != event.released_amount:
+        if self.held_amount(slot) != event.released_amount:
             fail("a cancelled order releases all that it holds", event.released_amount)
         self.cash.hold(event.account_id, -event.released_amount)
         if side_of(order) == SELL:
@@ -439,7 +457,7 @@ cdef class Ledger(Custody):
             book,
             event,
             event.maker_fee_amount,
-            self.pool.details[maker_slot].maker_bps,
+            self.pool.origin_of(maker_slot).maker_bps,
             event.maker_released_amount,
             event.maker_leaves_qty,
         )
@@ -448,9 +466,9 @@ cdef class Ledger(Custody):
             book,
             event,
             event.taker_fee_amount,
-            self.pool.details[taker_slot].maker_bps
+            self.pool.origin_of(taker_slot).maker_bps
             if is_auction
-            else self.pool.details[taker_slot].taker_bps,
+            else self.pool.origin_of(taker_slot).taker_bps,
             event.taker_released_amount,
             event.taker_leaves_qty,
         )
@@ -478,18 +496,17 @@ cdef class Ledger(Custody):
             fail("fees keep within a fen of their rate", fee_amount)
         if self.pool.open_qty(slot) - event.last_qty != leaves_qty:
             fail("a trade states what is left of both orders", leaves_qty)
-        if not -MAX_INTEGER <= released_amount <= detail.held_amount:
-            fail("a fill dissolves no more than the order holds", released_amount)
-        if leaves_qty == 0 and released_amount != detail.held_amount:
-            fail("the last fill dissolves all that the order holds", released_amount)
+        if released_amount != self.held_amount(slot) - self.hold_needed(
+            slot, order.limit_price, leaves_qty, slack
+        ):
+            fail("a fill dissolves what the rest does not need, not", released_amount)
         if side_of(order) == BUY:
             received = -event.notional_amount
             if released_amount < event.notional_amount + fee_amount:
                 fail("a buyer's hold covers price and fee; it gives", released_amount)
         self.cash.settle(order.account_id, released_amount, received - fee_amount)
         self.cash.settle(VENUE_ACCOUNT_ID, 0, fee_amount)
-        detail.held_amount -= released_amount
-        detail.fee_slack = <int32_t>slack
+        detail.fee_slack = <int16_t>slack
         if order.marks & IS_QUEUED:
             book.fill(slot, <int32_t>event.last_qty)
         else:

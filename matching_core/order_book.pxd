@@ -5,7 +5,6 @@ from libc.stdint cimport int32_t, int64_t
 
 from .auction cimport Uncross
 from .plan cimport Plan
-from .pool cimport Pool
 from .queues cimport Queues
 from .results cimport Result
 
@@ -24,10 +23,8 @@ cdef struct Terms:
     bint is_post_only
     bint is_all_or_none
 
-cdef class OrderBook:
+cdef class OrderBook(Queues):
     """One book in price-time priority."""
-    cdef Pool pool
-    cdef Queues queues
     cdef Plan plan                 # of the command at hand
     cdef Uncross uncross
     cdef readonly bint is_collecting

@@ -47,6 +47,7 @@ from .types cimport (
     REASON_ALL_OR_NONE,
     REASON_CANNOT_FILL,
     REASON_DISPLAY_QTY,
+    REASON_IMMEDIATE,
     REASON_MIN_QTY,
     REASON_SELF_MATCH,
     REASON_UNKNOWN_ORDER,
@@ -79,12 +80,11 @@ cdef dict POLICIES = {
 
 
 @final
-cdef class OrderBook:
+cdef class OrderBook(Queues):
     """One book in price-time priority."""
 
     def __cinit__(self, *, bint is_collecting=False):
         self.pool = Pool(False)
-        self.queues = Queues(self.pool, 0)
         self.plan = Plan()
         self.uncross = Uncross()
         self.is_collecting = is_collecting
@@ -151,7 +151,7 @@ cdef class OrderBook:
             self._end(slot)
             return result_of(CANCELLED, 0, None)
         if new_price == order.limit_price and new_qty <= open_qty:
-            self.queues.reduce(slot, <int32_t>(open_qty - new_qty))
+            self.reduce(slot, <int32_t>(open_qty - new_qty))
             return result_of(RESTING, new_qty, None)
         terms = Terms(
             order_id=order.order_id,
@@ -207,11 +207,11 @@ cdef class OrderBook:
         cdef AuctionResult result
         cdef int32_t index, bid_slot, ask_slot, qty
         cdef int64_t near_price = _reference(reference_price)
-        self.uncross.plan(self.queues, near_price)
+        self.uncross.plan(self, near_price)
         while self.uncross.own_slot != NO_SLOT:
             cancelled.append(self.pool.orders[self.uncross.own_slot].order_id)
             self._end(self.uncross.own_slot)
-            self.uncross.plan(self.queues, near_price)
+            self.uncross.plan(self, near_price)
         result = auction_result_of(self.uncross, cancelled)
         for index in range(self.uncross.count):
             bid_slot = self.uncross.pairings[index].bid_slot
@@ -225,9 +225,9 @@ cdef class OrderBook:
                     qty,
                 )
             )
-            if self.queues.fill(bid_slot, qty) == 0:
+            if self.fill(bid_slot, qty) == 0:
                 self.pool.remove(bid_slot)
-            if self.queues.fill(ask_slot, qty) == 0:
+            if self.fill(ask_slot, qty) == 0:
                 self.pool.remove(ask_slot)
         self.is_collecting = False
         return result
@@ -237,16 +237,16 @@ cdef class OrderBook:
     def indicative(self, reference_price):
         """What `auction` would find now, before any cancellation among own orders; no fills."""
         cdef int64_t near_price = _reference(reference_price)
-        self.uncross.find_price(self.queues, near_price)
+        self.uncross.find_price(self, near_price)
         return auction_result_of(self.uncross, [])
 
     def bids(self, depth=0):
         """The best `depth` bid levels as (price, displayed qty, order count); 0 for all."""
-        return self.queues.rows(BUY, _integer(depth) or self.queues.bids.length)
+        return self.rows(BUY, _integer(depth) or self.bid_levels.length)
 
     def asks(self, depth=0):
         """The best `depth` ask levels as (price, displayed qty, order count); 0 for all."""
-        return self.queues.rows(SELL, _integer(depth) or self.queues.asks.length)
+        return self.rows(SELL, _integer(depth) or self.ask_levels.length)
 
     def queue(self, side, price):
         """The order ids at a price, in the order in which they would trade."""
@@ -254,7 +254,7 @@ cdef class OrderBook:
         cdef int64_t wanted_price = _integer(price)
         if not 0 < wanted_price <= MAX_INT32:
             return []
-        return self.queues.queue(wanted_side, wanted_price)
+        return self.ids_at(wanted_side, wanted_price)
 
     def open_qty(self, order_id):
         """What is left of an order, hidden and all; 0 where unknown."""
@@ -271,13 +271,13 @@ cdef class OrderBook:
 
     def snapshot(self):
         """The whole book as canonical bytes: books that would act alike give equal bytes."""
-        return write_book(self.queues, self.is_collecting)
+        return write_book(self, self.is_collecting)
 
     @staticmethod
     def restore(bytes data not None):
         """The book of a snapshot; `ValueError` where the bytes are none."""
         cdef OrderBook book = OrderBook()
-        book.is_collecting = read_book(book.queues, data)
+        book.is_collecting = read_book(book, data)
         return book
 
     def state_hash(self):
@@ -286,12 +286,12 @@ cdef class OrderBook:
 
     def check(self):
         """Verifies every invariant; `CoreError` names the first that is broken."""
-        cdef int64_t count = self.queues.check(BUY) + self.queues.check(SELL)
+        cdef int64_t count = self.check_side(BUY) + self.check_side(SELL)
         if count != self.pool.count:
             fail("every open order rests in one queue; open are", self.pool.count)
         self.pool.check()
-        if self.queues.is_crossed() and not self.is_collecting:
-            fail("the best bid is below the best ask; it is", self.queues.bids.best_price())
+        if self.is_crossed() and not self.is_collecting:
+            fail("the best bid is below the best ask; it is", self.bid_levels.best_price())
 
     # -- plan -------------------------------------------------------------------------------------
 
@@ -307,7 +307,7 @@ cdef class OrderBook:
         required_qty = terms.min_qty
         if terms.time_in_force == FOK or terms.is_all_or_none:
             required_qty = terms.qty
-        if not self.queues.is_met(terms.side, terms.price):
+        if not self.is_met(terms.side, terms.price):
             self.plan.clear()
             return REASON_CANNOT_FILL if required_qty else 0
         return self._walk(terms, required_qty)
@@ -315,7 +315,7 @@ cdef class OrderBook:
     cdef int _walk(self, const Terms* terms, int64_t required_qty) except -1:
         """Plans an order that would meet others; 0, or why it is refused."""
         self.plan.walk(
-            self.queues, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
+            self, terms.side, terms.policy, terms.account_id, terms.price, terms.qty
         )
         if terms.is_post_only and self.plan.is_taking():
             return REASON_WOULD_TAKE
@@ -335,7 +335,11 @@ cdef class OrderBook:
             return REASON_PRICE
         if not 0 < terms.qty <= MAX_INT32:
             return REASON_QTY
-        if terms.min_qty or terms.display_qty or terms.is_all_or_none or self.is_collecting:
+        if (
+            terms.min_qty
+            or terms.display_qty
+            or terms.is_all_or_none | terms.is_post_only | self.is_collecting
+        ):
             return self._check_conditions(terms)
         return 0
 
@@ -354,6 +358,8 @@ cdef class OrderBook:
             return REASON_ALL_OR_NONE
         if terms.time_in_force == FOK and terms.display_qty:
             return REASON_ALL_OR_NONE
+        if terms.time_in_force != GTC and (terms.is_post_only or terms.display_qty):
+            return REASON_IMMEDIATE
         if self.is_collecting and (terms.time_in_force != GTC or terms.min_qty):
             return REASON_WRONG_STATE
         return 0
@@ -368,7 +374,7 @@ cdef class OrderBook:
         if terms.time_in_force != GTC or (self.plan.own_count and terms.policy == CANCEL_BOTH):
             leaves_qty = 0
         if slot != NO_SLOT:
-            self.queues.unlink(slot)
+            self.unlink(slot)
         elif leaves_qty:
             slot = self.pool.add(terms.order_id, terms.account_id)
         if self.plan.is_taking():
@@ -383,7 +389,7 @@ cdef class OrderBook:
         order.marks = marks_of(0, terms.side, terms.policy, terms.is_post_only)
         if terms.display_qty:
             self.pool.show(slot, <int32_t>terms.display_qty)
-        self.queues.append(slot)
+        self.append(slot)
         return leaves_qty
 
     cdef int _trade(self) except -1:
@@ -392,7 +398,7 @@ cdef class OrderBook:
         for index in range(self.plan.own_count):
             self._end(self.plan.own[index].maker_slot)
         for index in range(self.plan.count):
-            if self.queues.fill(self.plan.fills[index].maker_slot, self.plan.fills[index].qty) == 0:
+            if self.fill(self.plan.fills[index].maker_slot, self.plan.fills[index].qty) == 0:
                 self.pool.remove(self.plan.fills[index].maker_slot)
         return 0
 
@@ -402,12 +408,12 @@ cdef class OrderBook:
         if slot == NO_SLOT:
             return 0
         open_qty = self.pool.open_qty(slot)
-        self.queues.unlink(slot)
+        self.unlink(slot)
         self.pool.remove(slot)
         return open_qty
 
     cdef int _end(self, int32_t slot) except -1:
-        self.queues.unlink(slot)
+        self.unlink(slot)
         return self.pool.remove(slot)
 
     # -- answers ----------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ cdef class Plan:
         int64_t wanted_qty,
     ) except -1:
         """Walks the opposite side in priority, for as long as its prices suit the limit."""
-        cdef PriceLevels levels = queues.asks if side == BUY else queues.bids
+        cdef PriceLevels levels = queues.ask_levels if side == BUY else queues.bid_levels
         cdef const Level* level = levels.best()
         cdef const Order* order
         cdef int32_t slot, qty

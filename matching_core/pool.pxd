@@ -4,15 +4,19 @@ Where all open orders live.
 
 Orders are rows of arrays, found by a slot: what matching reads (`Order`, 32 bytes), what an iceberg
 keeps back (`Clip`, 8 bytes, an array that exists from the first iceberg on), and what only the
-venue needs (`OrderDetail`, 64 bytes; a plain book has none). One more array maps ids to slots, at 8
+venue needs (`OrderDetail`, 18 bytes; a plain book has none). One more array maps ids to slots, at 8
 to 16 bytes an order. Slots are reused and mean nothing outside; links are slots and `NO_SLOT` ends
 a list.
+
+What an order of a venue shares with others of its sender is a row of `origins`. What it holds is
+not kept at all: it follows from the rest (`State.held_amount`).
 """
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from .errors cimport fail
+from .origins cimport Origin, Origins
 from .types cimport BUY, NO_SLOT
 
 cdef enum:                         # the low bits of `Order.marks`
@@ -36,25 +40,20 @@ cdef struct Clip:
     int32_t display_qty            # GPUs, the most that is on display
     int32_t hidden_qty             # GPUs behind it; 0 while the order is in no queue
 
-cdef struct OrderDetail:
-    int64_t held_amount            # fen
-    int64_t session_id
-    int64_t key_id
+cdef packed struct OrderDetail:
     int32_t order_qty              # GPUs, with what is filled
-    int32_t fee_slack              # 1/10000 fen that the fees so far exceed the exact ones
+    int32_t origin                 # index of the row in `Pool.origins`
     int32_t account_prev_slot      # the account's open orders, newest first
     int32_t account_next_slot
-    int32_t expire_day             # 0 where the order does not end by itself
-    int32_t expiry_prev_slot       # the day's orders by id; before the first is the last
-    int32_t expiry_next_slot
-    int16_t maker_bps              # frozen when the order was accepted
-    int16_t taker_bps
-    int8_t time_in_force
-    int8_t exec_inst
+    int16_t fee_slack              # 1/10000 fen that the fees so far exceed the exact ones
 
 cdef struct AccountOrders:
     int32_t first_slot
     int32_t count
+
+cdef struct Ending:
+    int64_t order_id
+    int64_t expire_day
 
 cdef inline int side_of(const Order* order) noexcept nogil:
     return BUY + <int>(order.marks & IS_SELL)
@@ -77,37 +76,41 @@ cdef inline uint32_t marks_of(
 
 cdef class Pool:
     """All open orders of a venue, or of one plain book."""
-    cdef readonly bint has_details # and lists of the orders of each account
     cdef Order* orders
-    cdef Clip* clips               # NULL until the first iceberg
-    cdef OrderDetail* details      # NULL for a plain book
-    cdef readonly int32_t count    # open orders
-    cdef int32_t capacity
-    cdef int32_t used              # slots ever taken
-    cdef int32_t free_slot
     cdef int32_t* table            # open addressing, linear probing; slots or NO_SLOT
     cdef int64_t table_mask
     cdef int table_shift
+    cdef int32_t free_slot
+    cdef readonly int32_t count    # open orders
+    cdef readonly bint has_details # and lists of the orders of each account
+    cdef int32_t used              # slots ever taken
+    cdef int32_t capacity
+    cdef Clip* clips               # NULL until the first iceberg
+    cdef OrderDetail* details      # NULL for a plain book
     cdef AccountOrders* accounts
-    cdef dict expiries             # expire day: slot of the lowest order that ends then
     cdef int32_t account_capacity
+    cdef Origins origins           # None for a plain book
+    cdef Ending* endings           # those that ended by `endings_day` when it was asked for, in order
+    cdef int64_t ending_count
+    cdef int64_t ending_at         # those before it have ended since
+    cdef int64_t endings_day       # 0 while nothing is listed
 
     # -- queries
     cdef int64_t display_qty(self, int32_t slot) noexcept nogil
     cdef int32_t open_count(self, int64_t account_id) noexcept nogil
     cdef int32_t first_of_account(self, int64_t account_id) noexcept nogil
-    cdef int64_t next_expire_day(self) except -1
     cdef list orders_due(self, int64_t day, int64_t max_count)
     cdef int check(self) except -1
     # -- writers
     cdef int show(self, int32_t slot, int32_t display_qty) except -1
-    cdef int expire_on(self, int32_t slot, int32_t day) except -1
-    cdef int list_expiries(self) except -1
+    cdef int come_from(self, int32_t slot, const Origin* origin) except -1
 
     cdef void _link_account(self, int32_t slot) noexcept nogil
     cdef void _unlink_account(self, int32_t slot) noexcept nogil
-    cdef int _unlink_expiry(self, int32_t slot) except -1
-    cdef int _check_expiries(self) except -1
+    cdef int _list_endings(self, int64_t day) except -1
+    cdef void _forget_endings(self) noexcept nogil
+    cdef bint _is_open(self, const Ending* ending) noexcept nogil
+    cdef int _check_origins(self) except -1
     cdef int _grow(self) except -1
     cdef int _grow_table(self) except -1
     cdef int _reach_account(self, int32_t account_id) except -1
@@ -131,6 +134,10 @@ cdef class Pool:
             qty += self.clips[slot].hidden_qty
         return qty
 
+    cdef inline const Origin* origin_of(self, int32_t slot) noexcept nogil:
+        """Who sent an order of a venue, and on which terms; stale once another order comes."""
+        return &self.origins.rows[self.details[slot].origin]
+
     cdef inline bint is_queued(self, int32_t slot) noexcept nogil:
         """Whether an order stands in a queue; not so between accepted and rested."""
         return (self.orders[slot].marks & IS_QUEUED) != 0
@@ -143,7 +150,7 @@ cdef class Pool:
         """
         A zeroed, unlinked row under an id that is positive and new, which the caller has looked up.
 
-        Pointers to rows are stale after this.
+        Pointers to rows are stale after this. In a venue `come_from` follows.
         """
         cdef int32_t slot = self.free_slot
         if self.has_details:
@@ -176,7 +183,7 @@ cdef class Pool:
         self._leave(slot)
         if self.has_details:
             self._unlink_account(slot)
-            self._unlink_expiry(slot)
+            self.origins.drop(self.details[slot].origin)
         self.count -= 1
         order.order_id = 0
         order.next_slot = self.free_slot

@@ -7,26 +7,25 @@ bytes. Deleting shifts the entries behind it back instead of leaving a tombstone
 ever sees orders come and go stays as short to probe as a fresh one.
 
 Invariants, part of `Venue.check()`: the map finds every open order and nothing else; an account's
-list holds exactly its open orders, and an expire day's those that end then, the lowest id first.
+list holds exactly its open orders; an origin counts its own.
 """
 
 from cython cimport final
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 
 from .errors cimport fail
+from .origins cimport NO_ORIGIN, Origin, Origins
 from .types cimport NO_SLOT
 
-cdef struct Expiring:
-    int64_t order_id
-    int32_t slot
 
-
-cdef int _by_order_id(const void* one, const void* other) noexcept nogil:
-    cdef int64_t one_id = (<const Expiring*>one).order_id
-    cdef int64_t other_id = (<const Expiring*>other).order_id
-    return (one_id > other_id) - (one_id < other_id)
+cdef int _by_day_and_id(const void* one, const void* other) noexcept nogil:
+    cdef const Ending* first = <const Ending*>one
+    cdef const Ending* second = <const Ending*>other
+    if first.expire_day != second.expire_day:
+        return (first.expire_day > second.expire_day) - (first.expire_day < second.expire_day)
+    return (first.order_id > second.order_id) - (first.order_id < second.order_id)
 
 
 @final
@@ -36,7 +35,7 @@ cdef class Pool:
     def __cinit__(self, bint has_details=True):
         self.has_details = has_details
         self.free_slot = NO_SLOT
-        self.expiries = {}
+        self.origins = Origins() if has_details else None
         self._grow()
         self._grow_table()
 
@@ -46,6 +45,7 @@ cdef class Pool:
         free(self.details)
         free(self.table)
         free(self.accounts)
+        free(self.endings)
 
     # -- queries ----------------------------------------------------------------------------------
 
@@ -65,23 +65,6 @@ cdef class Pool:
             return NO_SLOT
         return self.accounts[account_id].first_slot
 
-    cdef int64_t next_expire_day(self) except -1:
-        """The first day on which an open order ends, 0 if none does."""
-        return min(self.expiries) if self.expiries else 0
-
-    cdef list orders_due(self, int64_t day, int64_t max_count):
-        """The ids of orders that end by a day: earlier days first, then the lowest ids."""
-        cdef list order_ids = []
-        cdef int32_t slot
-        for due_day in sorted(self.expiries):
-            if due_day > day or len(order_ids) == max_count:
-                break
-            slot = self.expiries[due_day]
-            while slot != NO_SLOT and len(order_ids) < max_count:
-                order_ids.append(self.orders[slot].order_id)
-                slot = self.details[slot].expiry_next_slot
-        return order_ids
-
     cdef int check(self) except -1:
         """Verifies the map's count, for queues look for each order, and the lists of expiry."""
         cdef int64_t at
@@ -91,35 +74,25 @@ cdef class Pool:
                 entry_count += 1
         if entry_count != self.count:
             fail("the map holds the open orders and no others; it holds", entry_count)
-        return self._check_expiries() if self.has_details else 0
+        return self._check_origins() if self.has_details else 0
 
-    cdef int _check_expiries(self) except -1:
-        cdef int64_t listed_count = 0
-        cdef int32_t first_slot, slot, prev_slot
-        cdef int32_t day
-        for day in self.expiries:
-            first_slot = slot = self.expiries[day]
-            prev_slot = self.details[slot].expiry_prev_slot
-            while slot != NO_SLOT:
-                if self.orders[slot].order_id == 0 or self.details[slot].expire_day != day:
-                    fail("an expire day lists orders that end then; not so day", day)
-                if self.details[slot].expiry_prev_slot != prev_slot:
-                    fail("an expire day is linked both ways; not so", self.orders[slot].order_id)
-                if (
-                    slot != first_slot
-                    and self.orders[prev_slot].order_id >= self.orders[slot].order_id
-                ):
-                    fail("an expire day lists the lowest id first; not so day", day)
-                listed_count += 1
-                prev_slot = slot
-                slot = self.details[slot].expiry_next_slot
-            if self.details[first_slot].expiry_prev_slot != prev_slot:
-                fail("before the first of an expire day is its last; not so day", day)
-        for slot in range(self.used):
-            if self.orders[slot].order_id != 0 and self.details[slot].expire_day != 0:
-                listed_count -= 1
-        if listed_count:
-            fail("every order that ends by itself is listed once; too many are", listed_count)
+    cdef int _check_origins(self) except -1:
+        cdef int32_t used = self.origins.used
+        cdef int32_t* order_counts = <int32_t*>calloc(used + 1, sizeof(int32_t))
+        cdef int32_t slot, index
+        if order_counts == NULL:
+            raise MemoryError
+        try:
+            for slot in range(self.used):
+                if self.orders[slot].order_id == 0:
+                    continue
+                index = self.details[slot].origin
+                if not 0 <= index < used:
+                    fail("every order has an origin; not so", self.orders[slot].order_id)
+                order_counts[index] += 1
+            self.origins.check(order_counts)
+        finally:
+            free(order_counts)
         return 0
 
     # -- writers ----------------------------------------------------------------------------------
@@ -142,7 +115,8 @@ cdef class Pool:
     cdef void _link_account(self, int32_t slot) noexcept nogil:
         cdef OrderDetail* detail = &self.details[slot]
         cdef AccountOrders* account = &self.accounts[self.orders[slot].account_id]
-        memset(detail, 0, sizeof(OrderDetail))
+        detail.order_qty = detail.fee_slack = 0
+        detail.origin = NO_ORIGIN
         detail.account_prev_slot = NO_SLOT
         detail.account_next_slot = account.first_slot
         if account.first_slot != NO_SLOT:
@@ -161,71 +135,71 @@ cdef class Pool:
             self.details[detail.account_next_slot].account_prev_slot = detail.account_prev_slot
         account.count -= 1
 
-    # -- the lists of expire days -----------------------------------------------------------------
+    # -- where orders come from, and when they end -------------------------------------------------
 
-    cdef int expire_on(self, int32_t slot, int32_t day) except -1:
-        """Lists a new order among those that end on a day, by its id; ids mostly count up."""
-        cdef OrderDetail* details = self.details
-        cdef int32_t first_slot = self.expiries.setdefault(day, slot)
-        cdef int32_t prev_slot, next_slot
-        details[slot].expire_day = day
-        if first_slot == slot:
-            details[slot].expiry_prev_slot = slot
-            details[slot].expiry_next_slot = NO_SLOT
-            return 0
-        prev_slot = details[first_slot].expiry_prev_slot
-        next_slot = NO_SLOT
-        while next_slot != first_slot and self.orders[prev_slot].order_id > self.orders[slot].order_id:
-            next_slot = prev_slot
-            prev_slot = details[prev_slot].expiry_prev_slot
-        details[slot].expiry_prev_slot = prev_slot
-        details[slot].expiry_next_slot = next_slot
-        if next_slot == first_slot:
-            self.expiries[day] = slot
-        else:
-            details[prev_slot].expiry_next_slot = slot
-        details[first_slot if next_slot == NO_SLOT else next_slot].expiry_prev_slot = slot
+    cdef int come_from(self, int32_t slot, const Origin* origin) except -1:
+        """Says where a new order comes from, or that it comes from elsewhere now."""
+        cdef int32_t index = self.origins.add(origin)
+        if self.details[slot].origin != NO_ORIGIN:
+            self.origins.drop(self.details[slot].origin)
+        self.details[slot].origin = index
+        if 0 < origin.expire_day <= self.endings_day:
+            self.endings_day = 0
         return 0
 
-    cdef int list_expiries(self) except -1:
-        """Lists all orders that end by themselves, where rows were filled without doing so."""
-        cdef Expiring* expiring = <Expiring*>malloc((self.count + 1) * sizeof(Expiring))
-        cdef int32_t slot, index
-        cdef int32_t count = 0
-        if expiring == NULL:
+    cdef list orders_due(self, int64_t day, int64_t max_count):
+        """
+        The ids of orders that end by a day: earlier days first, then the lowest ids.
+
+        Nothing is kept in this order while orders come and go. They are looked for and sorted once,
+        when a day's end is asked for the first time, and the list then serves all that ask for the
+        next of them; an order that comes to end by that day makes it void.
+        """
+        cdef list order_ids = []
+        cdef int64_t at
+        cdef int64_t first_day = self.origins.next_expire_day()
+        if first_day == 0 or first_day > day:
+            self._forget_endings()
+            return order_ids
+        if day != self.endings_day:
+            self._list_endings(day)
+        while self.ending_at < self.ending_count and not self._is_open(
+            &self.endings[self.ending_at]
+        ):
+            self.ending_at += 1
+        at = self.ending_at
+        while at < self.ending_count and len(order_ids) < max_count:
+            if self._is_open(&self.endings[at]):
+                order_ids.append(self.endings[at].order_id)
+            at += 1
+        return order_ids
+
+    cdef int _list_endings(self, int64_t day) except -1:
+        cdef int32_t slot
+        cdef int64_t expire_day
+        self._forget_endings()
+        self.endings = <Ending*>malloc((self.count + 1) * sizeof(Ending))
+        if self.endings == NULL:
             raise MemoryError
-        try:
-            for slot in range(self.used):
-                if self.orders[slot].order_id != 0 and self.details[slot].expire_day != 0:
-                    expiring[count] = Expiring(self.orders[slot].order_id, slot)
-                    count += 1
-            qsort(expiring, count, sizeof(Expiring), _by_order_id)
-            for index in range(count):
-                slot = expiring[index].slot
-                self.expire_on(slot, self.details[slot].expire_day)
-        finally:
-            free(expiring)
+        for slot in range(self.used):
+            if self.orders[slot].order_id == 0:
+                continue
+            expire_day = self.origin_of(slot).expire_day
+            if 0 < expire_day <= day:
+                self.endings[self.ending_count] = Ending(self.orders[slot].order_id, expire_day)
+                self.ending_count += 1
+        qsort(self.endings, self.ending_count, sizeof(Ending), _by_day_and_id)
+        self.endings_day = day
         return 0
 
-    cdef int _unlink_expiry(self, int32_t slot) except -1:
-        cdef OrderDetail* detail = &self.details[slot]
-        cdef int32_t first_slot
-        if detail.expire_day == 0:
-            return 0
-        first_slot = self.expiries[detail.expire_day]
-        if slot != first_slot:
-            self.details[detail.expiry_prev_slot].expiry_next_slot = detail.expiry_next_slot
-        elif detail.expiry_next_slot == NO_SLOT:
-            del self.expiries[detail.expire_day]
-        else:
-            self.expiries[detail.expire_day] = detail.expiry_next_slot
-        if detail.expiry_next_slot != NO_SLOT:
-            self.details[detail.expiry_next_slot].expiry_prev_slot = detail.expiry_prev_slot
-        elif slot != first_slot:
-            self.details[first_slot].expiry_prev_slot = detail.expiry_prev_slot
-        return 0
+    cdef void _forget_endings(self) noexcept nogil:
+        free(self.endings)
+        self.endings = NULL
+        self.endings_day = self.ending_count = self.ending_at = 0
 
-    # -- the map ----------------------------------------------------------------------------------
+    cdef bint _is_open(self, const Ending* ending) noexcept nogil:
+        cdef int32_t slot = self.find(ending.order_id)
+        return slot != NO_SLOT and self.origin_of(slot).expire_day == ending.expire_day
 
     # -- growth -----------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The price levels of one side of a book, in a 64-ary trie over the bits of the price."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
 
 cdef enum:
     MAX_TIERS = 6                  # of 6 bits: every price of 31 bits, and some to spare
@@ -26,10 +26,10 @@ cdef class PriceLevels:
     cdef Node* nodes
     cdef uint64_t* used            # of each node, a bit for each child
     cdef int32_t root
-    cdef int tiers                 # as many as the highest price so far needs, at least 3
-    cdef readonly int32_t length   # levels
-    cdef int32_t sign              # +1: the higher price is better (bids); -1: the lower (asks)
     cdef int32_t best_level        # NO_LEVEL on an empty side
+    cdef readonly int32_t length   # levels
+    cdef int16_t tiers             # as many as the highest price so far needs, at least 3
+    cdef int16_t sign              # +1: the higher price is better (bids); -1: the lower (asks)
     cdef int32_t capacity
     cdef int32_t used_levels
     cdef int32_t free_level

@@ -11,17 +11,17 @@ from .types cimport BUY, NO_SLOT
 
 cdef class Queues:
     """One book's resting orders in price-time priority."""
-    cdef Pool pool
-    cdef PriceLevels bids
-    cdef PriceLevels asks
+    cdef Pool pool                 # given by the kind of book
+    cdef PriceLevels bid_levels
+    cdef PriceLevels ask_levels
     cdef int32_t index             # of this book among those that share the pool
     cdef Parties parties           # whose orders count as one's own; None for an account's own only
 
     # -- queries
     cdef bint is_crossed(self) noexcept nogil
-    cdef list queue(self, int side, int64_t price)
+    cdef list ids_at(self, int side, int64_t price)
     cdef list rows(self, int side, int64_t depth)
-    cdef int64_t check(self, int side) except -1
+    cdef int64_t check_side(self, int side) except -1
     # -- writers
     cdef int hide(self, int32_t slot, int32_t hidden_qty) except -1
     cdef int64_t fill(self, int32_t slot, int32_t qty) except -1
@@ -33,18 +33,18 @@ cdef class Queues:
         """The level at an order's price, NULL if there is none."""
         # Not by way of `levels_of`, which counts a reference.
         if order.marks & IS_SELL:
-            return self.asks.at(order.limit_price)
-        return self.bids.at(order.limit_price)
+            return self.ask_levels.at(order.limit_price)
+        return self.bid_levels.at(order.limit_price)
 
     cdef inline bint is_met(self, int side, int64_t limit_price) noexcept nogil:
         """Whether an order of this side and limit would meet one of the other side."""
         if side == BUY:
-            return self.asks.length != 0 and self.asks.best_price() <= limit_price
-        return self.bids.length != 0 and self.bids.best_price() >= limit_price
+            return self.ask_levels.length != 0 and self.ask_levels.best_price() <= limit_price
+        return self.bid_levels.length != 0 and self.bid_levels.best_price() >= limit_price
 
     cdef inline PriceLevels levels_of(self, int side):
         """The levels of a side."""
-        return self.bids if side == BUY else self.asks
+        return self.bid_levels if side == BUY else self.ask_levels
 
     cdef inline int append(self, int32_t slot) except -1:
         """Puts an order at the end of the queue of its price; of an iceberg, a clip."""
@@ -54,9 +54,9 @@ cdef class Queues:
         if order.marks & IS_QUEUED or order.leaves_qty <= 0:
             fail("an order that rests has something left and does so once", order.order_id)
         if order.marks & IS_SELL:
-            level = self.asks.at_or_new(order.limit_price)
+            level = self.ask_levels.at_or_new(order.limit_price)
         else:
-            level = self.bids.at_or_new(order.limit_price)
+            level = self.bid_levels.at_or_new(order.limit_price)
         if order.marks & IS_ICEBERG:
             clip = &self.pool.clips[slot]
             clip.hidden_qty = max(0, order.leaves_qty - clip.display_qty)
@@ -101,8 +101,8 @@ cdef class Queues:
             self.pool.clips[slot].hidden_qty = 0
         if level.count == 0:
             if order.marks & IS_SELL:
-                self.asks.drop(level)
+                self.ask_levels.drop(level)
             else:
-                self.bids.drop(level)
+                self.bid_levels.drop(level)
         order.prev_slot = order.next_slot = NO_SLOT
         order.marks &= ~<unsigned int>IS_QUEUED

@@ -26,21 +26,19 @@ from .types cimport NO_SLOT
 cdef class Queues:
     """One book's resting orders in price-time priority."""
 
-    def __cinit__(self, Pool pool, int32_t index, *args):
-        self.pool = pool
-        self.index = index
-        self.bids = PriceLevels(1)
-        self.asks = PriceLevels(-1)
+    def __cinit__(self, *args, **kwargs):
+        self.bid_levels = PriceLevels(1)
+        self.ask_levels = PriceLevels(-1)
 
     # -- queries ----------------------------------------------------------------------------------
 
     cdef bint is_crossed(self) noexcept nogil:
         """Whether the best bid would pay the best ask, as it may while an auction collects."""
-        if self.bids.length == 0 or self.asks.length == 0:
+        if self.bid_levels.length == 0 or self.ask_levels.length == 0:
             return False
-        return self.bids.best_price() >= self.asks.best_price()
+        return self.bid_levels.best_price() >= self.ask_levels.best_price()
 
-    cdef list queue(self, int side, int64_t price):
+    cdef list ids_at(self, int side, int64_t price):
         """The order ids of a level, in the order in which they would trade."""
         cdef list order_ids = []
         cdef const Level* level = self.levels_of(side).at(<int32_t>price)
@@ -62,7 +60,7 @@ cdef class Queues:
             level = levels.worse(level)
         return rows
 
-    cdef int64_t check(self, int side) except -1:
+    cdef int64_t check_side(self, int side) except -1:
         """Verifies a side, level by level and order by order; how many orders it has."""
         cdef PriceLevels levels = self.levels_of(side)
         cdef const Level* level = levels.best()

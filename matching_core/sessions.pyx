@@ -45,7 +45,8 @@ from .types cimport (
     Uncrossed,
 )
 
-cdef int64_t AUCTION_NS = 300 * <int64_t>1_000_000_000
+AUCTION_NS = 300 * 10**9
+"""How long a book's own auction collects."""
 
 
 cdef class Sessions(Execution):
@@ -227,9 +228,10 @@ cdef class Sessions(Execution):
         """What a sale of so much with its fee in cash draws beyond its hold; fees are cumulative."""
         cdef Order* order = &self.pool.orders[slot]
         cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef int64_t maker_bps = self.pool.origin_of(slot).maker_bps
         cdef int64_t notional = book.notional(self.auction.price, qty)
-        cdef int64_t fee = fee_due(notional, detail.maker_bps, detail.fee_slack)
-        cdef int64_t slack = slack_after(detail.fee_slack, fee, notional, detail.maker_bps)
+        cdef int64_t fee = fee_due(notional, maker_bps, detail.fee_slack)
+        cdef int64_t slack = slack_after(detail.fee_slack, fee, notional, maker_bps)
         return fee + self.hold_needed(
             slot, order.limit_price, self.pool.open_qty(slot) - qty, slack
-        ) - detail.held_amount
+        ) - self.held_amount(slot)

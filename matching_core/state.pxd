@@ -35,6 +35,7 @@ cdef class State:
     cdef int known_account(self, int64_t account_id) except -1
     cdef int known_days(self, int64_t start_day, int64_t end_day) except -1
     cdef int known_qty(self, int64_t qty) except -1
+    cdef int64_t held_amount(self, int32_t slot) except -1
     cdef int64_t hold_needed(
         self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
     ) except -1

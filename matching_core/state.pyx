@@ -14,8 +14,9 @@ from .cash cimport Cash
 from .errors cimport fail
 from .holdings cimport Holding, Product
 from .money cimport MAX_INTEGER, fee_due
+from .origins cimport Origin
 from .parties cimport Parties
-from .pool cimport Order, OrderDetail, Pool, book_index_of, side_of
+from .pool cimport Order, Pool, book_index_of, side_of
 from .types cimport (
     AUCTION,
     BREAK,
@@ -146,8 +147,10 @@ cdef class State:
         self.books_by_id[instrument_id] = book
 
     def close_instrument(self, int64_t instrument_id):
-        """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
+        """Refuses orders from now on; those that were open have ended before."""
         cdef Book book = self.book_of(instrument_id)
+        if book.bid_levels.length or book.ask_levels.length:
+            fail("a book closes when its last order has ended; not so", instrument_id)
         book.is_closed = True
         book.auction_end_ns = 0
         self.note_state(book)
@@ -286,18 +289,27 @@ cdef class State:
             fail("a window ends after its start, by day 100_000", end_day)
         return 0
 
+    cdef int64_t held_amount(self, int32_t slot) except -1:
+        """What an open order holds, in fen."""
+        return self.hold_needed(
+            slot,
+            self.pool.orders[slot].limit_price,
+            self.pool.open_qty(slot),
+            self.pool.details[slot].fee_slack,
+        )
+
     cdef int64_t hold_needed(
         self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
     ) except -1:
-        """What an open order must hold for so much, with its own frozen rates."""
+        """What an open order holds where so much of it is left, with its own frozen rates."""
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef const Origin* origin = self.pool.origin_of(slot)
         cdef Book book = self.book_of_slot(slot)
         return hold_of(
             book,
             side_of(order),
             side_of(order) == SELL and book.is_fee_in_cash(order.account_id),
-            max(detail.maker_bps, detail.taker_bps),
+            max(origin.maker_bps, origin.taker_bps),
             limit_price,
             leaves_qty,
             slack,

@@ -78,6 +78,7 @@ cdef enum:                         # refusals
     REASON_MIN_QTY = 4025          # below 0 or above the quantity
     REASON_DISPLAY_QTY = 4026      # below 0, above the quantity, or more than MAX_CLIPS clips
     REASON_ALL_OR_NONE = 4027      # it would rest, or has a display quantity
+    REASON_IMMEDIATE = 4029        # it never rests, but is post-only or has a display quantity
     REASON_UNKNOWN_ORDER = 4041
     REASON_CASH = 5001
     REASON_TITLE = 5002

@@ -8,7 +8,10 @@ _DayFunction: TypeAlias = Literal[
     "title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet"
 ]
 
-__all__ = ["CoreError", "Venue"]
+__all__ = ["AUCTION_NS", "CoreError", "Venue"]
+
+AUCTION_NS: int
+"""How long a book's own auction collects."""
 
 @final
 class Venue:
@@ -79,7 +82,7 @@ class Venue:
         """
 
     def close_instrument(self, instrument_id: int) -> None:
-        """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
+        """Refuses orders from now on; `CoreError` while any is open."""
 
     # -- when a book may trade; session states are those of FIX tag 625, see `types.pxd`
 

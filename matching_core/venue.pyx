@@ -25,6 +25,7 @@ from .book cimport Book
 from .errors cimport fail
 from .holdings cimport Holding
 from .money cimport MAX_INTEGER, fee_due, slack_after
+from .origins cimport Origin
 from .pool cimport Order, OrderDetail, policy_of, side_of
 from .price_levels cimport PriceLevels
 from .sessions cimport Sessions
@@ -49,6 +50,7 @@ from .types cimport (
     REASON_CASH,
     REASON_DISPLAY_QTY,
     REASON_EMPTY,
+    REASON_IMMEDIATE,
     REASON_LOT,
     REASON_MIN_QTY,
     REASON_NEVER_RESTS,
@@ -73,8 +75,9 @@ from .types cimport (
 from .venue_bytes cimport read_venue
 
 from .errors import CoreError
+from .sessions import AUCTION_NS
 
-__all__ = ["CoreError", "Venue"]
+__all__ = ["AUCTION_NS", "CoreError", "Venue"]
 
 
 @final
@@ -293,6 +296,8 @@ cdef class Venue(Sessions):
             return self._refuse(REASON_ALL_OR_NONE, order_qty, 0, 0)
         if display_qty and (is_all_or_none or time_in_force == FOK):
             return self._refuse(REASON_ALL_OR_NONE, order_qty, display_qty, 0)
+        if not may_rest(time_in_force) and (exec_inst & POST_ONLY or display_qty):
+            return self._refuse(REASON_IMMEDIATE, time_in_force, display_qty, 0)
         if collects(session_state) and (min_qty or not may_rest(time_in_force)):
             return self._refuse(REASON_WRONG_STATE, session_state, book.instrument_id, 0)
         return 0
@@ -439,7 +444,9 @@ cdef class Venue(Sessions):
         cdef OrderDetail* detail = &self.pool.details[slot]
         cdef Book book = self.book_of_slot(slot)
         cdef int64_t order_id = order.order_id
+        cdef const Origin* origin = self.pool.origin_of(slot)
         cdef int64_t wanted_qty = order_qty - detail.order_qty + self.pool.open_qty(slot)
+        cdef int64_t held_amount = self.held_amount(slot)
         cdef int64_t needed_amount
         cdef Intent intent = Intent(
             account_id=order.account_id,
@@ -447,13 +454,13 @@ cdef class Venue(Sessions):
             wanted_qty=wanted_qty,
             limit_price=limit_price,
             slack=detail.fee_slack,
-            own_held_amount=detail.held_amount,
+            own_held_amount=held_amount,
             own_reserved_qty=self.pool.open_qty(slot),
-            maker_bps=detail.maker_bps,
-            taker_bps=detail.taker_bps,
+            maker_bps=origin.maker_bps,
+            taker_bps=origin.taker_bps,
             side=side_of(order),
             policy=policy_of(order),
-            is_post_only=detail.exec_inst & POST_ONLY,
+            is_post_only=origin.exec_inst & POST_ONLY,
         )
         cdef int refused = self._check_clips(self.pool.display_qty(slot), wanted_qty)
         if not refused:
@@ -467,7 +474,7 @@ cdef class Venue(Sessions):
             order_qty,
             limit_price,
             wanted_qty,
-            needed_amount - detail.held_amount,
+            needed_amount - held_amount,
             1,
         )
         self.apply_amended(&amended)

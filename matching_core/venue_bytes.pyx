@@ -6,8 +6,8 @@ Written is everything that a future command could depend on, in an order that fo
 market and not from slots or hashing: accounts, products, holdings, then books with every queue from
 its front. Two venues with the same past have the same bytes, whatever orders came and went in
 between. What follows from that is not written and made again on reading: the map of ids, the totals
-of levels and escrows, the lists of expire days (by order id) and those of accounts (by queue: who
-asks for them gets them sorted).
+of levels and escrows, the origins of orders, and the lists of accounts (by queue: who asks for them
+gets them sorted).
 
 What is read back is believed in nothing: bytes that no sound venue would write are a `CoreError`,
 and the venue that they were read into is to be thrown away. Numbers are bounded where they could
@@ -25,6 +25,7 @@ from .encode cimport EventBuffer
 from .errors cimport fail
 from .holdings cimport DAY_FUNCTIONS, RESERVED_SALE, RESERVED_SUBLET, Holding, Product
 from .money cimport MAX_INTEGER
+from .origins cimport Origin
 from .pool cimport Order, OrderDetail, marks_of, policy_of
 from .price_levels cimport Level, PriceLevels
 from .state cimport State
@@ -108,7 +109,6 @@ cdef int read_venue(State state, bytes data) except -1:
     for _ in range(source.count()):
         _read_book(source, state)
     source.finish()
-    state.pool.list_expiries()
     check_state(state)
     if write_venue(state) != data:
         fail("a snapshot is in the order and form in which it is written; its bytes are", len(data))
@@ -361,7 +361,7 @@ cdef int _write_book(EventBuffer out, State state, Book book) except -1:
         book.rent_floor_price,
     )
     out.numbers(<const int64_t*>&row, sizeof(BookRow) // sizeof(int64_t))
-    for levels in (book.bids, book.asks):
+    for levels in (book.bid_levels, book.ask_levels):
         out.number(levels.length)
         level = levels.best()
         while level != NULL:
@@ -439,26 +439,27 @@ cdef int _read_queue(IntegerReader source, State state, Book book, int side) exc
     return 0
 
 
-cdef OrderRow _row_of(State state, int32_t slot) noexcept:
+cdef OrderRow _row_of(State state, int32_t slot) except *:
     cdef const Order* order = &state.pool.orders[slot]
     cdef const OrderDetail* detail = &state.pool.details[slot]
+    cdef const Origin* origin = state.pool.origin_of(slot)
     cdef OrderRow row
     row.order_id = order.order_id
     row.account_id = order.account_id
-    row.key_id = detail.key_id
-    row.session_id = detail.session_id
+    row.key_id = origin.key_id
+    row.session_id = origin.session_id
     row.order_qty = detail.order_qty
     row.leaves_qty = order.leaves_qty
     row.hidden_qty = state.pool.open_qty(slot) - order.leaves_qty
     row.display_qty = state.pool.display_qty(slot)
     row.self_match_policy = policy_of(order)
-    row.time_in_force = detail.time_in_force
-    row.exec_inst = detail.exec_inst
-    row.expire_day = detail.expire_day
-    row.held_amount = detail.held_amount
+    row.time_in_force = origin.time_in_force
+    row.exec_inst = origin.exec_inst
+    row.expire_day = origin.expire_day
+    row.held_amount = state.held_amount(slot)
     row.fee_slack = detail.fee_slack
-    row.maker_bps = detail.maker_bps
-    row.taker_bps = detail.taker_bps
+    row.maker_bps = origin.maker_bps
+    row.taker_bps = origin.taker_bps
     return row
 
 
@@ -467,25 +468,32 @@ cdef int _rest(State state, Book book, int side, int32_t price, const OrderRow* 
     cdef int32_t slot = state.pool.add(row.order_id, <int32_t>row.account_id)
     cdef Order* order = &state.pool.orders[slot]
     cdef OrderDetail* detail = &state.pool.details[slot]
+    cdef Origin origin = Origin(
+        session_id=row.session_id,
+        key_id=row.key_id,
+        expire_day=<int32_t>row.expire_day,
+        maker_bps=<int16_t>row.maker_bps,
+        taker_bps=<int16_t>row.taker_bps,
+        time_in_force=<int8_t>row.time_in_force,
+        exec_inst=<int8_t>row.exec_inst,
+        order_count=0,
+    )
     order.limit_price = price
     order.leaves_qty = <int32_t>row.leaves_qty
     order.marks = marks_of(
         book.index, side, <int>row.self_match_policy, row.exec_inst & POST_ONLY
     )
-    detail.key_id = row.key_id
-    detail.session_id = row.session_id
     detail.order_qty = <int32_t>row.order_qty
-    detail.time_in_force = <int8_t>row.time_in_force
-    detail.exec_inst = <int8_t>row.exec_inst
-    detail.expire_day = <int32_t>row.expire_day
-    detail.held_amount = row.held_amount
-    detail.fee_slack = <int32_t>row.fee_slack
-    detail.maker_bps = <int16_t>row.maker_bps
-    detail.taker_bps = <int16_t>row.taker_bps
+    detail.fee_slack = <int16_t>row.fee_slack
+    state.pool.come_from(slot, &origin)
     if row.display_qty:
         state.pool.show(slot, <int32_t>row.display_qty)
     book.append(slot)
-    return book.hide(slot, <int32_t>row.hidden_qty) if row.hidden_qty else 0
+    if row.hidden_qty:
+        book.hide(slot, <int32_t>row.hidden_qty)
+    if state.held_amount(slot) != row.held_amount:
+        fail("an order holds what its rest needs; not so", row.order_id)
+    return 0
 
 
 cdef int _require_order(State state, const OrderRow* row) except -1:

@@ -14,7 +14,8 @@ from .custody cimport Hold
 from .errors cimport fail
 from .holdings cimport LIEN, RESERVED_SUBLET, SUBLET_IN, SUBLET_OUT, TITLE, Holding, Product
 from .ledger cimport Ledger
-from .pool cimport Order, OrderDetail, policy_of, side_of
+from .origins cimport Origin
+from .pool cimport Order, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, MAX_QTY, NO_SLOT, SELL, TRUSTS, Cancelled
 from .venue_bytes cimport write_venue
@@ -61,32 +62,32 @@ cdef class View(Ledger):
         if slot == NO_SLOT:
             return None
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
+        cdef const Origin* origin = self.pool.origin_of(slot)
         return (
             order.order_id,
             order.account_id,
-            detail.key_id,
-            detail.session_id,
+            origin.key_id,
+            origin.session_id,
             self.book_of_slot(slot).instrument_id,
             side_of(order),
-            detail.order_qty,
+            self.pool.details[slot].order_qty,
             order.limit_price,
-            detail.time_in_force,
-            detail.exec_inst,
+            origin.time_in_force,
+            origin.exec_inst,
             self.pool.open_qty(slot),
-            detail.held_amount,
+            self.held_amount(slot),
             self.pool.display_qty(slot),
             policy_of(order),
-            detail.expire_day,
+            origin.expire_day,
         )
 
     def session_of(self, int64_t order_id):
         """The session of an open order."""
-        return self.pool.details[self._slot_of(order_id)].session_id
+        return self.pool.origin_of(self._slot_of(order_id)).session_id
 
     def key_of(self, int64_t order_id):
         """The key that placed an open order."""
-        return self.pool.details[self._slot_of(order_id)].key_id
+        return self.pool.origin_of(self._slot_of(order_id)).key_id
 
     def rehome_session(
         self, int64_t old_session_id, int64_t new_session_id, int64_t account_id
@@ -96,9 +97,12 @@ cdef class View(Ledger):
         if new_session_id < 0:
             fail("ids are 0 or more", new_session_id)
         cdef int32_t slot = self.pool.first_of_account(account_id)
+        cdef Origin origin
         while slot != NO_SLOT:
-            if self.pool.details[slot].session_id == old_session_id:
-                self.pool.details[slot].session_id = new_session_id
+            origin = self.pool.origin_of(slot)[0]
+            if origin.session_id == old_session_id:
+                origin.session_id = new_session_id
+                self.pool.come_from(slot, &origin)
             slot = self.pool.details[slot].account_next_slot
 
     def orders_of_account(self, int64_t account_id):
@@ -114,10 +118,10 @@ cdef class View(Ledger):
         cdef const Level* level
         if max_count < 0:
             fail("a count is 0 or more", max_count)
-        for levels in (book.bids, book.asks):
+        for levels in (book.bid_levels, book.ask_levels):
             level = levels.best()
             while level != NULL:
-                order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                order_ids += book.ids_at(BUY if levels is book.bid_levels else SELL, level.price)
                 level = levels.worse(level)
         order_ids.sort()
         return order_ids[:max_count]
@@ -134,18 +138,18 @@ cdef class View(Ledger):
         cdef list order_ids = []
         cdef PriceLevels levels
         cdef const Level* level
-        for levels in (book.bids, book.asks):
+        for levels in (book.bid_levels, book.ask_levels):
             level = levels.best()
             while level != NULL:
                 if not low_limit_price <= level.price <= high_limit_price:
-                    order_ids += book.queue(BUY if levels is book.bids else SELL, level.price)
+                    order_ids += book.ids_at(BUY if levels is book.bid_levels else SELL, level.price)
                 level = levels.worse(level)
         order_ids.sort()
         return order_ids[:max_count]
 
     def next_expire_day(self):
         """The first day at whose gate an open order ends, 0 if none does."""
-        return self.pool.next_expire_day()
+        return self.pool.origins.next_expire_day()
 
     def orders_due(self, int64_t day, int64_t max_count):
         """
@@ -177,7 +181,7 @@ cdef class View(Ledger):
         self._require_side(side)
         if not 0 < price <= MAX_PRICE:
             fail("a price is 1 to 16_000_000 fen", price)
-        return self.book_of(instrument_id).queue(<int>side, price)
+        return self.book_of(instrument_id).ids_at(<int>side, price)
 
     def balances(self, int64_t account_id):
         """An account's cash as (available, held), in fen."""
@@ -348,14 +352,13 @@ cdef class View(Ledger):
 
     cdef Cancelled _cancellation(self, int32_t slot, int64_t reason) except *:
         cdef Order* order = &self.pool.orders[slot]
-        cdef OrderDetail* detail = &self.pool.details[slot]
         return Cancelled(
             order.order_id,
             order.account_id,
             self.book_of_slot(slot).instrument_id,
             side_of(order),
             self.pool.open_qty(slot),
-            detail.held_amount,
+            self.held_amount(slot),
             reason,
         )
 

@@ -142,6 +142,8 @@ class ReferenceVenue(ReferenceSessions):
         require(not (is_all_or_none and order.rests), Reason.ALL_OR_NONE, order_qty)
         is_whole = is_all_or_none or order.time_in_force == FOK
         require(not (is_whole and display_qty), Reason.ALL_OR_NONE, order_qty, display_qty)
+        is_bad = not order.rests and (order.exec_inst & POST_ONLY or display_qty)
+        require(not is_bad, Reason.IMMEDIATE, order.time_in_force, display_qty)
         if self._collects(order.instrument):
             state, instrument_id = self._state_of(order.instrument), order.instrument.instrument_id
             require(order.rests and not min_qty, Reason.WRONG_STATE, state, instrument_id)

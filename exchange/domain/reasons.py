@@ -66,6 +66,8 @@ class Reason(IntEnum):
     """All-or-none of an order that would rest or show only a part."""
     EXPIRE_DAY = 4028
     """An expire day that is over, beyond the window's trading, missing, or not asked for."""
+    IMMEDIATE = 4029
+    """An order that never rests, but is post-only or to be shown in part."""
     UNKNOWN_ORDER = 4041
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092

@@ -71,7 +71,8 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
 
     `day` ends at 16:00 at the site today, `gtd` at 16:00 on `expire_day`. `all_or_none` goes with
     `ioc` and `fok`. `min_qty` is the least that must trade on entry. With `display_qty` only so
-    much is shown at a time while the order rests.
+    much is shown at a time while the order rests. `ioc` and `fok` never rest, so they go with
+    neither `post_only` nor `display_qty`.
     """
 
     client_order_id: ClientId

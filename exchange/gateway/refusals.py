@@ -44,6 +44,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.DISPLAY_QTY: "{value} GPUs cannot be on display; the limit is {limit}",
     Reason.ALL_OR_NONE: "all or none of {value} GPUs can neither rest nor be shown in part",
     Reason.EXPIRE_DAY: "the order cannot end on day {value}; the limit is {limit}",
+    Reason.IMMEDIATE: "an order of time in force {value} never rests: not post-only, not in part",
     Reason.UNKNOWN_ORDER: "there is no such open order",
     Reason.ALREADY_DONE: "that is already done",
     Reason.ID_CONFLICT: "the id was used for another command, in record {limit}",

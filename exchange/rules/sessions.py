@@ -35,11 +35,11 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.units import BPS_WHOLE, MAX_PRICE, NS_PER_MINUTE
 from exchange.domain.windows import date_of, day_at, start_ns
+from matching_core.venue import AUCTION_NS
 
 from .participants import cancellations
 from .state import State
 
-AUCTION_NS = 5 * NS_PER_MINUTE
 UNCROSS_STEPS = 1_000
 """Trades of one record at most, so that a frame stays small."""
 BAND_CANCELS = 20_000

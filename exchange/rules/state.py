@@ -80,12 +80,12 @@ class Pledge(Struct, frozen=True):
 
 def new_core(base_day: int) -> Venue:
     """An empty core whose holdings begin at `base_day`."""
-    return Venue(base_day, _PREFIXES)
+    return Venue(base_day, PREFIXES)
 
 
 def restored_core(data: bytes) -> Venue:
     """The core whose snapshot these bytes are; `CoreError` on any other bytes."""
-    return Venue.restore(data, _PREFIXES)
+    return Venue.restore(data, PREFIXES)
 
 
 def _prefix(kind: type[Event]) -> bytes:
@@ -95,7 +95,8 @@ def _prefix(kind: type[Event]) -> bytes:
     return array_header(fields_count + 1) + _CANONICAL.encode(tag)
 
 
-_PREFIXES = {tag: _prefix(kind) for tag, kind in EVENT_TYPES.items()}
+PREFIXES = {tag: _prefix(kind) for tag, kind in EVENT_TYPES.items()}
+"""By event tag, the bytes with which the core begins each event."""
 
 
 @dataclass(slots=True)

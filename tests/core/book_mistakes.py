@@ -62,10 +62,10 @@ BOOK_MISTAKES = (
         (
             (
                 "order_book.pyx",
-                "            self.queues.reduce(slot, <int32_t>(open_qty - new_qty))\n",
-                """            self.queues.reduce(slot, <int32_t>(open_qty - new_qty))
-            self.queues.unlink(slot)
-            self.queues.append(slot)
+                "            self.reduce(slot, <int32_t>(open_qty - new_qty))\n",
+                """            self.reduce(slot, <int32_t>(open_qty - new_qty))
+            self.unlink(slot)
+            self.append(slot)
 """,
             ),
         ),
@@ -85,10 +85,10 @@ BOOK_MISTAKES = (
         (
             (
                 "order_book.pyx",
-                """            if self.queues.fill(self.plan.fills[index].maker_slot, self.plan.fills[index].qty) == 0:
+                """            if self.fill(self.plan.fills[index].maker_slot, self.plan.fills[index].qty) == 0:
                 self.pool.remove(self.plan.fills[index].maker_slot)
 """,  # noqa: E501
-                "            self.queues.fill(\n                self.plan.fills[index].maker_slot, "
+                "            self.fill(\n                self.plan.fills[index].maker_slot, "
                 "self.plan.fills[index].qty\n            )\n",
             ),
         ),
@@ -98,8 +98,8 @@ BOOK_MISTAKES = (
         (
             (
                 "order_book.pyx",
-                "if not self.queues.is_met(terms.side, terms.price):",
-                "if terms.slot != NO_SLOT or not self.queues.is_met(terms.side, terms.price):",
+                "if not self.is_met(terms.side, terms.price):",
+                "if terms.slot != NO_SLOT or not self.is_met(terms.side, terms.price):",
             ),
         ),
     ),

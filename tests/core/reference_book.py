@@ -91,6 +91,8 @@ class ReferenceBook:
             reason = "bad_display_qty"
         elif (all_or_none and (rests or display_qty)) or (time_in_force == "fok" and display_qty):
             reason = "all_or_none"
+        elif not rests and (post_only or display_qty):
+            reason = "immediate"
         elif self.is_collecting and (not rests or min_qty):
             reason = "wrong_state"
         if reason:

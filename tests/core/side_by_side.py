@@ -308,11 +308,11 @@ class SideBySide(RuleBasedStateMachine):
     def expire(self, instrument_id, pick, reason):
         if pick < 9:
             return
-        self.everywhere("close_instrument", instrument_id)
-        for order_id in self.core.orders_of_instrument(instrument_id, 3):
+        for order_id in self.core.orders_of_instrument(instrument_id, 10**6):
             fields = self.core.cancellation(order_id, reason)
             assert fields == self.reference.cancellation(order_id, reason)
             self.everywhere("order_cancelled", *fields)
+        self.everywhere("close_instrument", instrument_id)
 
     @rule(day=st.integers(0, 3), max_count=st.sampled_from([0, 1, 2, 100]))
     def end_what_is_due(self, day, max_count):

@@ -26,6 +26,7 @@ from tests.core.venues import (
     CORE_EVENTS,
     GTC,
     IOC,
+    SELL,
     Market,
     decode,
     new_venue,
@@ -35,10 +36,9 @@ EDGES = [
     *(2**bits + step for bits in (7, 8, 16, 31, 32, 52) for step in (-1, 0, 1)),
     2**53 - 1,
 ]
-NEGATIVE_EDGES = [
-    *(-(2**bits) + step for bits in (5, 7, 8, 15, 16, 31, 32, 52) for step in (-1, 0, 1)),
-    -(2**53) + 1 + 24,
-]
+NEGATIVE_EDGES = [-(2**bits) + step for bits in (5, 7, 8, 15, 16, 31, 32) for step in (-1, 0, 1)]
+
+FEE_BPS = 417
 
 
 def assert_bytes_are_msgspecs(taken):
@@ -89,15 +89,29 @@ def test_any_ids_are_written_as_msgspec_writes_them(order_id, key_id, session_id
 
 @pytest.mark.parametrize("delta_amount", NEGATIVE_EDGES)
 def test_a_negative_amount_is_written_as_msgspec_writes_it(delta_amount):
-    """An order that recovery says holds too much releases what it does not need."""
-    venue = one_day_venue()
-    held_amount = 24 - delta_amount
-    venue.order_accepted(1, 3, 1, 1, 1, BUY, 2, 1, GTC, 0, held_amount)
-    venue.order_rested(1, 1, BUY, 1, 2)
-    # The rules need 24 fen for the one GPU that is left.
-    venue.amend(1, 3, 1, -1)
-    (amended,) = assert_bytes_are_msgspecs(venue.take_events())
+    """A house member's sale holds its fee; amended to less, it releases any amount wanted."""
+    venue = one_day_venue(FEE_BPS)
+    large_price, small_price = prices_that_release(-delta_amount)
+    assert venue.place(1, 1, 1, 1, 1, SELL, 1_000, large_price, GTC, 0) == 0
+    venue.take_events()
+    assert venue.amend(1, 1, 1, small_price) == 0
+    amended, _ = assert_bytes_are_msgspecs(venue.take_events())
     assert amended.held_delta_amount == delta_amount
+
+
+def prices_that_release(amount):
+    """Of 1 000 GPUs and of one, so that their fees differ by the amount."""
+    for small_price in range(1, 5_000):
+        large_price = (amount + fee_of(small_price)) * 10_000 // (24 * FEE_BPS * 1_000)
+        for price in (large_price, large_price + 1):
+            if fee_of(1_000 * price) - fee_of(small_price) == amount:
+                return price, small_price
+    raise AssertionError(f"no prices release {amount}")
+
+
+def fee_of(price):
+    """For a GPU-day, in fen, rounded up; about the price in fen per GPU-hour."""
+    return -(-24 * price * FEE_BPS // 10_000)
 
 
 @given(st.integers(1, 9_999_999), st.integers(1, 16_000_000))
@@ -111,14 +125,16 @@ def test_any_released_amount_is_written_as_msgspec_writes_it(qty, price):
     assert amended.held_delta_amount == -24 * qty * price
 
 
-def one_day_venue():
-    """An account with all the cash that there can be, before a single day's window."""
+def one_day_venue(maker_bps=0):
+    """A supplier and a buyer with all the cash that there can be, before a single day's window."""
     venue = new_venue()
     for account_id in (1, 2, 3):
         venue.add_account(account_id)
-    venue.add_product(1, 1, 1, 0, 0)
+    venue.add_product(1, 1, 1, maker_bps, 0)
     venue.add_instrument(1, 1, BASE_DAY, BASE_DAY + 1, True)
-    venue.deposit(3, 2**53 - 1)
+    venue.grant(1, 1, BASE_DAY, BASE_DAY + 1, 1_000)
+    venue.deposit(1, 2**40)
+    venue.deposit(3, 2**53 - 1 - 2**40)
     return venue
 
 

@@ -7,7 +7,7 @@ import pytest
 from exchange.domain.events import OrderAccepted, OrderCancelled, OrderRested, TradeExecuted
 from exchange.domain.reasons import Reason
 from matching_core.venue import CoreError
-from tests.core.venues import BASE_DAY, BUY, GTC, IOC, POST_ONLY, SELL, Market
+from tests.core.venues import BASE_DAY, BUY, FOK, GTC, IOC, POST_ONLY, SELL, Market
 
 DAY, GTD = 0, 6
 ALL_OR_NONE = 2
@@ -209,6 +209,12 @@ def test_terms_that_the_border_never_lets_through_are_the_callers_mistake(
         ({"display_qty": -1}, (Reason.DISPLAY_QTY, -1, 10)),
         ({"exec_inst": ALL_OR_NONE}, (Reason.ALL_OR_NONE, 10, 0)),
         ({"exec_inst": POST_ONLY | ALL_OR_NONE}, (Reason.ALL_OR_NONE, 10, 0)),
+        ({"exec_inst": ALL_OR_NONE, "time_in_force": IOC, "display_qty": 2}, (4027, 10, 2)),
+        ({"time_in_force": FOK, "display_qty": 2}, (Reason.ALL_OR_NONE, 10, 2)),
+        ({"exec_inst": POST_ONLY, "time_in_force": IOC}, (Reason.IMMEDIATE, IOC, 0)),
+        ({"exec_inst": POST_ONLY, "time_in_force": FOK}, (Reason.IMMEDIATE, FOK, 0)),
+        ({"exec_inst": 3, "time_in_force": IOC}, (Reason.IMMEDIATE, IOC, 0)),
+        ({"time_in_force": IOC, "display_qty": 2}, (Reason.IMMEDIATE, IOC, 2)),
         ({"min_qty": 10}, (Reason.CANNOT_FILL, 10, 0)),
     ],
 )

@@ -176,6 +176,16 @@ def test_all_or_none_is_for_orders_that_never_rest_and_show_all():
     assert book.place(2, "buy", 100, 5, time_in_force="ioc", all_or_none=True).status == "filled"
 
 
+@pytest.mark.parametrize("time_in_force", ["ioc", "fok"])
+def test_an_order_that_never_rests_is_neither_post_only_nor_an_iceberg(time_in_force):
+    book = book_of(("sell", 100, 5))
+    for price in (99, 100):
+        options = {"time_in_force": time_in_force, "post_only": True}
+        assert book.place(2, "buy", price, 5, **options).reason == "immediate"
+    assert book.place(2, "buy", 100, 5, time_in_force="ioc", display_qty=1).reason == "immediate"
+    assert book.place(2, "buy", 100, 5, time_in_force=time_in_force).status == "filled"
+
+
 def test_a_minimum_quantity_is_of_the_entry_only():
     book = book_of(("sell", 100, 5))
     assert book.place(2, "buy", 100, 9, min_qty=6).reason == "cannot_fill"

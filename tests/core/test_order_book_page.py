@@ -17,6 +17,6 @@ def test_the_examples_of_the_page_hold():
 def test_the_page_names_every_reason():
     source = PAGE.with_name("results.pyx").read_text()
     names = source.split("REASON_NAMES = {")[1].split("}")[0].split('"')[1::2]
-    assert len(names) == 12
+    assert len(names) == 13
     for name in names:
         assert f"`{name}`" in PAGE.read_text()

@@ -167,6 +167,6 @@ def test_the_random_commands_reach_every_answer():
     assert seen == {
         *("resting", "filled", "cancelled", "unfilled", "self_match"),
         *("bad_order_id", "duplicate_id", "bad_price", "bad_qty", "bad_min_qty"),
-        *("bad_display_qty", "all_or_none", "wrong_state", "unknown_order"),
+        *("bad_display_qty", "all_or_none", "immediate", "wrong_state", "unknown_order"),
         *("would_take", "cannot_fill", "auction", "auction cancels"),
     }

@@ -4,7 +4,10 @@ import pytest
 
 from exchange.domain.events import OrderAccepted, OrderAmended
 from exchange.domain.reasons import Reason
+from matching_core.venue import CoreError
 from tests.core.venues import BASE_DAY, BUY, FOK, GTC, IOC, POST_ONLY, SELL, Market
+from tests.reference_sessions import PRE_OPEN
+from tests.reference_state import CONTINUOUS
 
 
 def assert_refused(market, answer, reason, value, limit=0, day=0):
@@ -26,16 +29,35 @@ def test_an_unknown_instrument_is_refused(market):
 
 def test_a_closed_window_takes_orders_until_it_closes(market):
     assert market.buy(3, 1, 100) == 0
+    assert market.venue.cancel(1, 3) == 0
     market.events()
     market.venue.close_instrument(1)
     assert_refused(market, market.buy(3, 1, 100), Reason.WINDOW_CLOSED, 1)
+    with pytest.raises(CoreError, match="closed"):
+        market.venue.order_accepted(90, 3, 1, 1, 1, BUY, 1, 100, GTC, 0, 100 * Market.HOURS)
 
 
-def test_an_order_in_a_closed_window_can_be_cancelled_but_not_amended(market):
-    assert market.buy(3, 2, 100) == 0
+def test_a_window_closes_after_its_last_order_has_ended_also_where_it_has_crossed(market):
+    market.venue.set_session(PRE_OPEN)
+    assert market.sell(1, 2, 100) == 0
+    assert market.buy(3, 2, 110) == 0
     market.events()
+    for order_id, account_id in ((1, 1), (2, 3)):
+        with pytest.raises(CoreError, match="last order"):
+            market.venue.close_instrument(1)
+        assert market.venue.cancel(order_id, account_id) == 0
     market.venue.close_instrument(1)
-    assert_refused(market, market.venue.amend(1, 3, 1, -1), Reason.WINDOW_CLOSED, 1)
+    market.venue.set_session(CONTINUOUS)
+    assert not market.venue.is_uncrossing
+    market.events()
+
+
+def test_behind_its_gate_an_order_can_be_cancelled_but_not_amended(market):
+    market.venue.add_instrument(3, 1, BASE_DAY, BASE_DAY + 1, True, 60)
+    assert market.place(3, BUY, 2, 100, instrument_id=3) == 0
+    market.events()
+    market.venue.set_clock(60, False)
+    assert_refused(market, market.venue.amend(1, 3, 1, -1), Reason.WINDOW_CLOSED, 60, 60)
     assert market.venue.cancel(1, 3) == 0
 
 
@@ -274,7 +296,8 @@ def test_the_first_failing_check_answers(market):
     market.venue.close_instrument(2)
     assert market.place(3, BUY, 6, 100, FOK, POST_ONLY, 9) == Reason.UNKNOWN_INSTRUMENT
     assert market.place(3, BUY, 6, 100, GTC, POST_ONLY, 2) == Reason.WINDOW_CLOSED
-    assert market.place(3, BUY, 6, 100, FOK, POST_ONLY) == Reason.WOULD_TAKE
+    assert market.place(3, BUY, 6, 100, FOK, POST_ONLY) == Reason.IMMEDIATE
+    assert market.place(3, BUY, 6, 100, GTC, POST_ONLY) == Reason.WOULD_TAKE
     assert market.place(3, BUY, 6, 100, FOK) == Reason.CANNOT_FILL
     assert market.place(3, BUY, 5, 100, FOK) == Reason.SELF_MATCH
     assert market.venue.refusal == (own, 0, 0)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from matching_core.venue import CoreError, Venue
 from tests.core.test_reference import SideBySide
 from tests.core.venues import BASE_DAY, BUY, GTC, SELL, Market, new_venue, prefixes
+from tests.reference_sessions import AUCTION, CLOSED, PRE_OPEN
+from tests.reference_state import CONTINUOUS
 
 GTD = 6
 EXTREMES = [
@@ -220,6 +222,19 @@ def test_a_number_in_a_longer_form_is_refused():
     assert restored(data)
     with pytest.raises(CoreError, match="order and form"):
         restored(b"\xcc" + data)
+
+
+@pytest.mark.parametrize("session_state", [PRE_OPEN, CLOSED])
+def test_a_book_in_an_auction_of_its_own_while_the_venue_is_not_trading_is_refused(session_state):
+    market = Market()
+    market.venue.set_clock(10, False)
+    market.venue.start_auction(1, 99, 0, 0)
+    numbers = numbers_of(market.venue.snapshot())
+    assert numbers[4:7] == [10, 0, CONTINUOUS]
+    assert restored(bytes_of(numbers)).book_state(1) == AUCTION
+    numbers[6] = session_state
+    with pytest.raises(CoreError, match="own auction"):
+        restored(bytes_of(numbers))
 
 
 @pytest.mark.parametrize("step", [-1, 1, -9, 2**40])

@@ -85,6 +85,8 @@ async def test_every_condition_of_an_order_reaches_the_record(house, form):
     [
         ({"all_or_none": True}, 4027, 6, 0),
         ({"all_or_none": True, "time_in_force": "ioc", "display_qty": 2}, 4027, 6, 2),
+        ({"post_only": True, "time_in_force": "fok"}, 4029, 4, 0),
+        ({"display_qty": 2, "time_in_force": "ioc"}, 4029, 3, 2),
         ({"min_qty": 7}, 4025, 7, 6),
         ({"min_qty": 1}, 4006, 1, 0),
         ({"display_qty": 7}, 4026, 7, 6),
