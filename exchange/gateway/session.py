@@ -165,11 +165,11 @@ class Session:
         self.open_request_count += 1
         self.limits.open_request_count += 1
 
-    def answered(self, is_recorded_refusal: bool) -> None:
-        """A request has its outcome."""
+    def answered(self, is_charged: bool) -> None:
+        """A request has its outcome; charged is one whose record changed nothing."""
         self.open_request_count -= 1
         self.limits.open_request_count -= 1
-        if is_recorded_refusal:
+        if is_charged:
             self.limits.refusals.spend(1)
         if not self._has_room.is_set():
             self._has_room.set()
