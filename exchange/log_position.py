@@ -5,7 +5,6 @@ Where a log stands, and how far behind it are those who follow: read models, arc
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +16,11 @@ from clients.directory import read_serving
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.wire import Health
 from exchange.engine.replay import is_tick
-from exchange.log import Frame, Head, LogSettings, SignedHeads
+from exchange.log import Frame, Head, LogSettings, SignedHeads, SnapshotFiles
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.projections.bundle import KINDS
+from exchange.snapshots import SNAPSHOT_DIR
 
-SNAPSHOTS_DIRECTORY = "snapshots"
 _ANSWER_S = 5.0
 
 
@@ -59,7 +58,7 @@ def position_row(position: LogPosition, settings: LogSettings) -> dict[str, Any]
         "lags": _lags(head.seq, health),
         "signed_seq": None if signed is None else signed.seq,
         "archived_seq": None if archive is None else archive.head.seq,
-        "snapshot_seq": max(_snapshot_seqs(settings.data_dir / SNAPSHOTS_DIRECTORY), default=None),
+        "snapshot_seq": SnapshotFiles(settings.data_dir / SNAPSHOT_DIR, settings.name).newest_seq(),
     }
 
 
@@ -112,8 +111,3 @@ def _lags(head_seq: int, health: Health | None) -> dict[str, int]:
         return {}
     # The head was read first, so that what was folded since counts as no lag.
     return dict.fromkeys(KINDS, max(0, head_seq - health.log_seq))
-
-
-def _snapshot_seqs(directory: Path) -> Iterator[int]:
-    for path in directory.glob("*-*.snapshot"):
-        yield int(path.stem.partition("-")[2])
