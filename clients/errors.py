@@ -66,6 +66,8 @@ def error_from(error: Error) -> ExchangeError:
             return ProtocolError(words, error)
         case 2:
             return Unauthorized(words, error)
+        case 9 if error.name == "log_went_back":
+            return ProtocolError(words, error)
         case 9:
             return Unavailable(words, error)
         case _:

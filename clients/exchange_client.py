@@ -33,7 +33,8 @@ class ExchangeClient(HttpClient):
 
     The session opens with the first call that needs it, or by `connect`. It connects again by
     itself, sends what is unanswered again under the same ids, and resumes its subscriptions; it
-    ends with `ProtocolError` if the exchange knows less than it has already told us.
+    ends with `ProtocolError` if the exchange knows less than it has already told us. A program that
+    is to notice this across its own restarts keeps `witness` and gives it to its next client.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class ExchangeClient(HttpClient):
         cancel_on_disconnect: bool = False,
         backoff: Backoff | None = None,
         standby_urls: Sequence[str] = (),
+        witness: str = "",
     ) -> None:
-        super().__init__(url, token, backoff=backoff)
+        super().__init__(url, token, backoff=backoff, witness=witness)
         self._encoding = encoding
         self._cancel_on_disconnect = cancel_on_disconnect
         self._standby_urls = standby_urls
@@ -89,6 +91,7 @@ class ExchangeClient(HttpClient):
                     encoding=self._encoding,
                     cancel_on_disconnect=self._cancel_on_disconnect,
                     backoff=self._backoff,
+                    witness=self._witness,
                 )
                 try:
                     await session.open()

@@ -36,6 +36,7 @@ from exchange.domain.wire import (
 )
 
 from .backoff import Backoff
+from .continuity import Witness
 from .errors import ProtocolError, Unauthorized, Unavailable, error_from
 
 Answer = TypeVar("Answer")
@@ -54,11 +55,17 @@ class HttpClient:
     """The HTTP part of the client; used as an async context manager."""
 
     def __init__(
-        self, url: str, token: str | None = None, *, backoff: Backoff | None = None
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        backoff: Backoff | None = None,
+        witness: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self._token = token
         self._backoff = backoff or Backoff()
+        self._witness = Witness(witness)
         self._open_http: aiohttp.ClientSession | None = None
         self._has_answered = False
 
@@ -78,6 +85,11 @@ class HttpClient:
         if self._open_http is not None:
             await self._open_http.close()
             self._open_http = None
+
+    @property
+    def witness(self) -> str:
+        """The exchange's last sealed word on its log; what it means is the exchange's business."""
+        return self._witness.token
 
     @property
     def _http(self) -> aiohttp.ClientSession:
@@ -264,11 +276,14 @@ class HttpClient:
             "Idempotency-Key": command_id or new_id(),
             "Content-Type": "application/json",
         }
+        if self._witness.token:
+            headers["Log-Witness"] = self._witness.token
         encoded = msgspec.json.encode(body)
         accepted = (200, 201)
         receipt: Receipt = await self._call(
             "POST", path, Receipt, headers=headers, data=encoded, accepted=accepted
         )
+        self._witness.take(receipt.witness)
         return receipt
 
     async def _call(

@@ -25,6 +25,7 @@ import structlog
 
 from clients.directory import Serving, add_credentials, read_credentials, write_serving
 from exchange import genesis
+from exchange.client_witness import ClientWitness
 from exchange.domain.commands import AnyCommand, CloseSession, CreateVenue, Operator
 from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
@@ -45,6 +46,7 @@ from exchange.log import (
     make_head_key,
     open_log,
 )
+from exchange.log.client_witness import WitnessSeal
 from exchange.log.errors import LogConflict, SegmentDamaged
 from exchange.log.signing import HEAD_KEY_FILE
 from exchange.settings import VENUE_FILE, Settings, StartRefused, VenueFile, read_venue
@@ -203,7 +205,12 @@ async def serve(
             writer = group.create_task(sequencer.run())
             history = LogHistory(event_log, log_settings, signed)
             snapshot = partial(take_snapshot, sequencer, projections, event_log, files)
-            gateway = build_app(sequencer, projections, history, _gateway_settings(settings))
+            witness = None
+            if signer is not None:
+                witness = ClientWitness(event_log, WitnessSeal(log_settings.name, signer))
+            gateway = build_app(
+                sequencer, projections, history, _gateway_settings(settings), witness
+            )
             runner, port = await start(gateway, settings.host, settings.http_port)
             metrics, admin_port = await start(
                 build_metrics_app(gateway), "127.0.0.1", settings.admin_port
@@ -222,6 +229,8 @@ async def serve(
                 group.create_task(_every(CONFIGURATION_INTERVAL_S, event_log.check_configuration)),
                 group.create_task(_keep_snapshots(snapshot, sequencer, settings)),
             ]
+            if witness is not None:
+                keepers.append(group.create_task(witness.run()))
             write_serving(settings.data_dir, serving)
             on_serving(serving)
             try:

@@ -31,6 +31,7 @@ from .limits import AccountLimits
 from .metrics import Metrics
 from .settings import GatewaySettings
 from .stream import Streams
+from .witness import Witness
 
 if TYPE_CHECKING:
     from .session import Session
@@ -44,11 +45,16 @@ class Hub:
     """One gateway: its sessions, its streams, its limits."""
 
     def __init__(
-        self, sequencer: Sequencer, projections: Projections, settings: GatewaySettings
+        self,
+        sequencer: Sequencer,
+        projections: Projections,
+        settings: GatewaySettings,
+        witness: Witness,
     ) -> None:
         self.sequencer = sequencer
         self.projections = projections
         self.settings = settings
+        self.witness = witness
         self.streams = Streams(projections, settings)
         self.metrics = Metrics()
         self.sessions: dict[int, Session] = {}
@@ -138,9 +144,18 @@ class Hub:
 
     def beat(self) -> None:
         """Lets every client hear that we live, where the market is and how far its log."""
-        pong = Pong(market_ns=self.projections.venue.market_ns, log_seq=self.projections.at_seq)
+        pong = self.pong()
         for session in list(self.sessions.values()):
             session.send(pong)
+
+    def pong(self, request_id: int = 0) -> Pong:
+        """Where the market and its log are."""
+        return Pong(
+            request_id=request_id,
+            market_ns=self.projections.venue.market_ns,
+            log_seq=self.projections.at_seq,
+            witness=self.witness.token(),
+        )
 
     def drain(self) -> None:
         """Says goodbye to every session; their orders fare as on any disconnect."""

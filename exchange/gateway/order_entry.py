@@ -76,6 +76,7 @@ class CommandReply:
                 order_id=outcome.seq if self.order_id is None else self.order_id,
                 client_order_id=self.client_order_id,
                 duplicate=outcome.is_duplicate,
+                witness=session.witness_token(),
             )
         )
 

@@ -58,6 +58,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.DRAINING: "the exchange is going down",
     Reason.OUTCOME_UNKNOWN: "the outcome is unknown; send the same command again",
     Reason.INTERNAL_ERROR: "a rule failed; the operators know",
+    Reason.LOG_WENT_BACK: "record {value} was told of and is not in the log, which is at {limit}",
 }
 
 

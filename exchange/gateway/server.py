@@ -22,6 +22,7 @@ from .history import ASKING, HISTORY, History
 from .hub import Hub
 from .settings import GatewaySettings
 from .websocket import serve_websocket
+from .witness import NoWitness, Witness, check_header
 
 MAX_BODY_BYTES = 1 << 20
 SHUTDOWN_TIMEOUT_S = 5.0
@@ -33,6 +34,7 @@ def build_app(
     projections: Projections,
     history: History,
     settings: GatewaySettings | None = None,
+    witness: Witness | None = None,
 ) -> web.Application:
     """
     The gateway of one shard.
@@ -42,7 +44,7 @@ def build_app(
     """
     middlewares = [problems, known_names, leading]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
-    hub = Hub(sequencer, projections, settings or GatewaySettings())
+    hub = Hub(sequencer, projections, settings or GatewaySettings(), witness or NoWitness())
     app[HUB] = hub
     app[HISTORY] = history
     app[ASKING] = set()
@@ -78,9 +80,10 @@ async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
 
 @web.middleware
 async def leading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whoever may have been passed over answers nothing but how it is."""
+    """Whoever may have been passed over, or lacks what it said, answers nothing but how it is."""
     if not request.path.startswith("/health/"):
         request.app[HUB].require_lease()
+        await check_header(request, request.app[HUB].witness)
     return await handler(request)
 
 

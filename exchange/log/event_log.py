@@ -34,14 +34,14 @@ from exchange.log.errors import (
 from exchange.log.frame import EpochBarrier, Frame
 from exchange.log.head import Head, LogName
 from exchange.log.lock import FileLock
-from exchange.log.lookup import find_frame, find_records, last_frame
+from exchange.log.lookup import find_frame, find_records, first_frame, last_frame
 from exchange.log.reader import read_frames_async
 from exchange.log.replication import Replicas
 from exchange.log.restore import Restored, restore
 from exchange.log.server import EmbeddedServer
 from exchange.log.signed_heads import SIGNED_HEADS_FILE, SignedHeads
 from exchange.log.verifier import ChainVerifier
-from exchange.log.witness import WitnessFile, compare
+from exchange.log.witness import Witness, WitnessFile, compare
 
 WITNESS_FILE = "witness"
 """In the data directory, outside the server's."""
@@ -129,6 +129,9 @@ class EventLog:
         self._heads_path = settings.data_dir / SIGNED_HEADS_FILE
         self._witness = self._file.read()
         self._witnessed: Head | None = None
+        self._writing_witness = asyncio.Lock()
+        self._is_adopted = False
+        """Whether the witness is somebody else's, and stays."""
         self._verifier: ChainVerifier | None = None
         self._appender: Appender | None = None
 
@@ -144,7 +147,29 @@ class EventLog:
         if self._witness is not None:
             # Before anybody draws conclusions from what was read; `take_over` compares again.
             compare(self._witness, verifier)
+            if verifier.start.position > self._witness.position:
+                await self.require(self._witness)
         self._verifier = verifier
+
+    async def require(self, witness: Witness) -> None:
+        """
+        Raises `LogWentBack` where the log lacks a frame that was told of; by its place, unread.
+
+        A frame that was trimmed counts as there: the archive has it, and is compared by itself.
+        """
+        frame = await self.frame_at(f"{witness.epoch}-{witness.seq}")
+        if frame is None:
+            first = await first_frame(self._client, self.name)
+            if first is not None and first.head.position > witness.position:
+                return
+        found = "no such frame" if frame is None else frame.header_hash.hex()
+        if found != witness.header_hash:
+            raise LogWentBack(
+                f"log_went_back: epoch {witness.epoch}, seq {witness.seq}, header hash "
+                f"{witness.header_hash} was told of, but the log has {found} there: it was cut or "
+                "comes from an old backup, and what was written since stands in the place of other "
+                "records; restore the log from the archive"
+            )
 
     async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` records from `from_seq` on, as (seq, bytes); while serving."""
@@ -220,7 +245,24 @@ class EventLog:
         A caller that is cancelled, however often, waits for the write all the same: a thread cannot
         be stopped, and two at once would write the same file.
         """
-        if self._appender is None or self._appender.head == self._witnessed:
+        async with self._writing_witness:
+            await self._write_witness()
+
+    async def adopt(self, witness: Witness) -> bool:
+        """
+        Makes a witness that the log lacks its own, durably and for good, so that no start passes.
+
+        False, and nothing is done, where it is of an epoch whose loss was accepted.
+        """
+        if witness.epoch <= self._file.accepted_epoch():
+            return False
+        async with self._writing_witness:
+            self._is_adopted = True
+            await asyncio.to_thread(self._file.put, witness)
+        return True
+
+    async def _write_witness(self) -> None:
+        if self._appender is None or self._appender.head == self._witnessed or self._is_adopted:
             return
         head = self._appender.head
         writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, head))
