@@ -190,7 +190,12 @@ async def serve(
         else:
             sequencer = Sequencer(engine, appender)
         heads = HeadKeeper(
-            signed, signer, appender, engine.state.market_ns, settings.head_interval_count
+            signed,
+            signer,
+            appender,
+            engine.state.market_ns,
+            settings.head_interval_count,
+            log_settings.shared_heads(),
         )
         sequencer.followers.append(heads)
         clock = MarketClock(

@@ -9,7 +9,8 @@ It applies only what a later frame states as durable. What lies behind that is r
 over, after the barrier has made it so or the append has found that somebody else leads. With a
 directory of its own it keeps a witness of what it has seen, and refuses to lead a log that lacks
 it; on the leader's machine it shares the leader's directory, and its lock is free only when the
-leader's process is gone.
+leader's process is gone. Into a directory of its own it also copies the heads that were signed, so
+that it goes on offering them.
 """
 
 import asyncio
@@ -20,9 +21,18 @@ import redis
 import structlog
 
 from exchange.lease import LAPSE_NS
-from exchange.log import ChainVerifier, Frame, LogSettings, WitnessFile, read_frames
+from exchange.log import (
+    ChainVerifier,
+    Frame,
+    LogError,
+    LogSettings,
+    SignedHeads,
+    WitnessFile,
+    read_frames,
+)
 from exchange.log.event_log import WITNESS_FILE
 from exchange.log.head import Head
+from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.reading import reading_client
 from exchange.snapshots import Loaded, take_in
 
@@ -44,6 +54,8 @@ class Standby:
         self._waiting: deque[Frame] = deque()
         self._witness = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witnessed_ns = 0
+        self._shared_heads = settings.shared_heads()
+        self._signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
 
     async def wait(self, stop: asyncio.Event, told: asyncio.Event) -> bool:
         """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
@@ -86,9 +98,20 @@ class Standby:
             self.head = confirmed.head
         if time.monotonic_ns() - self._witnessed_ns > WITNESS_NS:
             self._keep_witness(self.head)
+            self._copy_heads()
 
     def _keep_witness(self, head: Head) -> None:
         """In a directory of its own; the leader's has the leader's."""
         if self._settings.external is not None and head.seq:
             self._witness.write(head)
             self._witnessed_ns = time.monotonic_ns()
+
+    def _copy_heads(self) -> None:
+        """What the leader has signed so far; the rest when we lead."""
+        venue = self.loaded.engine.state.venue
+        if self._shared_heads is not None and venue is not None:
+            try:
+                self._signed.repair()
+                self._shared_heads.copy_to(self._signed, venue.head_public_key, self.head)
+            except LogError as error:
+                log.warning("heads_not_copied", detail=str(error))

@@ -14,16 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .reasons import Reason
-from .units import (
-    CommandId,
-    Day,
-    Id,
-    Name,
-    Ns,
-    Price,
-    Qty,
-    QtyOrZero,
-)
+from .units import CommandId, Day, Id, Name, Ns, Price, Qty, QtyOrZero
 
 Position = tuple[int, int]
 SideWord = Literal["buy", "sell"]

@@ -39,6 +39,7 @@ from exchange.log.reader import read_frames_async
 from exchange.log.replication import Replicas
 from exchange.log.restore import Restored, restore
 from exchange.log.server import EmbeddedServer
+from exchange.log.shared_heads import SharedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE, SignedHeads
 from exchange.log.verifier import ChainVerifier
 from exchange.log.witness import Witness, WitnessFile, compare
@@ -69,6 +70,10 @@ class LogSettings(msgspec.Struct, frozen=True):
         if not self.archive_dirs:
             return None
         return Archive(self.name, self.archive_dirs, on_damaged)
+
+    def shared_heads(self) -> SharedHeads | None:
+        """Where nodes on one server find what was signed; None for a server of our own."""
+        return None if self.external is None else SharedHeads(self.external, self.name)
 
 
 @asynccontextmanager
@@ -126,6 +131,7 @@ class EventLog:
         self._archive = archive
         self._replicas = Replicas(address, settings.replicas) if settings.external else None
         self._file = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
+        self._shared_heads = settings.shared_heads()
         self._heads_path = settings.data_dir / SIGNED_HEADS_FILE
         self._witness = self._file.read()
         self._witnessed: Head | None = None
@@ -199,7 +205,9 @@ class EventLog:
             if is_loss_accepted:
                 kept_path = self._file.put_aside(verifier.head)
                 restored = msgspec.structs.replace(restored, kept_witness=kept_path)
-        return self._restore_heads(restored, verifier.head, is_loss_accepted)
+        return await asyncio.to_thread(
+            self._restore_heads, restored, verifier.head, is_loss_accepted
+        )
 
     async def frame_at(self, entry_id: str) -> Frame | None:
         """The log's frame at a snapshot's place, so that the two can be compared."""
@@ -313,6 +321,8 @@ class EventLog:
             f"and the archive ends at seq {end.seq}"
         )
         kept_heads = signed.put_aside(end) if is_loss_accepted else ""
+        if is_loss_accepted and self._shared_heads is not None:
+            self._shared_heads.publish(signed.heads)
         return msgspec.structs.replace(restored, missing=missing, kept_heads=kept_heads)
 
     def _compare(self, verifier: ChainVerifier, is_genesis: bool) -> None:

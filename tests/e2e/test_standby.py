@@ -15,7 +15,8 @@ from clients.sdk import Backoff, ExchangeClient
 from exchange.log import EmbeddedServer
 
 from .processes import VenueProcess, free_port, in_time, wait_until
-from .venue import LOT_QTY, Market
+from .test_proof import checked, heads_of
+from .venue import LOT_QTY, Market, fetch
 from .wire import Message, Told, connected, pour
 
 ORDERS_COUNT = 400
@@ -131,6 +132,46 @@ async def test_a_leader_that_slept_tells_nobody_anything_when_it_wakes(
         assert 40 <= exit_code < 70, (exit_code, leader.stderr())
         assert "log_conflict" in leader.stderr() or "log_lease_lost" in leader.stderr()
         await tell_again(standby, orders[:10], told)
+        assert standby.stop() == 0, standby.stderr()
+    finally:
+        leader.clean_up()
+        if standby is not None:
+            standby.clean_up()
+
+
+@in_time
+async def test_a_new_leader_offers_the_heads_that_the_old_one_signed_and_proves_by_them(
+    prepared: tuple[Path, Market], server: EmbeddedServer, tmp_path: Path
+) -> None:
+    """Its directory had none; a proof asked of it is, byte for byte, the old leader's."""
+    prepared_dir, market = prepared
+    url = ("--redis-url", f"unix://engine@{server.address.unix_path}")
+    leader = VenueProcess(node(prepared_dir, tmp_path / "a"))
+    standby: VenueProcess | None = None
+    try:
+        await asyncio.to_thread(leader.start, *LEADING, *url, "--sign-every", 5)
+        standby = await asyncio.to_thread(stand_by, node(prepared_dir, tmp_path / "b"), *url)
+        for number in range(4):
+            await pour(leader, "trader", orders_of(market, f"signed {number}", 10), Told())
+            await asyncio.sleep(0.3)
+        signed = await heads_of(leader, "operator")
+        assert len(signed) > 2
+        copied = tmp_path / "b" / "heads.ndjson"
+        await asyncio.to_thread(
+            wait_until,
+            lambda: copied.exists() and len(copied.read_bytes().splitlines()) >= len(signed),
+            "the standby does not copy what is signed",
+        )
+        seq = signed[1]["seq"]
+        proof = (await fetch(leader, f"/v1/log/proof/{seq}", "operator")).body
+        await asyncio.to_thread(leader.kill)
+        await asyncio.to_thread(standby.wait_ready)
+        offered = await heads_of(standby, "operator")
+        assert offered[: len(signed)] == signed
+        assert (await fetch(standby, f"/v1/log/proof/{seq}", "operator")).body == proof
+        (tmp_path / "proof").write_bytes(proof)
+        told = await asyncio.to_thread(checked, tmp_path / "proof", signed[0]["public_key"])
+        assert told.exit_code == 0, told
         assert standby.stop() == 0, standby.stderr()
     finally:
         leader.clean_up()
