@@ -51,6 +51,11 @@ class Unauthorized(ExchangeError):
 class Unavailable(ExchangeError):
     """No connection, no leader, no log; what was asked may be asked again with the same id."""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether a repeat is in vain: a rule of theirs failed, and would fail elsewhere too."""
+        return self.name == "internal_error"
+
 
 class ProtocolError(ExchangeError):
     """A message that makes no sense here, or a log that lost what was already seen."""

@@ -159,8 +159,6 @@ def serve(
         sys.stdout.flush()
 
     if standby:
-        typer.echo(f"standing by for {data}")
-        sys.stdout.flush()
         uvloop.run(_until_signalled(lambda stop: _stand_by(settings, on_serving, stop)))
     else:
         uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
@@ -172,6 +170,9 @@ async def _stand_by(
     """SIGUSR1 is the operator's word to lead."""
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+    # Not before: until then the signal would end the process.
+    typer.echo(f"standing by for {settings.data_dir}")
+    sys.stdout.flush()
     await process.stand_by(settings, on_serving, stop, told)
 
 

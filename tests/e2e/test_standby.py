@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from clients.sdk import Backoff, ExchangeClient
+from exchange.domain.wire import Receipt
 from exchange.log import EmbeddedServer
 
 from .processes import VenueProcess, free_port, in_time, wait_until
@@ -200,6 +201,40 @@ async def test_an_operators_word_makes_a_standby_lead_at_once(
         leader.clean_up()
         if standby is not None:
             standby.clean_up()
+
+
+@in_time
+async def test_a_command_over_http_goes_on_with_the_standby_and_happens_once(
+    venue: VenueProcess, market: Market
+) -> None:
+    """Under its own key it gets its first answer from the new leader, under another a new one."""
+    port = free_port()
+    await asyncio.to_thread(venue.start, *LEADING)
+    standby = await asyncio.to_thread(stand_by, venue.data_dir, http_port=port)
+    try:
+        async with ExchangeClient(
+            venue.url,
+            venue.token("operator"),
+            backoff=Backoff(first_s=0.05, longest_s=0.2, give_up_s=30.0),
+            standby_urls=[f"http://127.0.0.1:{port}"],
+        ) as operator:
+
+            async def admit(name: str) -> Receipt:
+                return await operator.admin(
+                    "admit_participant", command_id=name, name=name, roles=["trader"]
+                )
+
+            before = await admit("one")
+            await asyncio.to_thread(venue.kill)
+            again = await admit("one")
+            after = await admit("two")
+            head = await operator.log_head()
+        assert (again.log_seq, again.duplicate) == (before.log_seq, True)
+        assert (again.created_id, after.created_id) == (before.created_id, before.created_id + 1)
+        assert head.log_seq >= after.log_seq > before.log_seq
+        assert standby.stop() == 0, standby.stderr()
+    finally:
+        standby.clean_up()
 
 
 @in_time
