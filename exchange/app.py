@@ -187,8 +187,10 @@ async def serve(
         if has_standby:
             leased = LeasedLog(appender, time.monotonic_ns)
             sequencer = Sequencer(engine, leased, leased.require_lease)
+            lease_age_ns = leased.age_ns
         else:
             sequencer = Sequencer(engine, appender)
+            lease_age_ns = _no_age_ns
         heads = HeadKeeper(
             signed,
             signer,
@@ -214,7 +216,12 @@ async def serve(
             if signer is not None:
                 witness = ClientWitness(event_log, WitnessSeal(log_settings.name, signer))
             gateway = build_app(
-                sequencer, projections, history, _gateway_settings(settings), witness
+                sequencer,
+                projections,
+                history,
+                _gateway_settings(settings),
+                witness,
+                lease_age_ns,
             )
             runner, port = await start(gateway, settings.host, settings.http_port)
             metrics, admin_port = await start(
@@ -262,6 +269,11 @@ async def _take_over(event_log: EventLog, loaded: Loaded, tries: int) -> Appende
         except LogConflict:
             await go_on(event_log, event_log.verified_head, loaded)
     return await event_log.take_over(barrier())
+
+
+def _no_age_ns() -> int:
+    """Nobody else may lead."""
+    return 0
 
 
 def _tell_damaged(error: SegmentDamaged) -> None:

@@ -30,6 +30,7 @@ from exchange.log import (
     WitnessFile,
     read_frames,
 )
+from exchange.log.errors import ServerWentAway
 from exchange.log.event_log import WITNESS_FILE
 from exchange.log.head import Head
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
@@ -54,6 +55,7 @@ class Standby:
         self._waiting: deque[Frame] = deque()
         self._witness = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witnessed_ns = 0
+        self._is_server_away = False
         self._shared_heads = settings.shared_heads()
         self._signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
 
@@ -74,7 +76,12 @@ class Standby:
         return False
 
     def _follow(self, client: redis.Redis) -> bool:
-        """Reads to the tip; whether there was anything new. A server that is gone is silent."""
+        """
+        Reads to the tip; whether that is a sign of life: something new, or nobody can tell.
+
+        A server of our own is started again by whoever leads, so its end is silence. Without an
+        external one nobody leads, and we least of all: it is waited for.
+        """
         archive = self._settings.archive()
         is_new = False
         try:
@@ -82,8 +89,12 @@ class Standby:
                 is_new = True
                 self._confirm(frame)
                 self._waiting.append(frame)
-        except redis.ConnectionError as error:
-            log.warning("log_server_unreachable", detail=str(error))
+        except ServerWentAway as error:
+            if not self._is_server_away:
+                log.warning("log_server_unreachable", detail=str(error))
+            self._is_server_away = True
+            return self._settings.external is not None
+        self._is_server_away = False
         return is_new
 
     def _confirm(self, frame: Frame) -> None:

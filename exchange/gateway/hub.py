@@ -9,7 +9,7 @@ does only what takes microseconds.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from exchange.domain.commands import (
@@ -50,11 +50,13 @@ class Hub:
         projections: Projections,
         settings: GatewaySettings,
         witness: Witness,
+        lease_age_ns: Callable[[], int],
     ) -> None:
         self.sequencer = sequencer
         self.projections = projections
         self.settings = settings
         self.witness = witness
+        self._lease_age_ns = lease_age_ns
         self.streams = Streams(projections, settings)
         self.metrics = Metrics()
         self.sessions: dict[int, Session] = {}
@@ -183,7 +185,7 @@ class Hub:
 
     def require_lease(self) -> None:
         """Refuses to speak of now while another exchange may lead."""
-        age_ms, lease_ms = self.tick_age_ms(), self.settings.lease_ms
+        age_ms, lease_ms = self._lease_age_ns() // 1_000_000, self.settings.lease_ms
         if lease_ms and age_ms > lease_ms:
             raise Refused(Reason.NOT_LEADER, age_ms, lease_ms)
 

@@ -8,7 +8,7 @@ The HTTP application: routes, middleware, and how it starts and drains.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
@@ -35,16 +35,24 @@ def build_app(
     history: History,
     settings: GatewaySettings | None = None,
     witness: Witness | None = None,
+    lease_age_ns: Callable[[], int] = lambda: 0,
 ) -> web.Application:
     """
     The gateway of one shard.
 
     `projections` stand where the sequencer stands; from the application's start on the gateway
-    folds every commit into them, as one of the sequencer's followers.
+    folds every commit into them, as one of the sequencer's followers. `lease_age_ns` is how long
+    ago it was certain that nobody else leads; it matters where the settings have a lease.
     """
     middlewares = [problems, known_names, leading]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
-    hub = Hub(sequencer, projections, settings or GatewaySettings(), witness or NoWitness())
+    hub = Hub(
+        sequencer,
+        projections,
+        settings or GatewaySettings(),
+        witness or NoWitness(),
+        lease_age_ns,
+    )
     app[HUB] = hub
     app[HISTORY] = history
     app[ASKING] = set()

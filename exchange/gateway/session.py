@@ -357,7 +357,18 @@ class Session:
 
     # -- the rest
 
+    def _is_leading(self, request: Request) -> bool:
+        """Whether anything may be said of how it is now; tells the client where it may not."""
+        try:
+            self._hub.require_lease()
+        except Refused as refused:
+            self.refuse(request, refused)
+            return False
+        return True
+
     def _subscribe(self, request: Subscribe) -> None:
+        if not self._is_leading(request):
+            return
         streams, limit = self._hub.streams, self._hub.settings.max_subscriptions_count
         parsed = [streams.parse(name) for name in request.channels]
         for name, channel in zip(request.channels, parsed, strict=True):
@@ -388,7 +399,8 @@ class Session:
         self.send(Done(request_id=request.request_id))
 
     def _ping(self, request: Ping) -> None:
-        self.send(self._hub.pong(request.request_id))
+        if self._is_leading(request):
+            self.send(self._hub.pong(request.request_id))
 
     def _logout(self, request: Logout) -> None:
         self._is_logout = True
