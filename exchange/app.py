@@ -35,6 +35,7 @@ from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
+from exchange.gateway.waiting import build_waiting_app
 from exchange.head_keeper import HeadKeeper, open_signing
 from exchange.history import LogHistory
 from exchange.lease import LEASE_NS, TICK_NS, LeasedLog
@@ -149,11 +150,23 @@ async def stand_by(
     on_serving: Callable[[Serving], None],
     stop: asyncio.Event,
     told: asyncio.Event,
+    on_standing_by: Callable[[str], None],
 ) -> None:
-    """Follows a served venue and serves it when its leader falls silent, or when `told` to."""
+    """
+    Follows a served venue and serves it when its leader falls silent, or when `told` to.
+
+    Until then it says at its own port, which `on_standing_by` is told of, how far it has come.
+    """
     _require_loopback(settings)
     standby = Standby(settings.log_settings(read_venue(settings.data_dir)))
-    if await standby.wait(stop, told):
+    waiting = build_waiting_app(standby.health)
+    runner, port = await start(waiting, settings.host, settings.http_port, shutdown_s=0)
+    try:
+        on_standing_by(f"http://{settings.host}:{port}")
+        is_leading = await standby.wait(stop, told)
+    finally:
+        await runner.cleanup()
+    if is_leading:
         await serve(settings, on_serving, stop, standby)
 
 

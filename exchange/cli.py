@@ -170,10 +170,12 @@ async def _stand_by(
     """SIGUSR1 is the operator's word to lead."""
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
-    # Not before: until then the signal would end the process.
-    typer.echo(f"standing by for {settings.data_dir}")
-    sys.stdout.flush()
-    await process.stand_by(settings, on_serving, stop, told)
+
+    def on_standing_by(url: str) -> None:
+        typer.echo(f"standing by for {settings.data_dir}, health at {url}/health/live")
+        sys.stdout.flush()
+
+    await process.stand_by(settings, on_serving, stop, told, on_standing_by)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from collections import deque
 import redis
 import structlog
 
+from exchange.domain.wire import Health
 from exchange.lease import LAPSE_NS
 from exchange.log import (
     ChainVerifier,
@@ -56,18 +57,29 @@ class Standby:
         self._witness = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witnessed_ns = 0
         self._is_server_away = False
+        self._alive_ns = time.monotonic_ns()
         self._shared_heads = settings.shared_heads()
         self._signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
+
+    def health(self) -> Health:
+        """How far it has followed; a tick is any sign of life from the leader."""
+        return Health(
+            is_ready=False,
+            log_seq=self.head.seq,
+            market_ns=self.loaded.engine.state.market_ns,
+            tick_age_ms=(time.monotonic_ns() - self._alive_ns) // 1_000_000,
+            detail="standing by",
+        )
 
     async def wait(self, stop: asyncio.Event, told: asyncio.Event) -> bool:
         """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
         with reading_client(self._settings) as client:
             self._follow(client)
-            alive_ns = time.monotonic_ns()
+            self._alive_ns = time.monotonic_ns()
             while not stop.is_set():
                 if self._follow(client):
-                    alive_ns = time.monotonic_ns()
-                silent_ns = time.monotonic_ns() - alive_ns
+                    self._alive_ns = time.monotonic_ns()
+                silent_ns = time.monotonic_ns() - self._alive_ns
                 if told.is_set() or silent_ns > LAPSE_NS:
                     log.warning("taking_over", seq=self.head.seq, silent_ms=silent_ns // 1_000_000)
                     self._keep_witness(self.head)

@@ -78,9 +78,11 @@ def build_metrics_app(app: web.Application) -> web.Application:
     return metrics_app
 
 
-async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+async def start(
+    app: web.Application, host: str, port: int, shutdown_s: float = SHUTDOWN_TIMEOUT_S
+) -> tuple[web.AppRunner, int]:
     """Serves on the address, port 0 on any free one; `runner.cleanup()` drains and stops."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_s)
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1_024).start()
     return runner, int(runner.addresses[0][1])

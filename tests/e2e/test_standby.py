@@ -204,6 +204,37 @@ async def test_an_operators_word_makes_a_standby_lead_at_once(
 
 
 @in_time
+async def test_a_standby_says_how_far_it_has_come_and_nothing_else(
+    venue: VenueProcess, market: Market
+) -> None:
+    """At rest it is behind by the last tick, which no later frame has confirmed."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    await asyncio.to_thread(venue.start, *LEADING)
+    standby = await asyncio.to_thread(stand_by, venue.data_dir, http_port=port)
+    try:
+        await pour(venue, "trader", orders_of(market, "followed", 50), Told())
+        await asyncio.sleep(1)
+        asked = ("log", "head", "--json", "--standby", url, "--standby", "http://127.0.0.1:9")
+        lags = (await asyncio.to_thread(venue.shell, *asked)).value["standby_lags"]
+        assert 0 <= lags[url] <= 5
+        assert lags["http://127.0.0.1:9"] is None
+        async with aiohttp.ClientSession() as http:
+            for path, status in (("health/live", 200), ("health/ready", 503)):
+                async with http.get(f"{url}/{path}") as answer:
+                    health = await answer.json()
+                assert (answer.status, health["is_ready"]) == (status, False)
+                assert health["detail"] == "standing by"
+            for path in ("v1/products", "v1/ws"):
+                async with http.get(f"{url}/{path}") as answer:
+                    assert (answer.status, (await answer.json())["code"]) == (503, 9001)
+        assert standby.stop() == 0, standby.stderr()
+        assert venue.stop() == 0
+    finally:
+        standby.clean_up()
+
+
+@in_time
 async def test_a_command_over_http_goes_on_with_the_standby_and_happens_once(
     venue: VenueProcess, market: Market
 ) -> None:
