@@ -4,8 +4,9 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +23,13 @@ from .wire import Message, Told, connected, pour
 
 ORDERS_COUNT = 400
 LEADING = ("--has-standby",)
+
+SHORT_GRACE = """
+from exchange import app
+app.ORPHAN_GRACE_S = 3.0
+from exchange.cli import main
+main()
+"""
 
 
 def orders_of(market: Market, name: str, count: int) -> list[Message]:
@@ -49,9 +57,12 @@ async def tell_again(venue: VenueProcess, orders: list[Message], told: Told) -> 
         assert all(reply.is_duplicate for reply in replies[1:]), (name, replies)
 
 
-def stand_by(data_dir: Path, *options: object, http_port: int = 0) -> VenueProcess:
+def stand_by(
+    data_dir: Path, *options: object, http_port: int = 0, program: Sequence[str] = ()
+) -> VenueProcess:
     """A second exchange beside the first, which follows by now."""
     standby = VenueProcess(data_dir)
+    standby.program = [*program] or standby.program
     standby._runs = 50  # its output is not the leader's
     standby.launch("serve", "--standby", "--http-port", http_port, *LEADING, *options)
     wait_until(lambda: "standing by" in standby.stdout(), "the standby does not follow")
@@ -81,6 +92,51 @@ async def test_a_standby_leads_within_seconds_of_the_leaders_death_and_loses_not
         await tell_again(standby, orders, told)
         assert standby.stop() == 0, standby.stderr()
         assert standby.verify() > ORDERS_COUNT
+    finally:
+        standby.clean_up()
+
+
+@in_time
+async def test_deadlines_begin_anew_under_a_new_leader(venue: VenueProcess, market: Market) -> None:
+    """Who comes back in time keeps its orders; who does not is disconnected from then on."""
+    port = free_port()
+    program = (sys.executable, "-c", SHORT_GRACE)
+    await asyncio.to_thread(venue.start, *LEADING)
+    standby = await asyncio.to_thread(stand_by, venue.data_dir, http_port=port, program=program)
+
+    def client(name: str) -> ExchangeClient:
+        return ExchangeClient(
+            venue.url,
+            venue.token(name),
+            cancel_on_disconnect=True,
+            backoff=Backoff(first_s=0.05, longest_s=0.2, give_up_s=30.0),
+            standby_urls=[f"http://127.0.0.1:{port}"],
+        )
+
+    async def open_count(name: str) -> int:
+        path = "/v1/accounts/me/orders"
+        orders = (await fetch(standby, path, name)).value["orders"]
+        return sum(each["leaves_qty"] > 0 for each in orders)
+
+    try:
+        async with client("trader") as trader, client("other") as other:
+            for each in (trader, other):
+                bid = {"order_qty": LOT_QTY, "limit_price": 990}
+                await each.place(market.month_symbol, "buy", **bid)
+            os.kill(venue.pid, signal.SIGSTOP)
+            assert other.session is not None
+            await other.session.close()
+            await asyncio.to_thread(venue.kill)
+            await asyncio.to_thread(standby.wait_ready)
+            await trader.ping()
+            assert [await open_count(name) for name in ("trader", "other")] == [1, 1]
+            for _ in range(300):
+                if not await open_count("other"):
+                    break
+                await asyncio.sleep(0.1)
+            assert await open_count("other") == 0
+            assert await open_count("trader") == 1
+        assert standby.stop() == 0, standby.stderr()
     finally:
         standby.clean_up()
 
