@@ -113,10 +113,8 @@ async def test_deadlines_begin_anew_under_a_new_leader(venue: VenueProcess, mark
             standby_urls=[f"http://127.0.0.1:{port}"],
         )
 
-    async def open_count(name: str) -> int:
-        path = "/v1/accounts/me/orders"
-        orders = (await fetch(standby, path, name)).value["orders"]
-        return sum(each["leaves_qty"] > 0 for each in orders)
+    async def open_count(who: ExchangeClient) -> int:
+        return sum(each.leaves_qty > 0 for each in (await who.orders()).orders)
 
     try:
         async with client("trader") as trader, client("other") as other:
@@ -129,13 +127,13 @@ async def test_deadlines_begin_anew_under_a_new_leader(venue: VenueProcess, mark
             await asyncio.to_thread(venue.kill)
             await asyncio.to_thread(standby.wait_ready)
             await trader.ping()
-            assert [await open_count(name) for name in ("trader", "other")] == [1, 1]
+            assert [await open_count(each) for each in (trader, other)] == [1, 1]
             for _ in range(300):
-                if not await open_count("other"):
+                if not await open_count(other):
                     break
                 await asyncio.sleep(0.1)
-            assert await open_count("other") == 0
-            assert await open_count("trader") == 1
+            assert await open_count(other) == 0
+            assert await open_count(trader) == 1
         assert standby.stop() == 0, standby.stderr()
     finally:
         standby.clean_up()
