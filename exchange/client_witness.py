@@ -16,9 +16,9 @@ import asyncio
 import structlog
 
 from exchange.domain.reasons import Reason, Refused
-from exchange.log import EventLog, Head
+from exchange.log import EventLog, Head, Witness
 from exchange.log.client_witness import WitnessSeal
-from exchange.log.errors import LogError, LogWentBack
+from exchange.log.errors import LogError, LogWentBack, WitnessNotWritten
 
 log = structlog.get_logger()
 
@@ -49,13 +49,21 @@ class ClientWitness:
             await self._event_log.require(witness)
         except LogWentBack as error:
             log.error("client_knows_more", detail=str(error))
-            if await self._event_log.adopt(witness) and not self._went_back.done():
-                self._went_back.set_exception(error)
+            await self._believe(witness, error)
             head_seq = self._event_log.head.seq
             raise Refused(Reason.LOG_WENT_BACK, witness.seq, head_seq) from error
         except LogError as error:
             log.error("client_witness_unchecked", detail=str(error))
             raise Refused(Reason.LOG_UNAVAILABLE) from error
+
+    async def _believe(self, witness: Witness, error: LogError) -> None:
+        """Stops, also where the disk does not take the client's witness for the next start."""
+        try:
+            is_over = await self._event_log.adopt(witness)
+        except WitnessNotWritten as unwritten:
+            is_over, error = True, unwritten
+        if is_over and not self._went_back.done():
+            self._went_back.set_exception(error)
 
     async def run(self) -> None:
         """Raises `LogWentBack` once a client has shown it; else until it is cancelled."""
