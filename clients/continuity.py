@@ -1,19 +1,34 @@
 """
-What a session has seen of the exchange, and whether what comes next joins it.
+What a client has seen of the exchange, and whether what comes next joins it.
 
 Private positions grow, and each message names the one before it. A hole is an `Unjoined`, after
 which resuming from `position` brings what is missing; a hole that resuming does not close, or an
 exchange that stands behind what was already seen, is a `ProtocolError`: the caller then knows more
 than the exchange does, and must not go on as if nothing had happened.
+
+Numbers alone do not tell a log that was cut and has grown again from the one that was seen. That is
+what the exchange's own word is for: its `witness` is kept, handed back at every turn, and refused
+by an exchange whose log lacks what it said.
 """
 
-from exchange.domain.wire import AuthOk, Execution, Orders, Pong, Position
+from exchange.domain.wire import AuthOk, Execution, Orders, Position
 
 from .errors import ProtocolError
 
 
 class Unjoined(Exception):
     """Private messages are missing in between."""
+
+
+class Witness:
+    """The exchange's last sealed word on where its log stands; one for all of a client's talk."""
+
+    def __init__(self, token: str = "") -> None:
+        self.token = token
+
+    def take(self, token: str) -> None:
+        """Keeps a later word; an exchange that cannot seal says none."""
+        self.token = token or self.token
 
 
 class Continuity:
@@ -35,17 +50,21 @@ class Continuity:
                 f"but {self._highest} was already seen"
             )
         self._highest = position
+        self.take_log_seq(auth.log_seq)
         if not auth.resumed:
             self.position = None
 
-    def take_pong(self, pong: Pong) -> None:
-        """The log's position, where the exchange states it."""
-        if 0 < pong.log_seq < self._log_seq:
+    def take_log_seq(self, log_seq: int) -> None:
+        """The log's position, where the exchange states it; 0 where it does not."""
+        if 0 < log_seq < self._log_seq:
             raise ProtocolError(
-                f"the log went back: it stands at {pong.log_seq}, "
-                f"but {self._log_seq} was already seen"
+                f"the log went back: it stands at {log_seq}, but {self._log_seq} was already seen"
             )
-        self._log_seq = max(self._log_seq, pong.log_seq)
+        self.take_record(log_seq)
+
+    def take_record(self, log_seq: int) -> None:
+        """A record that was told of, new or old."""
+        self._log_seq = max(self._log_seq, log_seq)
 
     def take_snapshot(self, orders: Orders) -> None:
         """A snapshot contains every private message up to its position."""

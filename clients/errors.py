@@ -51,6 +51,11 @@ class Unauthorized(ExchangeError):
 class Unavailable(ExchangeError):
     """No connection, no leader, no log; what was asked may be asked again with the same id."""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether a repeat is in vain: a rule of theirs failed, and would fail elsewhere too."""
+        return self.name == "internal_error"
+
 
 class ProtocolError(ExchangeError):
     """A message that makes no sense here, or a log that lost what was already seen."""
@@ -66,6 +71,8 @@ def error_from(error: Error) -> ExchangeError:
             return ProtocolError(words, error)
         case 2:
             return Unauthorized(words, error)
+        case 9 if error.name == "log_went_back":
+            return ProtocolError(words, error)
         case 9:
             return Unavailable(words, error)
         case _:

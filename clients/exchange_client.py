@@ -31,9 +31,12 @@ class ExchangeClient(HttpClient):
     """
     Everything an account does, over HTTP and one websocket session.
 
+    Where `standby_urls` are given, both parts go to whichever of the exchanges answers.
+
     The session opens with the first call that needs it, or by `connect`. It connects again by
     itself, sends what is unanswered again under the same ids, and resumes its subscriptions; it
-    ends with `ProtocolError` if the exchange knows less than it has already told us.
+    ends with `ProtocolError` if the exchange knows less than it has already told us. A program that
+    is to notice this across its own restarts keeps `witness` and gives it to its next client.
     """
 
     def __init__(
@@ -45,11 +48,11 @@ class ExchangeClient(HttpClient):
         cancel_on_disconnect: bool = False,
         backoff: Backoff | None = None,
         standby_urls: Sequence[str] = (),
+        witness: str = "",
     ) -> None:
-        super().__init__(url, token, backoff=backoff)
+        super().__init__(url, token, backoff=backoff, standby_urls=standby_urls, witness=witness)
         self._encoding = encoding
         self._cancel_on_disconnect = cancel_on_disconnect
-        self._standby_urls = standby_urls
         self._session: Session | None = None
         self._opening = asyncio.Lock()
 
@@ -84,11 +87,12 @@ class ExchangeClient(HttpClient):
                     raise Unauthorized("the websocket needs a token")
                 session = Session(
                     self._http,
-                    [_websocket_of(url) for url in (self.url, *self._standby_urls)],
+                    [_websocket_of(url) for url in self._urls],
                     self._token,
                     encoding=self._encoding,
                     cancel_on_disconnect=self._cancel_on_disconnect,
                     backoff=self._backoff,
+                    witness=self._witness,
                 )
                 try:
                     await session.open()

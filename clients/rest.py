@@ -2,8 +2,9 @@
 The exchange over HTTP: what is read by asking, and commands of the slower business.
 
 Every command carries an `Idempotency-Key`, made here unless the caller gives one, so a request
-whose answer was lost is sent again as it was. Requests are repeated only on a server that has
-answered before: one that was never there fails at once.
+whose answer was lost is sent again as it was, to the same exchange or to a standby that may have
+taken over: it happens once wherever it is asked. Requests are repeated only where one of them has
+answered before: where none was ever there, they fail once all were tried.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ from exchange.domain.wire import (
 )
 
 from .backoff import Backoff
+from .continuity import Witness
 from .errors import ProtocolError, Unauthorized, Unavailable, error_from
 
 Answer = TypeVar("Answer")
@@ -54,11 +56,19 @@ class HttpClient:
     """The HTTP part of the client; used as an async context manager."""
 
     def __init__(
-        self, url: str, token: str | None = None, *, backoff: Backoff | None = None
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        backoff: Backoff | None = None,
+        standby_urls: Sequence[str] = (),
+        witness: str = "",
     ) -> None:
-        self.url = url.rstrip("/")
+        self._urls = [each.rstrip("/") for each in (url, *standby_urls)]
+        """The one that answered last first."""
         self._token = token
         self._backoff = backoff or Backoff()
+        self._witness = Witness(witness)
         self._open_http: aiohttp.ClientSession | None = None
         self._has_answered = False
 
@@ -78,6 +88,16 @@ class HttpClient:
         if self._open_http is not None:
             await self._open_http.close()
             self._open_http = None
+
+    @property
+    def url(self) -> str:
+        """Of the exchange that is asked next: the one that answered last, or a standby's."""
+        return self._urls[0]
+
+    @property
+    def witness(self) -> str:
+        """The exchange's last sealed word on its log; what it means is the exchange's business."""
+        return self._witness.token
 
     @property
     def _http(self) -> aiohttp.ClientSession:
@@ -226,7 +246,7 @@ class HttpClient:
                 if rest:
                     yield _decoded(rest, dict[str, Any])
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"{self.url} stopped sending its log: {error}") from error
+            raise Unavailable(f"{self._turn()} stopped sending its log: {error}") from error
 
     async def log_head(self) -> LogHead:
         """The log's last durable record."""
@@ -264,11 +284,14 @@ class HttpClient:
             "Idempotency-Key": command_id or new_id(),
             "Content-Type": "application/json",
         }
+        if self._witness.token:
+            headers["Log-Witness"] = self._witness.token
         encoded = msgspec.json.encode(body)
         accepted = (200, 201)
         receipt: Receipt = await self._call(
             "POST", path, Receipt, headers=headers, data=encoded, accepted=accepted
         )
+        self._witness.take(receipt.witness)
         return receipt
 
     async def _call(
@@ -281,19 +304,27 @@ class HttpClient:
         accepted: tuple[int, ...],
         **options: Any,
     ) -> Any:
-        """One request, repeated while the server that once answered does not."""
+        """One request, repeated where it may have an answer, once one of the servers had any."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._backoff.give_up_s
         attempt = 0
         while True:
             try:
                 return await self._call_once(method, root + path, kind, accepted, options)
-            except Unavailable:
+            except Unavailable as error:
                 attempt += 1
                 wait_s = self._backoff.wait_s(attempt)
-                if not self._has_answered or loop.time() + wait_s > give_up_at:
+                is_hopeless = not self._has_answered and attempt >= len(self._urls)
+                if is_hopeless or error.is_final or loop.time() + wait_s > give_up_at:
                     raise
+                self._turn()
             await asyncio.sleep(wait_s)
+
+    def _turn(self) -> str:
+        """Puts the next exchange first; returns the one that was."""
+        left = self._urls.pop(0)
+        self._urls.append(left)
+        return left
 
     async def _call_once(
         self, method: str, path: str, kind: Any, accepted: tuple[int, ...], options: dict[str, Any]

@@ -46,7 +46,7 @@ from exchange.domain.wire import (
 )
 
 from .backoff import Backoff
-from .continuity import Continuity, Unjoined
+from .continuity import Continuity, Unjoined, Witness
 from .errors import ExchangeError, ProtocolError, Refused, Unauthorized, Unavailable, error_from
 from .frames import Encoding, FrameCodec
 from .subscriptions import Callback, Subscription, SubscriptionTable, batches
@@ -95,6 +95,7 @@ class Session:
         encoding: Encoding = "json",
         cancel_on_disconnect: bool = False,
         backoff: Backoff | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._http = http
         self._urls = list(urls)
@@ -112,6 +113,7 @@ class Session:
         self._table = SubscriptionTable()
         self._session_id = 0
         self._continuity = Continuity()
+        self._witness = witness or Witness()
         self._task: asyncio.Task[None] | None = None
         self.failure: ExchangeError | None = None
         """What ended the session, once it has ended."""
@@ -272,6 +274,7 @@ class Session:
             cancel_on_disconnect=self._cancel_on_disconnect,
             previous_session_id=self._session_id,
             resume_from=self._continuity.position,
+            witness=self._witness.token,
         )
         await self._send_frame(socket, self._codec.encode(auth))
         while True:
@@ -292,6 +295,7 @@ class Session:
 
     def _begin(self, auth: AuthOk) -> None:
         self._continuity.begin(auth)
+        self._witness.take(auth.witness)
         self._session_id = auth.session_id
         self.market_ns = auth.market_ns
         self.auth = auth
@@ -370,7 +374,11 @@ class Session:
 
     def _take(self, message: AnyMessage) -> None:
         match message:
-            case Ack() | Done():
+            case Ack():
+                self._witness.take(message.witness)
+                self._continuity.take_record(message.log_seq)
+                self._answer(message.request_id, message)
+            case Done():
                 self._answer(message.request_id, message)
             case Pong():
                 self._take_pong(message)
@@ -390,7 +398,8 @@ class Session:
                 raise ProtocolError(f"{type(message).__name__} in an open session")
 
     def _take_pong(self, pong: Pong) -> None:
-        self._continuity.take_pong(pong)
+        self._continuity.take_log_seq(pong.log_seq)
+        self._witness.take(pong.witness)
         self.market_ns = max(self.market_ns, pong.market_ns)
         if pong.request_id:
             self._answer(pong.request_id, pong)

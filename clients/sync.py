@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -45,6 +45,8 @@ class SyncExchangeClient:
         encoding: Encoding = "json",
         cancel_on_disconnect: bool = False,
         backoff: Backoff | None = None,
+        standby_urls: Sequence[str] = (),
+        witness: str = "",
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -57,6 +59,8 @@ class SyncExchangeClient:
             encoding=encoding,
             cancel_on_disconnect=cancel_on_disconnect,
             backoff=backoff,
+            standby_urls=standby_urls,
+            witness=witness,
         )
 
     def __enter__(self) -> Self:

@@ -25,6 +25,7 @@ import structlog
 
 from clients.directory import Serving, add_credentials, read_credentials, write_serving
 from exchange import genesis
+from exchange.client_witness import ClientWitness
 from exchange.domain.commands import CloseSession, CreateVenue, Operator
 from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
 from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
@@ -34,6 +35,7 @@ from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
+from exchange.gateway.waiting import build_waiting_app
 from exchange.head_keeper import HeadKeeper, open_signing
 from exchange.history import LogHistory
 from exchange.lease import LEASE_NS, TICK_NS, LeasedLog
@@ -45,6 +47,7 @@ from exchange.log import (
     make_head_key,
     open_log,
 )
+from exchange.log.client_witness import WitnessSeal
 from exchange.log.errors import LogConflict, SegmentDamaged
 from exchange.log.signing import HEAD_KEY_FILE
 from exchange.settings import VENUE_FILE, Settings, StartRefused, VenueFile, read_venue
@@ -147,11 +150,23 @@ async def stand_by(
     on_serving: Callable[[Serving], None],
     stop: asyncio.Event,
     told: asyncio.Event,
+    on_standing_by: Callable[[str], None],
 ) -> None:
-    """Follows a served venue and serves it when its leader falls silent, or when `told` to."""
+    """
+    Follows a served venue and serves it when its leader falls silent, or when `told` to.
+
+    Until then it says at its own port, which `on_standing_by` is told of, how far it has come.
+    """
     _require_loopback(settings)
     standby = Standby(settings.log_settings(read_venue(settings.data_dir)))
-    if await standby.wait(stop, told):
+    waiting = build_waiting_app(standby.health)
+    runner, port = await start(waiting, settings.host, settings.http_port, shutdown_s=0)
+    try:
+        on_standing_by(f"http://{settings.host}:{port}")
+        is_leading = await standby.wait(stop, told)
+    finally:
+        await runner.cleanup()
+    if is_leading:
         await serve(settings, on_serving, stop, standby)
 
 
@@ -185,10 +200,17 @@ async def serve(
         if has_standby:
             leased = LeasedLog(appender, time.monotonic_ns)
             sequencer = Sequencer(engine, leased, leased.require_lease)
+            lease_age_ns = leased.age_ns
         else:
             sequencer = Sequencer(engine, appender)
+            lease_age_ns = _no_age_ns
         heads = HeadKeeper(
-            signed, signer, appender, engine.state.market_ns, settings.head_interval_count
+            signed,
+            signer,
+            appender,
+            engine.state.market_ns,
+            settings.head_interval_count,
+            log_settings.shared_heads(),
         )
         sequencer.followers.append(heads)
         clock = MarketClock(
@@ -203,7 +225,17 @@ async def serve(
             writer = group.create_task(sequencer.run())
             history = LogHistory(event_log, log_settings, signed)
             snapshot = partial(take_snapshot, sequencer, projections, event_log, files)
-            gateway = build_app(sequencer, projections, history, _gateway_settings(settings))
+            witness = None
+            if signer is not None:
+                witness = ClientWitness(event_log, WitnessSeal(log_settings.name, signer))
+            gateway = build_app(
+                sequencer,
+                projections,
+                history,
+                _gateway_settings(settings),
+                witness,
+                lease_age_ns,
+            )
             runner, port = await start(gateway, settings.host, settings.http_port)
             metrics, admin_port = await start(
                 build_metrics_app(gateway), "127.0.0.1", settings.admin_port
@@ -222,6 +254,8 @@ async def serve(
                 group.create_task(_every(CONFIGURATION_INTERVAL_S, event_log.check_configuration)),
                 group.create_task(_keep_snapshots(snapshot, sequencer, settings)),
             ]
+            if witness is not None:
+                keepers.append(group.create_task(witness.run()))
             write_serving(settings.data_dir, serving)
             on_serving(serving)
             try:
@@ -248,6 +282,11 @@ async def _take_over(event_log: EventLog, loaded: Loaded, tries: int) -> Appende
         except LogConflict:
             await go_on(event_log, event_log.verified_head, loaded)
     return await event_log.take_over(barrier())
+
+
+def _no_age_ns() -> int:
+    """Nobody else may lead."""
+    return 0
 
 
 def _tell_damaged(error: SegmentDamaged) -> None:

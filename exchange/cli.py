@@ -2,7 +2,7 @@
 The shell: `exchange init | serve | demo | log | replay | verify`, and all of `clients.cli`.
 
 Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venue; 3 unauthorized;
-4 unavailable; 5 protocol; 6 start refused; 7 a newer build's record;
+4 unavailable; 5 protocol; 6 start refused; 7 a newer build's record; 8 a rule raised half way;
 from 20 on the log's own (`exchange.log.errors`).
 """
 
@@ -29,7 +29,7 @@ from exchange import app as process
 from exchange import log_cli
 from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
-from exchange.engine.engine import Difference
+from exchange.engine.engine import Difference, HalfApplied
 from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
@@ -48,6 +48,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(commands)
 app.add_typer(log_cli.commands)
 
+STATED = (LogError, VenueMissing, ExportRefused, RecordUnknown, StartRefused, HalfApplied)
+"""Say themselves what to do, and their exit code."""
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
 
 
@@ -63,7 +65,7 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, ExportRefused, RecordUnknown, StartRefused) as error:
+    except STATED as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"{error}; nothing was started", StartRefused.exit_code)
@@ -157,8 +159,6 @@ def serve(
         sys.stdout.flush()
 
     if standby:
-        typer.echo(f"standing by for {data}")
-        sys.stdout.flush()
         uvloop.run(_until_signalled(lambda stop: _stand_by(settings, on_serving, stop)))
     else:
         uvloop.run(_until_signalled(lambda stop: process.serve(settings, on_serving, stop)))
@@ -170,7 +170,12 @@ async def _stand_by(
     """SIGUSR1 is the operator's word to lead."""
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
-    await process.stand_by(settings, on_serving, stop, told)
+
+    def on_standing_by(url: str) -> None:
+        typer.echo(f"standing by for {settings.data_dir}, health at {url}/health/live")
+        sys.stdout.flush()
+
+    await process.stand_by(settings, on_serving, stop, told, on_standing_by)
 
 
 @app.command()
@@ -238,7 +243,7 @@ async def _until_signalled(work: Any) -> Any:
     try:
         return await work(stop)
     except BaseExceptionGroup as group:
-        known = group.subgroup((LogError, StartRefused, ExchangeError, OSError))
+        known = group.subgroup((LogError, StartRefused, HalfApplied, ExchangeError, OSError))
         if known is None:
             raise
         # The log's own word first: what else failed, failed because of it.

@@ -1,7 +1,7 @@
 """
 Has the log's head signed every so many records, at each market day's end, and at an orderly stop.
 
-    sequencer ── follow: durable records ──▶ is a signature due? ──▶ run: sign, fsync, offer
+    sequencer ── follow: durable records ──▶ is a signature due? ──▶ run: sign, fsync, offer, share
 
 A head is taken up when its frame is durable and in the writer's own task, so it is the head of that
 very commit; signing and writing are done off the event loop. What a crash left unsigned is signed
@@ -11,14 +11,17 @@ nothing.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import structlog
 
+from exchange.domain.proofs import SignedHead
 from exchange.domain.record import Record
 from exchange.domain.windows import day_at
 from exchange.log import Appender, EventLog, Head, HeadSigner, LogSettings, SignedHeads, read_signer
-from exchange.log.errors import HeadKeyUnusable, SignedHeadMissing
+from exchange.log.errors import HeadKeyUnusable, LogError, SignedHeadMissing
+from exchange.log.shared_heads import SharedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.log.signing import HEAD_KEY_FILE
 from exchange.rules import State
@@ -36,8 +39,11 @@ class HeadKeeper:
         appender: Appender,
         market_ns: int,
         interval_count: int,
+        shared: SharedHeads | None = None,
     ) -> None:
+        """`shared` is where nodes with directories of their own find what was signed."""
         self.signed = signed
+        self._shared = shared
         self._signer = signer
         self._appender = appender
         self._interval_count = interval_count
@@ -63,6 +69,8 @@ class HeadKeeper:
 
     async def run(self) -> None:
         """Signs what is due until it is cancelled; a signature that was begun is finished."""
+        async with self._signing:
+            await _finished(asyncio.to_thread(self._share))
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -84,12 +92,29 @@ class HeadKeeper:
             if self._signer is None or (last is not None and head.seq <= last.seq):
                 return
             signed = self._signer.sign(head, time.time_ns)
-            writing = asyncio.ensure_future(asyncio.to_thread(self.signed.append, signed))
+            await _finished(asyncio.to_thread(self._keep, signed))
+
+    def _keep(self, signed: SignedHead) -> None:
+        self.signed.append(signed)
+        self._share()
+
+    def _share(self) -> None:
+        """The file has it already: where this fails, the next one brings it along."""
+        if self._shared is not None:
             try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await writing
-                raise
+                self._shared.publish(self.signed.heads)
+            except LogError as error:
+                log.warning("heads_not_shared", detail=str(error))
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Waits for work in a thread to its end, also when cancelled: it cannot be stopped."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def open_signing(
@@ -103,16 +128,19 @@ async def open_signing(
     signed: nobody may be told two histories.
     """
     assert state.venue is not None, "a log that is served has a genesis"
+    public_key = state.venue.head_public_key
     signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
     await _require_known(signed, event_log)
     if torn_length := signed.repair():
         log.warning("signed_heads_repaired", path=str(signed.path), torn_length=torn_length)
-    if not state.venue.head_public_key:
+    if (shared := settings.shared_heads()) is not None:
+        await asyncio.to_thread(shared.copy_to, signed, public_key, event_log.verified_head)
+    if not public_key:
         log.warning("heads_not_signed", detail="the venue's genesis names no key to sign with")
         return signed, None
     try:
         key_path = settings.data_dir / HEAD_KEY_FILE
-        return signed, read_signer(key_path, settings.name, state.venue.head_public_key)
+        return signed, read_signer(key_path, settings.name, public_key)
     except HeadKeyUnusable as error:
         if not may_be_unsigned:
             raise

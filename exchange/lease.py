@@ -47,9 +47,18 @@ class LeasedLog:
         self._renewed_ns = started_ns
         self.require_lease()
 
+    def age_ns(self) -> int:
+        """
+        How long ago the last append began that came to its end.
+
+        Not how long ago it ended: a standby sees a frame while its leader still waits for the
+        replicas, and counts from there.
+        """
+        return self._monotonic_ns() - self._renewed_ns
+
     def require_lease(self) -> None:
         """Raises `LeaseLost` where the last append began longer ago than the lease runs."""
-        age_ns = self._monotonic_ns() - self._renewed_ns
+        age_ns = self.age_ns()
         if age_ns > LEASE_NS:
             raise LeaseLost(
                 f"log_lease_lost: the last append began {age_ns / NS_PER_SECOND:.1f} s ago, the "

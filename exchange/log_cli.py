@@ -44,6 +44,10 @@ def log_head(
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
     archive_dirs: ArchiveDirs = None,
+    standby_urls: Annotated[
+        list[str] | None,
+        typer.Option("--standby", metavar="URL", help="An exchange that stands by; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -56,7 +60,7 @@ def log_head(
     with reading_frames(settings) as frames:
         for frame in frames:
             position.take(frame)
-    row = position_row(position, settings)
+    row = position_row(position, settings, standby_urls or ())
     if as_json:
         typer.echo(msgspec.json.encode(row))
         return

@@ -5,7 +5,7 @@ Where a log stands, and how far behind it are those who follow: read models, arc
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +17,11 @@ from clients.directory import read_serving
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.wire import Health
 from exchange.engine.replay import is_tick
-from exchange.log import Frame, Head, LogSettings, SignedHeads
+from exchange.log import Frame, Head, LogSettings, SignedHeads, SnapshotFiles
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.projections.bundle import KINDS
+from exchange.snapshots import SNAPSHOT_DIR
 
-SNAPSHOTS_DIRECTORY = "snapshots"
 _ANSWER_S = 5.0
 
 
@@ -42,8 +42,14 @@ class LogPosition:
             self.tick_at_ns = frame.header.at_ns
 
 
-def position_row(position: LogPosition, settings: LogSettings) -> dict[str, Any]:
-    """Where the log stands; None for what there is not. Lags are in records behind the head."""
+def position_row(
+    position: LogPosition, settings: LogSettings, standby_urls: Sequence[str] = ()
+) -> dict[str, Any]:
+    """
+    Where the log stands; None for what there is not. Lags are in records behind the head.
+
+    A standby applies what a later frame states as durable, so it is a frame behind at rest.
+    """
     head = position.head
     assert head is not None, "a log begins with a barrier"
     health = health_of(settings.data_dir)
@@ -57,9 +63,10 @@ def position_row(position: LogPosition, settings: LogSettings) -> dict[str, Any]
         "is_served": health is not None,
         "tick_age_ms": _tick_age_ms(position, health),
         "lags": _lags(head.seq, health),
+        "standby_lags": {url: _lag(head.seq, health_at(url)) for url in standby_urls},
         "signed_seq": None if signed is None else signed.seq,
         "archived_seq": None if archive is None else archive.head.seq,
-        "snapshot_seq": max(_snapshot_seqs(settings.data_dir / SNAPSHOTS_DIRECTORY), default=None),
+        "snapshot_seq": SnapshotFiles(settings.data_dir / SNAPSHOT_DIR, settings.name).newest_seq(),
     }
 
 
@@ -90,10 +97,18 @@ def is_served(data_dir: Path) -> bool:
 def health_of(data_dir: Path) -> Health | None:
     """What the directory's exchange says of itself; None where none answers."""
     try:
-        url = f"{read_serving(data_dir).url}/health/live"
+        return health_at(read_serving(data_dir).url)
+    except FileNotFoundError:
+        return None
+
+
+def health_at(url: str) -> Health | None:
+    """What an exchange, or one that stands by, says of itself; None where none answers."""
+    try:
+        url = f"{url.rstrip('/')}/health/live"
         with urllib.request.urlopen(url, timeout=_ANSWER_S) as answer:
             return msgspec.json.decode(answer.read(), type=Health)
-    except (FileNotFoundError, urllib.error.URLError, TimeoutError, ConnectionError):
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
         return None
 
 
@@ -106,14 +121,13 @@ def _tick_age_ms(position: LogPosition, health: Health | None) -> int | None:
     return (time.time_ns() - position.tick_at_ns) // 1_000_000
 
 
-def _lags(head_seq: int, health: Health | None) -> dict[str, int]:
+def _lags(head_seq: int, health: Health | None) -> dict[str, int | None]:
     """Of each read model, which a running exchange folds in its writer's own task."""
     if health is None:
         return {}
-    # The head was read first, so that what was folded since counts as no lag.
-    return dict.fromkeys(KINDS, max(0, head_seq - health.log_seq))
+    return dict.fromkeys(KINDS, _lag(head_seq, health))
 
 
-def _snapshot_seqs(directory: Path) -> Iterator[int]:
-    for path in directory.glob("*-*.snapshot"):
-        yield int(path.stem.partition("-")[2])
+def _lag(head_seq: int, health: Health | None) -> int | None:
+    """The head was read first, so that what was folded since counts as no lag."""
+    return None if health is None else max(0, head_seq - health.log_seq)

@@ -39,9 +39,9 @@ def log_proof(
     Write the proof that a record is in the log whose head was signed.
 
     `python clients/check_proof.py FILE --public-key HEX` checks it, anywhere, with nothing of ours.
-    It discloses this record, with both sides of its trades, and no other; its size is 290 bytes for
-    each frame up to the next signed head. Exit 0 done; 87 there is no such record, or no head at or
-    after it is signed yet.
+    It discloses this record whole, with the accounts of both sides of its trades, and no other; its
+    size is 290 bytes for each frame up to the next signed head. Exit 0 done; 87 there is no such
+    record, or no head at or after it is signed yet.
     """
     settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
     signed = SignedHeads(data / SIGNED_HEADS_FILE, settings.name).first_over(seq)

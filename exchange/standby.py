@@ -9,7 +9,8 @@ It applies only what a later frame states as durable. What lies behind that is r
 over, after the barrier has made it so or the append has found that somebody else leads. With a
 directory of its own it keeps a witness of what it has seen, and refuses to lead a log that lacks
 it; on the leader's machine it shares the leader's directory, and its lock is free only when the
-leader's process is gone.
+leader's process is gone. Into a directory of its own it also copies the heads that were signed, so
+that it goes on offering them.
 """
 
 import asyncio
@@ -19,10 +20,21 @@ from collections import deque
 import redis
 import structlog
 
+from exchange.domain.wire import Health
 from exchange.lease import LAPSE_NS
-from exchange.log import ChainVerifier, Frame, LogSettings, WitnessFile, read_frames
+from exchange.log import (
+    ChainVerifier,
+    Frame,
+    LogError,
+    LogSettings,
+    SignedHeads,
+    WitnessFile,
+    read_frames,
+)
+from exchange.log.errors import ServerWentAway
 from exchange.log.event_log import WITNESS_FILE
 from exchange.log.head import Head
+from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.reading import reading_client
 from exchange.snapshots import Loaded, take_in
 
@@ -44,16 +56,30 @@ class Standby:
         self._waiting: deque[Frame] = deque()
         self._witness = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
         self._witnessed_ns = 0
+        self._is_server_away = False
+        self._alive_ns = time.monotonic_ns()
+        self._shared_heads = settings.shared_heads()
+        self._signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
+
+    def health(self) -> Health:
+        """How far it has followed; a tick is any sign of life from the leader."""
+        return Health(
+            is_ready=False,
+            log_seq=self.head.seq,
+            market_ns=self.loaded.engine.state.market_ns,
+            tick_age_ms=(time.monotonic_ns() - self._alive_ns) // 1_000_000,
+            detail="standing by",
+        )
 
     async def wait(self, stop: asyncio.Event, told: asyncio.Event) -> bool:
         """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
         with reading_client(self._settings) as client:
             self._follow(client)
-            alive_ns = time.monotonic_ns()
+            self._alive_ns = time.monotonic_ns()
             while not stop.is_set():
                 if self._follow(client):
-                    alive_ns = time.monotonic_ns()
-                silent_ns = time.monotonic_ns() - alive_ns
+                    self._alive_ns = time.monotonic_ns()
+                silent_ns = time.monotonic_ns() - self._alive_ns
                 if told.is_set() or silent_ns > LAPSE_NS:
                     log.warning("taking_over", seq=self.head.seq, silent_ms=silent_ns // 1_000_000)
                     self._keep_witness(self.head)
@@ -62,7 +88,12 @@ class Standby:
         return False
 
     def _follow(self, client: redis.Redis) -> bool:
-        """Reads to the tip; whether there was anything new. A server that is gone is silent."""
+        """
+        Reads to the tip; whether that is a sign of life: something new, or nobody can tell.
+
+        A server of our own is started again by whoever leads, so its end is silence. Without an
+        external one nobody leads, and we least of all: it is waited for.
+        """
         archive = self._settings.archive()
         is_new = False
         try:
@@ -70,8 +101,12 @@ class Standby:
                 is_new = True
                 self._confirm(frame)
                 self._waiting.append(frame)
-        except redis.ConnectionError as error:
-            log.warning("log_server_unreachable", detail=str(error))
+        except ServerWentAway as error:
+            if not self._is_server_away:
+                log.warning("log_server_unreachable", detail=str(error))
+            self._is_server_away = True
+            return self._settings.external is not None
+        self._is_server_away = False
         return is_new
 
     def _confirm(self, frame: Frame) -> None:
@@ -86,9 +121,20 @@ class Standby:
             self.head = confirmed.head
         if time.monotonic_ns() - self._witnessed_ns > WITNESS_NS:
             self._keep_witness(self.head)
+            self._copy_heads()
 
     def _keep_witness(self, head: Head) -> None:
         """In a directory of its own; the leader's has the leader's."""
         if self._settings.external is not None and head.seq:
             self._witness.write(head)
             self._witnessed_ns = time.monotonic_ns()
+
+    def _copy_heads(self) -> None:
+        """What the leader has signed so far; the rest when we lead."""
+        venue = self.loaded.engine.state.venue
+        if self._shared_heads is not None and venue is not None:
+            try:
+                self._signed.repair()
+                self._shared_heads.copy_to(self._signed, venue.head_public_key, self.head)
+            except LogError as error:
+                log.warning("heads_not_copied", detail=str(error))

@@ -1,6 +1,8 @@
 # cython: language_level=3
 """
-Carrying out what was planned: each step is applied through `ledger` and written as its event.
+Carrying out what was planned: each step is written as its event and applied through `ledger`.
+
+The event is written first: while there is none, a command that raised has changed nothing.
 
 A trade works out its own amounts: the notional, both fees, and what each order's hold gives up,
 which is what it held less what its rest still needs (`money`). The price of a sale by the house to
@@ -31,7 +33,7 @@ from .view cimport View
 
 
 cdef class Execution(View):
-    """Applies and writes down; decides nothing."""
+    """Writes down and applies; decides nothing."""
 
     def __cinit__(self, int64_t base_day, dict prefixes, *args, **kwargs):
         self.events = EventBuffer()
@@ -147,8 +149,8 @@ cdef class Execution(View):
         trade.taker_released_amount = self._released(
             taker_slot, &trade, trade.taker_fee_amount, taker_bps
         )
-        self.apply_traded(&trade)
         self.events.write(self.traded_prefix, <const int64_t*>&trade, 18)
+        self.apply_traded(&trade)
         self.trades.append(
             (
                 trade.instrument_id,
@@ -191,8 +193,8 @@ cdef class Execution(View):
                 trade.last_qty,
                 trade.last_price * HOURS_PER_DAY * trade.last_qty,
             )
-            self.apply_funded(&funded)
             self.events.write(self.funded_prefix, <const int64_t*>&funded, 6)
+            self.apply_funded(&funded)
             return 0
         if product.is_house(seller) or not product.is_house(buyer):
             return 0
@@ -214,8 +216,8 @@ cdef class Execution(View):
                 trade.last_qty,
                 day_amount,
             )
-            self.apply_returned(&returned)
             self.events.write(self.returned_prefix, <const int64_t*>&returned, 7)
+            self.apply_returned(&returned)
             start_day = end_day
         return 0
 
@@ -270,8 +272,8 @@ cdef class Execution(View):
             - self.held_amount(slot),
             0,
         )
-        self.apply_amended(&amended)
-        return self.events.write(self.amended_prefix, <const int64_t*>&amended, 8)
+        self.events.write(self.amended_prefix, <const int64_t*>&amended, 8)
+        return self.apply_amended(&amended)
 
     cdef int _rest(self, int64_t order_id) except -1:
         cdef int32_t slot = self._slot_of(order_id)
@@ -284,10 +286,10 @@ cdef class Execution(View):
             order.leaves_qty,
             self.pool.display_qty(slot),
         )
-        self.apply_rested(&rested)
-        return self.events.write(self.rested_prefix, <const int64_t*>&rested, 6)
+        self.events.write(self.rested_prefix, <const int64_t*>&rested, 6)
+        return self.apply_rested(&rested)
 
     cdef int _cancel(self, int32_t slot, int64_t reason) except -1:
         cdef Cancelled cancelled = self._cancellation(slot, reason)
-        self.apply_cancelled(&cancelled)
-        return self.events.write(self.cancelled_prefix, <const int64_t*>&cancelled, 7)
+        self.events.write(self.cancelled_prefix, <const int64_t*>&cancelled, 7)
+        return self.apply_cancelled(&cancelled)

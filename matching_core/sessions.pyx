@@ -167,8 +167,8 @@ cdef class Sessions(Execution):
             reference_price,
             book.levels_of(BUY + SELL - side).best_price(),
         )
-        self.apply_started(&started)
-        return self.events.write(self.started_prefix, <const int64_t*>&started, 4)
+        self.events.write(self.started_prefix, <const int64_t*>&started, 4)
+        return self.apply_started(&started)
 
     cdef int64_t _uncross(self, Book book, int64_t max_count) except -1:
         """One order that must end first, or up to so many trades; how many steps those were."""

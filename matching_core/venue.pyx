@@ -196,8 +196,8 @@ cdef class Venue(Sessions):
             self_match_policy,
             expire_day,
         )
-        self.apply_accepted(&accepted)
         self.events.write(self.accepted_prefix, <const int64_t*>&accepted, 14)
+        self.apply_accepted(&accepted)
         return self._carry_out(book, order_id, &intent, may_rest(time_in_force))
 
     def amend(
@@ -477,8 +477,8 @@ cdef class Venue(Sessions):
             needed_amount - held_amount,
             1,
         )
-        self.apply_amended(&amended)
         self.events.write(self.amended_prefix, <const int64_t*>&amended, 8)
+        self.apply_amended(&amended)
         return self._carry_out(book, order_id, &intent, True)
 
     cdef int _carry_out(

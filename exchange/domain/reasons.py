@@ -89,6 +89,8 @@ class Reason(IntEnum):
     DRAINING = 9003
     OUTCOME_UNKNOWN = 9004
     INTERNAL_ERROR = 9005
+    LOG_WENT_BACK = 9006
+    """The client was told of a record, the value, that the log lacks; the limit is its end."""
 
     @property
     def is_recorded(self) -> bool:

@@ -14,16 +14,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .reasons import Reason
-from .units import (
-    CommandId,
-    Day,
-    Id,
-    Name,
-    Ns,
-    Price,
-    Qty,
-    QtyOrZero,
-)
+from .units import CommandId, Day, Id, Name, Ns, Price, Qty, QtyOrZero
 
 Position = tuple[int, int]
 SideWord = Literal["buy", "sell"]
@@ -63,6 +54,8 @@ class Auth(Request, frozen=True, kw_only=True, tag="auth"):
     """The session that this one continues: its orders move over."""
     resume_from: Position | None = None
     """Last private position seen; what came after is sent again with `replay`."""
+    witness: Annotated[str, Meta(max_length=128)] = ""
+    """The last one received: an exchange whose log lacks what it speaks of refuses, and stops."""
 
 
 class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
@@ -188,6 +181,9 @@ class AuthOk(Message, frozen=True, kw_only=True, tag="auth_ok"):
     market_ns: int
     resumed: bool = False
     """Everything after `resume_from` follows with `replay`; else subscribe for snapshots."""
+    log_seq: int = 0
+    """The log's last durable record."""
+    witness: str = ""
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):
@@ -198,6 +194,8 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
     order_id: int = 0
     client_order_id: str = ""
     duplicate: bool = False
+    witness: str = ""
+    """Where the log stands, sealed by the venue; keep the last one, and give it back in `auth`."""
 
 
 class Error(Message, frozen=True, kw_only=True, tag="error", omit_defaults=False):
@@ -383,6 +381,7 @@ class Pong(Message, frozen=True, kw_only=True, tag="pong"):
     request_id: int = 0
     market_ns: int = 0
     log_seq: int = 0
+    witness: str = ""
 
 
 class Done(Message, frozen=True, kw_only=True, tag="done"):
@@ -556,6 +555,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     log_seq: int
     created_id: int = 0
     duplicate: bool = False
+    witness: str = ""
+    """As in an `ack`; given back in the header `Log-Witness`."""
 
 
 class Health(Struct, frozen=True, kw_only=True):

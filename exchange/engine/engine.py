@@ -9,9 +9,11 @@ The engine reads no clock, no randomness and no environment. It is not thread-sa
 caller, the sequencer (or a tool that replays a log).
 """
 
+import traceback
+
 from msgspec.structs import replace
 
-from exchange.domain.commands import Command, MarkState, RecordStateHash
+from exchange.domain.commands import Command, MarkState, MassCancel, RecordStateHash
 from exchange.domain.events import CommandRefused, Event
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
@@ -49,6 +51,17 @@ class Difference(Exception):
         self.event_index = event_index
         self.recorded = recorded
         self.decided = decided
+
+
+class HalfApplied(Exception):
+    """
+    A rule raised when it may have changed the state in part: nothing can be built on that.
+
+    What and where it was is in the message; the log does not have the command, and starting again
+    rebuilds the state from the log.
+    """
+
+    exit_code = 8
 
 
 class Engine:
@@ -97,13 +110,18 @@ class Engine:
             order = ORDER_PATH.get(kind)
             if order is None:
                 return self._decide_and_evolve(command, account_id, encoded)
-            order(command, state, account_id)
+            try:
+                order(command, state, account_id)
+            except Refused:
+                raise
+            except Exception as fault:
+                raise self._poison(command, fault) from fault
         except Refused as refused:
             return self._refuse(command, account_id, refused, encoded)
         core = state.core
         record = core.take_record(encoded)
         if record is None:
-            return Outcome(state.seq), None
+            return self._leave(command, account_id, encoded)
         state.seq = seq = state.seq + 1
         if core.trades:
             note_trades(core.take_trades(), state)
@@ -127,10 +145,43 @@ class Engine:
             self.faults.append((state.seq + 1, fault))
             raise Refused(Reason.INTERNAL_ERROR) from fault
         state.seq += 1
-        self._evolve(events)
+        try:
+            self._evolve(events)
+        except Exception as fault:
+            raise _half_applied(command, state.seq, len(events), fault) from fault
         self._remember(command, account_id, None)
         record = join_record(encoded, len(events), b"".join(map(encode_event, events)))
         return Outcome(state.seq), record
+
+    def _leave(
+        self, command: Command, account_id: int, encoded: bytes
+    ) -> tuple[Outcome, bytes | None]:
+        """
+        What becomes of an order's command that changed nothing: no record, or one without events.
+
+        A mass cancel is remembered: sent again because its answer was lost, it would end what was
+        placed since, and what the client had sent behind it.
+        """
+        if type(command) is not MassCancel or not command.command_id:
+            return Outcome(self.state.seq), None
+        self.state.seq += 1
+        self._remember(command, account_id, None)
+        return Outcome(self.state.seq, is_idle=True), join_record(encoded, 0, b"")
+
+    def _poison(self, command: Command, fault: Exception) -> Exception:
+        """
+        What to raise for an order's rule that raised.
+
+        An order is decided and applied in one call, so the exception alone does not say whether
+        anything moved. The core writes each event before it applies it: where there is none, the
+        state is what it was, and the order is refused on the record like any command whose rule
+        raises. Where there is one, the order may be half done and nobody can undo it.
+        """
+        seq, event_count = self.state.seq + 1, self.state.core.take_events()[0]
+        if event_count:
+            return _half_applied(command, seq, event_count, fault)
+        self.faults.append((seq, fault))
+        return Refused(Reason.INTERNAL_ERROR)
 
     def _refuse(
         self, command: Command, account_id: int, refused: Refused, encoded: bytes
@@ -194,6 +245,18 @@ class Engine:
         self._evolve(events)
         first = events[0] if events else None
         self._remember(command, account_id, first if isinstance(first, CommandRefused) else None)
+
+
+def _half_applied(command: Command, seq: int, event_count: int, fault: Exception) -> HalfApplied:
+    """Which command, how far it may have come, and where it raised."""
+    at = traceback.extract_tb(fault.__traceback__)[-1]
+    file_name = at.filename.rpartition("/")[2]
+    return HalfApplied(
+        f"engine_half_applied: record {seq}, {type(command).__name__} {command.command_id!r} of "
+        f"key {command.key_id}, raised {fault!r} at {file_name}:{at.lineno} in "
+        f"{at.name}, with up to {event_count} events applied; nothing of it is in the log, and "
+        "starting again goes on from there: mend the rule before that command is sent again"
+    )
 
 
 def _repeat(command: Command, entry: Seen, state: State) -> Outcome:

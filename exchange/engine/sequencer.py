@@ -8,7 +8,8 @@ The one writer: numbers, executes, makes durable, then answers and publishes.
 Nobody hears of what is not durable: every outcome of a batch, duplicates and unrecorded refusals
 included, waits for the batch's frame. When an append fails, what was executed may or may not be in
 the log, so the sequencer stops for good: waiting commands hear `outcome_unknown`, later ones
-`log_unavailable`, and the process recovers by starting again from the log.
+`log_unavailable`, and the process recovers by starting again from the log. So it does when a rule
+raises half way: that one command hears `internal_error`.
 """
 
 import asyncio
@@ -191,7 +192,13 @@ class Sequencer:
         try:
             while queue and size < BATCH_BYTES:
                 command, reply = queue[0]
-                outcome, record = engine.execute(command)
+                try:
+                    outcome, record = engine.execute(command)
+                except Exception:
+                    # It will never be in the log. Sent again elsewhere it would stop that as well.
+                    queue.popleft()
+                    reply(Outcome(0, Reason.INTERNAL_ERROR))
+                    raise
                 queue.popleft()
                 replies.append((reply, outcome))
                 if record is not None:

@@ -9,7 +9,7 @@ does only what takes microseconds.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from exchange.domain.commands import (
@@ -31,6 +31,7 @@ from .limits import AccountLimits
 from .metrics import Metrics
 from .settings import GatewaySettings
 from .stream import Streams
+from .witness import Witness
 
 if TYPE_CHECKING:
     from .session import Session
@@ -44,11 +45,18 @@ class Hub:
     """One gateway: its sessions, its streams, its limits."""
 
     def __init__(
-        self, sequencer: Sequencer, projections: Projections, settings: GatewaySettings
+        self,
+        sequencer: Sequencer,
+        projections: Projections,
+        settings: GatewaySettings,
+        witness: Witness,
+        lease_age_ns: Callable[[], int],
     ) -> None:
         self.sequencer = sequencer
         self.projections = projections
         self.settings = settings
+        self.witness = witness
+        self._lease_age_ns = lease_age_ns
         self.streams = Streams(projections, settings)
         self.metrics = Metrics()
         self.sessions: dict[int, Session] = {}
@@ -138,9 +146,18 @@ class Hub:
 
     def beat(self) -> None:
         """Lets every client hear that we live, where the market is and how far its log."""
-        pong = Pong(market_ns=self.projections.venue.market_ns, log_seq=self.projections.at_seq)
+        pong = self.pong()
         for session in list(self.sessions.values()):
             session.send(pong)
+
+    def pong(self, request_id: int = 0) -> Pong:
+        """Where the market and its log are."""
+        return Pong(
+            request_id=request_id,
+            market_ns=self.projections.venue.market_ns,
+            log_seq=self.projections.at_seq,
+            witness=self.witness.token(),
+        )
 
     def drain(self) -> None:
         """Says goodbye to every session; their orders fare as on any disconnect."""
@@ -168,7 +185,7 @@ class Hub:
 
     def require_lease(self) -> None:
         """Refuses to speak of now while another exchange may lead."""
-        age_ms, lease_ms = self.tick_age_ms(), self.settings.lease_ms
+        age_ms, lease_ms = self._lease_age_ns() // 1_000_000, self.settings.lease_ms
         if lease_ms and age_ms > lease_ms:
             raise Refused(Reason.NOT_LEADER, age_ms, lease_ms)
 

@@ -5,9 +5,10 @@ A new or amended order costs 1, a mass cancel 5. A cancel that cancels is free a
 for its rate; one that cancels nothing draws on a bucket of its own, so that a flood of them cannot
 hide behind the freedom of the others.
 
-Refusals by the market are recorded, so their number is bounded as well: an account has no more
-requests under way than it may still be refused. Whoever keeps asking for what is refused waits for
-that bucket to fill, and a minute of it grows the log by less than a megabyte.
+Refusals by the market are recorded, and so are mass cancels that found nothing, for their ids; so
+their number is bounded as well: an account has no more requests under way than it may still be
+refused. Whoever keeps asking for what is refused waits for that bucket to fill, and a minute of it
+grows the log by less than a megabyte.
 """
 
 from collections.abc import Callable

@@ -60,7 +60,8 @@ class CommandReply:
     def __call__(self, outcome: Outcome) -> None:
         """Acknowledges or refuses."""
         session = self.session
-        session.answered(is_recorded_refusal=outcome.reason is not None and outcome.seq > 0)
+        is_recorded_refusal = outcome.reason is not None and outcome.seq > 0
+        session.answered(is_charged=is_recorded_refusal or outcome.is_idle)
         if outcome.reason is not None:
             if not outcome.seq:
                 session.count_refusal(outcome.reason)
@@ -75,6 +76,7 @@ class CommandReply:
                 order_id=outcome.seq if self.order_id is None else self.order_id,
                 client_order_id=self.client_order_id,
                 duplicate=outcome.is_duplicate,
+                witness=session.witness_token(),
             )
         )
 

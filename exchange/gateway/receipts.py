@@ -23,6 +23,7 @@ async def execute(request: web.Request, command: Command) -> web.Response:
         log_seq=outcome.seq,
         created_id=await _created_id(request, outcome.seq, outcome.is_duplicate),
         duplicate=outcome.is_duplicate,
+        witness=request.app[HUB].witness.token(),
     )
     return json_answer(receipt, status=201)
 

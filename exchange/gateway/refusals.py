@@ -54,11 +54,12 @@ _SENTENCES: dict[Reason, str] = {
     Reason.SELF_MATCH: "the order would trade with the account's own order {value}",
     Reason.HALTED: "no orders are taken now (session state {value}); cancelling stays possible",
     Reason.LIEN: "{value} GPUs are wanted and {limit} are free of liens on {date}",
-    Reason.NOT_LEADER: "the last tick is {value} ms old, the lease {limit} ms: another may lead",
+    Reason.NOT_LEADER: "the last append began {value} ms ago, above {limit} ms another may lead",
     Reason.LOG_UNAVAILABLE: "the log cannot be written",
     Reason.DRAINING: "the exchange is going down",
     Reason.OUTCOME_UNKNOWN: "the outcome is unknown; send the same command again",
     Reason.INTERNAL_ERROR: "a rule failed; the operators know",
+    Reason.LOG_WENT_BACK: "record {value} was told of and is not in the log, which is at {limit}",
 }
 
 

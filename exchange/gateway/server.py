@@ -8,7 +8,7 @@ The HTTP application: routes, middleware, and how it starts and drains.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
@@ -22,6 +22,7 @@ from .history import ASKING, HISTORY, History
 from .hub import Hub
 from .settings import GatewaySettings
 from .websocket import serve_websocket
+from .witness import NoWitness, Witness, check_header
 
 MAX_BODY_BYTES = 1 << 20
 SHUTDOWN_TIMEOUT_S = 5.0
@@ -33,16 +34,25 @@ def build_app(
     projections: Projections,
     history: History,
     settings: GatewaySettings | None = None,
+    witness: Witness | None = None,
+    lease_age_ns: Callable[[], int] = lambda: 0,
 ) -> web.Application:
     """
     The gateway of one shard.
 
     `projections` stand where the sequencer stands; from the application's start on the gateway
-    folds every commit into them, as one of the sequencer's followers.
+    folds every commit into them, as one of the sequencer's followers. `lease_age_ns` is how long
+    ago it was certain that nobody else leads; it matters where the settings have a lease.
     """
     middlewares = [problems, known_names, leading]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
-    hub = Hub(sequencer, projections, settings or GatewaySettings())
+    hub = Hub(
+        sequencer,
+        projections,
+        settings or GatewaySettings(),
+        witness or NoWitness(),
+        lease_age_ns,
+    )
     app[HUB] = hub
     app[HISTORY] = history
     app[ASKING] = set()
@@ -68,9 +78,11 @@ def build_metrics_app(app: web.Application) -> web.Application:
     return metrics_app
 
 
-async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+async def start(
+    app: web.Application, host: str, port: int, shutdown_s: float = SHUTDOWN_TIMEOUT_S
+) -> tuple[web.AppRunner, int]:
     """Serves on the address, port 0 on any free one; `runner.cleanup()` drains and stops."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_s)
     await runner.setup()
     await web.TCPSite(runner, host, port, backlog=1_024).start()
     return runner, int(runner.addresses[0][1])
@@ -78,9 +90,10 @@ async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
 
 @web.middleware
 async def leading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whoever may have been passed over answers nothing but how it is."""
+    """Whoever may have been passed over, or lacks what it said, answers nothing but how it is."""
     if not request.path.startswith("/health/"):
         request.app[HUB].require_lease()
+        await check_header(request, request.app[HUB].witness)
     return await handler(request)
 
 

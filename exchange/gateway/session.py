@@ -33,7 +33,6 @@ from exchange.domain.wire import (
     Message,
     Ping,
     PlaceOrder,
-    Pong,
     Request,
     Subscribe,
     Unsubscribe,
@@ -94,6 +93,8 @@ class Session:
         self._has_room = asyncio.Event()
         self._messages: list[Message] = []
         self._is_dirty = False
+        self._checking: asyncio.Task[None] | None = None
+        """Held so that it is not lost on the way."""
         self._is_logout = False
         self._is_unauthenticated = False
         """Counted among the hub's unauthenticated connections."""
@@ -115,6 +116,10 @@ class Session:
     def behind_bytes(self) -> int:
         """Bytes the socket has not taken yet."""
         return self._connection.behind_bytes()
+
+    def witness_token(self) -> str:
+        """Of the log's durable head."""
+        return self._hub.witness.token()
 
     # -- in
 
@@ -165,11 +170,11 @@ class Session:
         self.open_request_count += 1
         self.limits.open_request_count += 1
 
-    def answered(self, is_recorded_refusal: bool) -> None:
-        """A request has its outcome."""
+    def answered(self, is_charged: bool) -> None:
+        """A request has its outcome; charged is one whose record changed nothing."""
         self.open_request_count -= 1
         self.limits.open_request_count -= 1
-        if is_recorded_refusal:
+        if is_charged:
             self.limits.refusals.spend(1)
         if not self._has_room.is_set():
             self._has_room.set()
@@ -261,23 +266,44 @@ class Session:
             )
             if not hub.limits_of(identity.account_id).sessions.take(1):
                 raise Refused(Reason.RATE, 0, hub.settings.sessions_per_second_count)
-            hub.sequencer.submit(
-                c.OpenSession(
-                    key_id=identity.key_id,
-                    is_cancel_on_disconnect=request.cancel_on_disconnect,
-                    previous_session_id=request.previous_session_id,
-                ),
-                lambda outcome: self._opened(request, outcome),
-            )
         except Refused as refused:
-            self.send(error_of_refusal(refused, request.request_id, "token"))
-            self.bye(refused.reason, 1008)
+            self._turn_away(request, refused, "token")
             return
         self.identity = identity
         self.account_id = identity.account_id
         self.key_id = identity.key_id
         self.limits = hub.limits_of(identity.account_id)
         self.state = SessionState.OPENING
+        if request.witness:
+            self._checking = asyncio.create_task(self._check_witness(request))
+        else:
+            self._open(request)
+
+    async def _check_witness(self, request: Auth) -> None:
+        """Nothing is done for a client that knows more of the log than there is."""
+        try:
+            await self._hub.witness.check(request.witness)
+        except Refused as refused:
+            self._turn_away(request, refused, "witness")
+        else:
+            self._open(request)
+
+    def _open(self, request: Auth) -> None:
+        if self.state is SessionState.CLOSED:
+            return
+        command = c.OpenSession(
+            key_id=self.key_id,
+            is_cancel_on_disconnect=request.cancel_on_disconnect,
+            previous_session_id=request.previous_session_id,
+        )
+        try:
+            self._hub.sequencer.submit(command, lambda outcome: self._opened(request, outcome))
+        except Refused as refused:
+            self._turn_away(request, refused)
+
+    def _turn_away(self, request: Auth, refused: Refused, field: str = "") -> None:
+        self.send(error_of_refusal(refused, request.request_id, field))
+        self.bye(refused.reason, 1008)
 
     def _opened(self, request: Auth, outcome: Outcome) -> None:
         if outcome.reason is not None:
@@ -312,6 +338,8 @@ class Session:
                 position=orders.position(self.account_id),
                 market_ns=hub.sequencer.market_ns,
                 resumed=missed is not None,
+                log_seq=hub.projections.at_seq,
+                witness=hub.witness.token(),
             )
         )
         if missed is None and request.resume_from is not None:
@@ -329,7 +357,18 @@ class Session:
 
     # -- the rest
 
+    def _is_leading(self, request: Request) -> bool:
+        """Whether anything may be said of how it is now; tells the client where it may not."""
+        try:
+            self._hub.require_lease()
+        except Refused as refused:
+            self.refuse(request, refused)
+            return False
+        return True
+
     def _subscribe(self, request: Subscribe) -> None:
+        if not self._is_leading(request):
+            return
         streams, limit = self._hub.streams, self._hub.settings.max_subscriptions_count
         parsed = [streams.parse(name) for name in request.channels]
         for name, channel in zip(request.channels, parsed, strict=True):
@@ -360,13 +399,8 @@ class Session:
         self.send(Done(request_id=request.request_id))
 
     def _ping(self, request: Ping) -> None:
-        self.send(
-            Pong(
-                request_id=request.request_id,
-                market_ns=self._hub.projections.venue.market_ns,
-                log_seq=self._hub.projections.at_seq,
-            )
-        )
+        if self._is_leading(request):
+            self.send(self._hub.pong(request.request_id))
 
     def _logout(self, request: Logout) -> None:
         self._is_logout = True

@@ -41,6 +41,6 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     conflation_s: float = 0.05
     """Between two updates of a book, of positions or of balances."""
     lease_ms: int = 0
-    """Age of the last tick from which nothing is said about now; 0 where no standby waits."""
+    """Age of the last append from which nothing is said about now; 0 where no standby waits."""
     tick_age_ms: int = 30_000
     """Age of the last clock tick at which the exchange no longer calls itself ready."""

@@ -34,14 +34,15 @@ from exchange.log.errors import (
 from exchange.log.frame import EpochBarrier, Frame
 from exchange.log.head import Head, LogName
 from exchange.log.lock import FileLock
-from exchange.log.lookup import find_frame, find_records, last_frame
+from exchange.log.lookup import find_frame, find_records, first_frame, last_frame
 from exchange.log.reader import read_frames_async
 from exchange.log.replication import Replicas
 from exchange.log.restore import Restored, restore
 from exchange.log.server import EmbeddedServer
+from exchange.log.shared_heads import SharedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE, SignedHeads
 from exchange.log.verifier import ChainVerifier
-from exchange.log.witness import WitnessFile, compare
+from exchange.log.witness import Witness, WitnessFile, compare
 
 WITNESS_FILE = "witness"
 """In the data directory, outside the server's."""
@@ -69,6 +70,10 @@ class LogSettings(msgspec.Struct, frozen=True):
         if not self.archive_dirs:
             return None
         return Archive(self.name, self.archive_dirs, on_damaged)
+
+    def shared_heads(self) -> SharedHeads | None:
+        """Where nodes on one server find what was signed; None for a server of our own."""
+        return None if self.external is None else SharedHeads(self.external, self.name)
 
 
 @asynccontextmanager
@@ -126,9 +131,13 @@ class EventLog:
         self._archive = archive
         self._replicas = Replicas(address, settings.replicas) if settings.external else None
         self._file = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
+        self._shared_heads = settings.shared_heads()
         self._heads_path = settings.data_dir / SIGNED_HEADS_FILE
         self._witness = self._file.read()
         self._witnessed: Head | None = None
+        self._writing_witness = asyncio.Lock()
+        self._is_adopted = False
+        """Whether the witness is somebody else's, and stays."""
         self._verifier: ChainVerifier | None = None
         self._appender: Appender | None = None
 
@@ -144,7 +153,29 @@ class EventLog:
         if self._witness is not None:
             # Before anybody draws conclusions from what was read; `take_over` compares again.
             compare(self._witness, verifier)
+            if verifier.start.position > self._witness.position:
+                await self.require(self._witness)
         self._verifier = verifier
+
+    async def require(self, witness: Witness) -> None:
+        """
+        Raises `LogWentBack` where the log lacks a frame that was told of; by its place, unread.
+
+        A frame that was trimmed counts as there: the archive has it, and is compared by itself.
+        """
+        frame = await self.frame_at(f"{witness.epoch}-{witness.seq}")
+        if frame is None:
+            first = await first_frame(self._client, self.name)
+            if first is not None and first.head.position > witness.position:
+                return
+        found = "no such frame" if frame is None else frame.header_hash.hex()
+        if found != witness.header_hash:
+            raise LogWentBack(
+                f"log_went_back: epoch {witness.epoch}, seq {witness.seq}, header hash "
+                f"{witness.header_hash} was told of, but the log has {found} there: it was cut or "
+                "comes from an old backup, and what was written since stands in the place of other "
+                "records; restore the log from the archive"
+            )
 
     async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` records from `from_seq` on, as (seq, bytes); while serving."""
@@ -174,7 +205,9 @@ class EventLog:
             if is_loss_accepted:
                 kept_path = self._file.put_aside(verifier.head)
                 restored = msgspec.structs.replace(restored, kept_witness=kept_path)
-        return self._restore_heads(restored, verifier.head, is_loss_accepted)
+        return await asyncio.to_thread(
+            self._restore_heads, restored, verifier.head, is_loss_accepted
+        )
 
     async def frame_at(self, entry_id: str) -> Frame | None:
         """The log's frame at a snapshot's place, so that the two can be compared."""
@@ -220,7 +253,24 @@ class EventLog:
         A caller that is cancelled, however often, waits for the write all the same: a thread cannot
         be stopped, and two at once would write the same file.
         """
-        if self._appender is None or self._appender.head == self._witnessed:
+        async with self._writing_witness:
+            await self._write_witness()
+
+    async def adopt(self, witness: Witness) -> bool:
+        """
+        Makes a witness that the log lacks its own, durably and for good, so that no start passes.
+
+        False, and nothing is done, where it is of an epoch whose loss was accepted.
+        """
+        if witness.epoch <= self._file.accepted_epoch():
+            return False
+        async with self._writing_witness:
+            self._is_adopted = True
+            await asyncio.to_thread(self._file.put, witness)
+        return True
+
+    async def _write_witness(self) -> None:
+        if self._appender is None or self._appender.head == self._witnessed or self._is_adopted:
             return
         head = self._appender.head
         writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, head))
@@ -271,6 +321,8 @@ class EventLog:
             f"and the archive ends at seq {end.seq}"
         )
         kept_heads = signed.put_aside(end) if is_loss_accepted else ""
+        if is_loss_accepted and self._shared_heads is not None:
+            self._shared_heads.publish(signed.heads)
         return msgspec.structs.replace(restored, missing=missing, kept_heads=kept_heads)
 
     def _compare(self, verifier: ChainVerifier, is_genesis: bool) -> None:

@@ -55,6 +55,11 @@ async def last_frame(client: redis.asyncio.Redis, name: LogName) -> Frame | None
     return next(iter(await _frames(client, "XREVRANGE", name.key, "+", "-", "COUNT", 1)), None)
 
 
+async def first_frame(client: redis.asyncio.Redis, name: LogName) -> Frame | None:
+    """The oldest frame in the stream, whole in itself; None where the log is empty."""
+    return next(iter(await _frames(client, "XRANGE", name.key, "-", "+", "COUNT", 1)), None)
+
+
 async def _frames_from(
     client: redis.asyncio.Redis, name: LogName, epoch: int, seq: int
 ) -> list[Frame]:

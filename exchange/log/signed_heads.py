@@ -9,6 +9,7 @@ be read is damage, and refused.
 
 import os
 from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -73,17 +74,22 @@ class SignedHeads:
 
     def append(self, head: SignedHead) -> None:
         """Adds a head; returns once it is on the disk. `repair` comes first."""
+        self.extend([head])
+
+    def extend(self, heads: Sequence[SignedHead]) -> None:
+        """As `append`, of several at once."""
         assert not self._torn_length, "a torn line is cut off before another is added"
-        assert self.last is None or head.position > self.last.position, "heads grow"
+        positions = [head.position for head in (*self.heads[-1:], *heads)]
+        assert positions == sorted(set(positions)), "heads grow"
         is_new = not self.path.exists()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(descriptor, "ab") as file:
-            file.write(msgspec.json.encode(head) + b"\n")
+            file.writelines(msgspec.json.encode(head) + b"\n" for head in heads)
             file.flush()
             os.fsync(file.fileno())
         if is_new:
             sync_directory(self.path.parent)
-        self.heads.append(head)
+        self.heads += heads
 
     def _read(self, name: LogName) -> None:
         data = self.path.read_bytes() if self.path.exists() else b""

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from exchange.domain.proofs import SignedHead
 from exchange.log.errors import HeadKeyUnusable
@@ -52,6 +53,11 @@ class HeadSigner:
             signature=self._key.sign(message).hex(),
             public_key=self.public_key.hex(),
         )
+
+    def derived_key(self, purpose: bytes) -> bytes:
+        """A key for another purpose, which tells nothing about this one; 32 bytes."""
+        derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose)
+        return derivation.derive(self._key.private_bytes_raw())
 
 
 def signed_message(name: LogName, epoch: int, seq: int, header_hash: bytes, at_ns: int) -> bytes:

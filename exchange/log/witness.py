@@ -60,9 +60,14 @@ class WitnessFile:
 
     def write(self, head: Head) -> None:
         """Replaces the witness, all or nothing, and waits for the disk; `head` must be durable."""
-        witness = Witness(
-            self.name.venue_id, self.name.shard, head.epoch, head.seq, head.header_hash.hex()
+        self.put(
+            Witness(
+                self.name.venue_id, self.name.shard, head.epoch, head.seq, head.header_hash.hex()
+            )
         )
+
+    def put(self, witness: Witness) -> None:
+        """As `write`, of a head that somebody else was told of."""
         try:
             replace_durably(self.path, msgspec.json.encode(witness) + b"\n")
         except OSError as error:
@@ -85,6 +90,11 @@ class WitnessFile:
             kept = str(path)
         self.write(head)
         return kept
+
+    def accepted_epoch(self) -> int:
+        """The last epoch of what was lost and put aside; 0 where nothing was."""
+        kept = self.path.parent.glob(f"{self.path.name}.lost-*-*")
+        return max((int(path.name.split("-")[-2]) for path in kept), default=0)
 
 
 def compare(witness: Witness, verifier: ChainVerifier) -> None:

@@ -82,6 +82,51 @@ async def test_a_command_keeps_its_key_when_its_answer_was_lost():
     assert base64.b64decode(body["evidence_sha256"]) == sha256
 
 
+async def test_what_one_exchange_does_not_answer_is_asked_of_the_other_under_the_same_key():
+    """And what answered last is asked first from then on."""
+    receipt = msgspec.json.encode(Receipt(log_seq=8))
+    silent = error_of(Reason.NOT_LEADER, "another may lead")
+    leader = Server((200, receipt), (503, msgspec.json.encode(silent)))
+    standby = Server((201, receipt), (201, receipt))
+    async with leader as first, standby:
+        urls = [f"{server._server.make_url('/')}" for server in (leader, standby)]
+        async with ExchangeClient(
+            urls[0], "1.secret", backoff=QUICK, standby_urls=urls[1:]
+        ) as both:
+            await both.accept_pledge(4)
+            await both.accept_pledge(5, command_id="mine")
+            await both.accept_pledge(6)
+            assert f"{both.url}/" == urls[1]
+        assert first.url
+    assert [asked[1] for asked in standby.asked] == ["/v1/pledges/5/accept", "/v1/pledges/6/accept"]
+    assert [
+        server.asked[at][2]["Idempotency-Key"] for server, at in ((leader, 1), (standby, 0))
+    ] == [
+        "mine",
+        "mine",
+    ]
+
+
+async def test_where_no_exchange_ever_was_each_is_tried_once():
+    leader, standby = Server((503, b"")), Server((503, b""))
+    async with leader, standby:
+        urls = [f"{server._server.make_url('/')}" for server in (leader, standby)]
+        async with ExchangeClient(urls[0], backoff=QUICK, standby_urls=urls[1:]) as both:
+            with pytest.raises(Unavailable):
+                await both.products()
+    assert (len(leader.asked), len(standby.asked)) == (1, 1)
+
+
+async def test_a_command_whose_rule_failed_is_not_carried_to_another_exchange():
+    receipt = msgspec.json.encode(Receipt(log_seq=8))
+    server = Server((201, receipt), (500, problem(Reason.INTERNAL_ERROR)))
+    async with server as exchange:
+        await exchange.accept_pledge(4)
+        with pytest.raises(Unavailable, match="internal_error"):
+            await exchange.accept_pledge(5)
+    assert len(server.asked) == 2
+
+
 async def test_a_given_key_is_used():
     server = Server((200, msgspec.json.encode(Receipt(log_seq=8))))
     async with server as exchange:

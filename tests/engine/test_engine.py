@@ -11,7 +11,6 @@ from exchange.domain.commands import (
     AmendOrder,
     CancelOrder,
     DepositCash,
-    MassCancel,
     OpenSession,
     PlaceOrder,
     RegisterKey,
@@ -207,7 +206,6 @@ def test_a_cancel_that_finds_nothing_is_answered_and_not_recorded(market):
     assert market.refused(TRADER, CancelOrder(order_id=3)).reason is Reason.UNKNOWN_ORDER
     outcome = market.refused(TRADER, CancelOrder(orig_client_order_id="never"))
     assert outcome.reason is Reason.UNKNOWN_ORDER
-    assert market.do(TRADER, MassCancel()).reason is None
     assert len(market.records) == count
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from exchange import rules
 from exchange.domain.commands import AdvanceClock, DepositCash, MassCancel, PlaceOrder
 from exchange.domain.enums import Role, Side
@@ -9,13 +11,15 @@ from exchange.domain.events import CommandRefused, OrderCancelled
 from exchange.domain.reasons import Reason
 from exchange.domain.record import decode_body
 from exchange.domain.windows import parse_window, start_ns
+from exchange.engine.engine import HalfApplied
 from exchange.engine.replay import replay
 from exchange.engine.sequencer import Sequencer
 from exchange.log import FRAME_TARGET_BYTES, ChainVerifier, read_frames
+from exchange.rules import orders
 from exchange.rules.clock import CLOCK_BATCH
 from exchange.rules.orders import MASS_CANCEL_LIMIT
 from tests.log.conftest import NAME, first_appender
-from tests.scenario import TRADER, Market
+from tests.scenario import OTHER, TRADER, Market
 
 
 def bids(market, instrument_id, count, key_id=TRADER):
@@ -111,3 +115,86 @@ async def test_a_rule_that_raises_is_a_refusal_in_the_log_and_everyone_else_trad
     assert (command, events) == (poison, [CommandRefused(Reason.INTERNAL_ERROR, 0, 0, 0)])
     assert replay(found).state.hash() == market.state.hash()
     assert [seq for seq, _ in market.engine.faults] == [poisoned.seq]
+
+
+def raising(after=None):
+    """An order's rule with a mistake of ours: before the core is asked, or `after` it."""
+
+    def broken(command, state, account_id):
+        if after is not None:
+            after(command, state, account_id)
+        raise ZeroDivisionError("a mistake of ours")
+
+    return broken
+
+
+async def test_an_order_whose_rule_raises_before_anything_moved_is_refused_on_the_record(
+    server, monkeypatch
+):
+    """Like any other command; the book is what it was, and everyone else trades on."""
+    market = Market()
+    month = market.list_window("M2701")
+    resting, poison, *others = bids(market, month, 22)
+    market.do(TRADER, resting)
+    writer = await first_appender(server)
+    await writer.append(market.records)
+    sequencer = Sequencer(market.engine, writer)
+    running = asyncio.create_task(sequencer.run())
+    before = market.core.snapshot()
+    monkeypatch.setitem(rules.ORDER_PATH, PlaceOrder, raising())
+    poisoned = await sequencer.execute(poison)
+    assert (poisoned.reason, market.core.snapshot()) == (Reason.INTERNAL_ERROR, before)
+    monkeypatch.undo()
+    traded = await asyncio.gather(*map(sequencer.execute, others))
+    assert all(each.reason is None for each in traded)
+    again = await sequencer.execute(poison)
+    assert (again.reason, again.seq) == (Reason.INTERNAL_ERROR, poisoned.seq), "its first answer"
+    sequencer.stop()
+    await running
+    await writer.close()
+    found = records_of(server)
+    _, [refusal] = decode_body(found[poisoned.seq - 1])
+    assert refusal == CommandRefused(Reason.INTERNAL_ERROR, 0, 0, 0)
+    assert replay(found).state.hash() == market.state.hash()
+    assert [seq for seq, _ in market.engine.faults] == [poisoned.seq]
+
+
+async def test_an_order_whose_rule_raises_half_way_stops_the_writer_and_is_not_in_the_log(
+    server, monkeypatch
+):
+    """The state cannot be trusted; what stopped it names the order, its key and the place."""
+    market = Market()
+    month = market.list_window("M2701")
+    good, poison, late = bids(market, month, 3)
+    writer = await first_appender(server)
+    await writer.append(market.records)
+    sequencer = Sequencer(market.engine, writer)
+    running = asyncio.create_task(sequencer.run())
+    assert (await sequencer.execute(good)).reason is None
+    count = len(records_of(server))
+    monkeypatch.setitem(rules.ORDER_PATH, PlaceOrder, raising(after=orders.place))
+    before = MassCancel(key_id=OTHER, command_id="all")
+    stopped_at = await asyncio.gather(*map(sequencer.execute, (before, poison, late)))
+    assert [each.reason for each in stopped_at] == [
+        Reason.OUTCOME_UNKNOWN,
+        Reason.INTERNAL_ERROR,
+        Reason.LOG_UNAVAILABLE,
+    ]
+    with pytest.raises(HalfApplied) as stopped:
+        await running
+    said = str(stopped.value)
+    assert f"record {count + 2}, PlaceOrder 'bid 1' of key {TRADER}" in said
+    assert "ZeroDivisionError('a mistake of ours') at test_poison.py:" in said
+    assert "in broken, with up to 2 events applied" in said
+    monkeypatch.undo()
+    await writer.close()
+    found = records_of(server)
+    assert len(found) == count
+    assert replay(found).execute(poison)[0].reason is None, "the mended build takes it"
+
+
+def records_of(server):
+    """The log, verified."""
+    with server.address.client() as client:
+        frames = read_frames(client, ChainVerifier(NAME))
+        return [each for frame in frames for each in frame.records]

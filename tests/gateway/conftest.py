@@ -140,7 +140,15 @@ class House:
         self._fold()
         self.sequencer = Sequencer(self.market.engine, MemoryLog(self.records))
         self.history = MemoryHistory(self.records)
-        self.app = build_app(self.sequencer, self.projections, self.history, settings)
+        self.lease_age_ns = 0
+        """What a test puts there."""
+        self.app = build_app(
+            self.sequencer,
+            self.projections,
+            self.history,
+            settings,
+            lease_age_ns=lambda: self.lease_age_ns,
+        )
         self.client = TestClient(TestServer(self.app, skip_url_asserts=True))
         self._writer = None
 

@@ -11,7 +11,7 @@ import pytest
 from exchange.domain.commands import CountRefusals
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import decode_body
-from exchange.domain.wire import Auth, AuthOk, Balances, Error, Orders, Positions
+from exchange.domain.wire import Ack, Auth, AuthOk, Balances, Error, MassCancel, Orders, Positions
 from exchange.gateway import GatewaySettings
 from exchange.gateway.border import HUB
 from exchange.gateway.worker import Worker
@@ -133,6 +133,23 @@ async def test_a_flood_of_what_is_refused_leaves_few_records_and_one_count(house
     house.app[HUB].record_counts()
     await eventually(lambda: isinstance(decode_body(house.records[-1])[0], CountRefusals))
     assert decode_body(house.records[-1])[0].counts == [RefusalCount(TRADER, Reason.RATE, 550)]
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=50)]
+)
+async def test_a_flood_of_mass_cancels_that_find_nothing_leaves_as_few_records(house):
+    """Each is recorded for its id; one that ends an order costs nothing of that."""
+    trader = await house.session(TRADER)
+    count = len(house.records)
+    for number in range(30):
+        await trader.ask(buy(f"bid {number}"))
+        assert isinstance(await trader.ask(MassCancel(command_id=f"good {number}")), Ack)
+    assert len(house.records) - count == 60
+    await trader.send(*(MassCancel(command_id=f"idle {number}") for number in range(60)))
+    answers = Counter([type(await trader.until(Ack | Error)) for _ in range(60)])
+    assert answers == {Ack: 50, Error: 10}
+    assert len(house.records) - count == 110
 
 
 async def test_an_account_has_no_more_under_way_than_it_may_still_be_refused(house):

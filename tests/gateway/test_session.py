@@ -38,6 +38,8 @@ from tests.gateway.conftest import (
 )
 from tests.scenario import secret_hash
 
+BOOK = "/v1/book/A100-80-SXM.SG1:M2706"
+
 # -- the handshake --------------------------------------------------------------------------------
 
 
@@ -296,3 +298,20 @@ class TestTightLimits:
         pong = await socket.receive()
         assert isinstance(pong, Pong)
         assert pong.log_seq == len(house.records)
+
+
+@pytest.mark.parametrize("settings", [GatewaySettings(lease_ms=1_500)])
+async def test_who_may_have_been_passed_over_says_nothing_about_now(house):
+    """Neither over HTTP nor to a session that is open; how it is, it says."""
+    trader = await house.session(TRADER)
+    house.lease_age_ns = 1_500_999_999
+    assert (await house.get(BOOK, TRADER))[0] == 200
+    assert isinstance(await trader.ask(Ping()), Pong)
+    house.lease_age_ns = 1_501_000_000
+    status, refused = await house.get(BOOK, TRADER)
+    assert (status, refused["code"], refused["value"], refused["limit"]) == (503, 9001, 1501, 1500)
+    assert (await trader.ask(Ping())).code == Reason.NOT_LEADER
+    assert (await trader.ask(Subscribe(channels=["orders"]))).code == Reason.NOT_LEADER
+    assert (await house.get("/health/ready"))[0] == 200
+    house.lease_age_ns = 0
+    assert isinstance(await trader.ask(Subscribe(channels=["orders"])), Done)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exchange.log import (
@@ -16,6 +17,7 @@ from exchange.log import (
     LogSettings,
     LogWentBack,
     ServerAddress,
+    Witness,
     WitnessFile,
     errors,
     open_log,
@@ -226,3 +228,62 @@ def serve_and_be_killed(data_dir, append_count):
     exchange.stdout.close()
     exchange.wait()
     return int(heard[0]), int(heard[-1])
+
+
+async def heads_of(settings):
+    """The head after each frame of the log."""
+    async with open_log(settings) as log:
+        return [frame.head async for frame in log.frames()]
+
+
+async def start_behind(settings, start):
+    """A start that reads from a snapshot's place on."""
+    async with open_log(settings) as log:
+        async for _ in log.frames(start):
+            pass
+        await log.take_over(barrier())
+
+
+async def test_a_start_from_a_snapshot_beyond_the_witness_still_finds_what_it_saw(settings):
+    """A client's witness is older than snapshots that were taken of the history that lacks it."""
+    await run(settings, 2, is_genesis=True)
+    await run(settings, 3)
+    heads = await heads_of(settings)
+    witness = WitnessFile(settings.data_dir / "witness", NAME)
+    witness.write(heads[1])
+    await start_behind(settings, heads[-1])
+    foreign = msgspec.structs.replace(heads[1], header_hash=bytes(32))
+    for seen in (foreign, msgspec.structs.replace(foreign, seq=1)):
+        witness.write(seen)
+        with pytest.raises(LogWentBack, match="was told of, but the log has"):
+            await start_behind(settings, heads[-1])
+
+
+async def test_a_witness_that_was_adopted_stays_whatever_is_appended_and_refuses_the_next_start(
+    settings,
+):
+    """The exchange is still running when a client shows that its log went back."""
+    await run(settings, 2, is_genesis=True)
+    head = (await heads_of(settings))[-1]
+    told = Witness(NAME.venue_id, NAME.shard, head.epoch, head.seq + 5, "00" * 32)
+    async with open_log(settings) as log:
+        async for _ in log.frames():
+            pass
+        appender = await log.take_over(barrier())
+        with pytest.raises(LogWentBack):
+            await log.require(told)
+        assert await log.adopt(told)
+        await appender.append(records(9))
+        await log.write_witness()
+    with pytest.raises(LogWentBack, match=f"seq {told.seq}"):
+        await run(settings, 1)
+
+
+async def test_a_witness_of_a_loss_that_was_accepted_is_not_adopted(settings):
+    await run(settings, 2, is_genesis=True)
+    head = (await heads_of(settings))[-1]
+    told = Witness(NAME.venue_id, NAME.shard, head.epoch + 1, 99, "00" * 32)
+    (settings.data_dir / f"witness.lost-{told.epoch}-42").write_bytes(b"")
+    async with open_log(settings) as log:
+        assert not await log.adopt(told)
+        assert await log.adopt(msgspec.structs.replace(told, epoch=told.epoch + 1))

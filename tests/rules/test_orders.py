@@ -19,7 +19,9 @@ from exchange.domain.events import (
     TradeExecuted,
 )
 from exchange.domain.reasons import Reason
+from exchange.domain.record import decode_body
 from exchange.domain.windows import parse_window
+from exchange.engine.replay import replay
 from exchange.rules.orders import MASS_CANCEL_LIMIT
 from tests.rules.markets import assert_refused, day, events_of, order, own, span
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER, Market
@@ -265,10 +267,19 @@ def test_mass_cancel_takes_the_accounts_own_orders_of_an_instrument_or_a_side(ma
     assert market.core.order(foreign) is not None
 
 
-def test_a_mass_cancel_that_finds_nothing_is_accepted_and_not_recorded(market):
-    count = len(market.records)
-    assert market.do(TRADER, MassCancel(instrument_id=99)).seq == market.state.seq
-    assert len(market.records) == count
+def test_a_mass_cancel_that_finds_nothing_is_remembered_so_that_its_repeat_ends_nothing(market):
+    command = MassCancel(key_id=TRADER, command_id="all")
+    first, record = market.engine.execute(command)
+    assert (first.seq, first.is_idle) == (market.state.seq, True)
+    assert decode_body(record) == (command, [])
+    market.records.append(record)
+    market.order(TRADER, market.january, Side.BUY, 1, 90)
+    again, nothing = market.engine.execute(command)
+    assert (again.seq, again.is_duplicate, again.is_idle, nothing) == (first.seq, True, False, None)
+    assert len(market.core.orders_of_account(TRADER)) == 1
+    recovered = replay(market.records)
+    assert recovered.state.hash() == market.state.hash()
+    assert recovered.execute(command) == (again, None)
 
 
 # -- money -----------------------------------------------------------------------------------------

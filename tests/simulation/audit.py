@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from redis.exceptions import RedisError
 
-from exchange.domain.commands import Command, MassCancel
+from exchange.domain.commands import Command
 from exchange.domain.events import CommandRefused, Event
 from exchange.domain.outcome import Outcome
 from exchange.domain.record import Record
@@ -156,10 +156,8 @@ class Audit:
         key = (command.key_id, command.command_id)
         written_epoch, recorded = self.recorded.get(key, (0, None))
         if recorded is None or outcome.seq != recorded.seq:
-            if isinstance(command, MassCancel) and outcome == Outcome(outcome.seq):
-                return  # There was nothing to cancel: that is answered and not recorded.
             raise Violation(f"{key} was told {outcome}, durable is {recorded}")
-        if msgspec.structs.replace(outcome, is_duplicate=False) != recorded:
+        if msgspec.structs.replace(outcome, is_duplicate=False, is_idle=False) != recorded:
             raise Violation(f"{key} was told {outcome}, the log has {recorded}")
         if not outcome.is_duplicate and written_epoch != epoch:
             raise Violation(f"{key} was told by epoch {epoch}, the log has it in {written_epoch}")
