@@ -15,6 +15,7 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
+from exchange.domain.listing_views import CalendarView, InstrumentView, ProductView, WindowView
 from exchange.domain.wire import (
     AccountView,
     Balances,
@@ -22,17 +23,14 @@ from exchange.domain.wire import (
     CollateralMarkView,
     Error,
     Health,
-    InstrumentView,
     LogHead,
     Marks,
     Orders,
     PledgeRequest,
     PledgeView,
     Positions,
-    ProductView,
     Receipt,
     Trade,
-    WindowView,
 )
 
 from .backoff import Backoff
@@ -97,6 +95,10 @@ class HttpClient:
     async def instruments(self, product: str | None = None) -> list[InstrumentView]:
         """Listed and expired instruments, of one product or all."""
         return await self._get("/instruments", list[InstrumentView], _given(product=product))
+
+    async def calendars(self, year: int | None = None) -> list[CalendarView]:
+        """The trading calendars in force, of one year or all."""
+        return await self._get("/calendars", list[CalendarView], _given(year=year))
 
     async def windows(self, product: str) -> list[WindowView]:
         """The windows of a product that are open for trading, with the top of their books."""

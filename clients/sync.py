@@ -125,6 +125,7 @@ class SyncExchangeClient:
     follow_marks = _waiting(ExchangeClient.follow_marks)
     products = _waiting(ExchangeClient.products)
     instruments = _waiting(ExchangeClient.instruments)
+    calendars = _waiting(ExchangeClient.calendars)
     windows = _waiting(ExchangeClient.windows)
     book = _waiting(ExchangeClient.book)
     trades = _waiting(ExchangeClient.trades)

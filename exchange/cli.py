@@ -22,11 +22,14 @@ import structlog
 import typer
 import uvloop
 
-from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
+from clients import reference_cli
+from clients.cli import commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
+from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from exchange import app as process
 from exchange import log_cli
+from exchange.calendars import CalendarUnreadable
 from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference
@@ -46,6 +49,7 @@ from exchange.settings import (
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
+app.add_typer(reference_cli.commands)
 app.add_typer(log_cli.commands)
 
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
@@ -63,7 +67,14 @@ def main() -> None:
         _fail(str(error), exit_code_of(error))
     except Difference as difference:
         _fail(f"verify failed: {difference}", 1)
-    except (LogError, VenueMissing, ExportRefused, RecordUnknown, StartRefused) as error:
+    except (
+        LogError,
+        VenueMissing,
+        CalendarUnreadable,
+        ExportRefused,
+        RecordUnknown,
+        StartRefused,
+    ) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"{error}; nothing was started", StartRefused.exit_code)

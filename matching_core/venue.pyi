@@ -69,6 +69,9 @@ class Venue:
     ) -> None:
         """Opens a delivery window of up to 366 days for trading, until its gate closes."""
 
+    def move_gate(self, instrument_id: int, gate_closure_ns: int) -> None:
+        """Orders are refused from another moment on, market time."""
+
     def close_instrument(self, instrument_id: int) -> None:
         """Refuses orders and amendments from now on; cancelling what is open is the caller's."""
 

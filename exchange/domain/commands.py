@@ -18,7 +18,9 @@ The commands of the order path hold numbers and strings only, which form no cycl
 the million: the garbage collector need not know them (`gc=False`).
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from .enums import (
     ExecInst,
@@ -172,6 +174,10 @@ class PublishCalendar(Command, frozen=True, kw_only=True, tag="publish_calendar"
     trading_days: list[Day]
     session_starts: list[SessionStart] = []
     """Of every trading day, ascending; none for trading without sessions."""
+    source: Annotated[str, Meta(max_length=128)] = ""
+    """The decree, or what else the table rests on."""
+    is_provisional: bool = False
+    """An expectation, to be replaced by a higher version when the decree is out."""
 
 
 class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):

@@ -60,6 +60,8 @@ class CancelReason(IntEnum):
     """A primary sale in an auction, whose fee at the auction's price is not there."""
     PRICE_BAND = 9
     """The static band moved away from its limit."""
+    CASCADED = 10
+    """Its window, which is made of others, traded for the last time; they trade on."""
 
 
 class SessionState(IntEnum):
@@ -114,6 +116,8 @@ class WindowKind(StrEnum):
     YEAR = "year"
     STRIP = "strip"
     USER_DEFINED = "user_defined"
+    BALANCE = "balance"
+    """The rest of a month from one of its days on."""
 
 
 class ProductKind(StrEnum):

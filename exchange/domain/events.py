@@ -311,6 +311,8 @@ class CalendarPublished(Event, frozen=True, kw_only=True, tag="calendar_publishe
     trading_days: list[int]
     session_starts: list[SessionStart] = []
     """Ascending; a year without any is continuous throughout."""
+    source: str = ""
+    is_provisional: bool = False
 
 
 class InstrumentListed(Event, frozen=True, kw_only=True, tag="instrument_listed"):

@@ -12,15 +12,17 @@ import msgspec
 from msgspec import Struct
 
 from . import events as event_module
+from . import schedule_events
 from .commands import AnyCommand, Command
 from .events import Event
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in vars(event_module).values()
+    for module in (event_module, schedule_events)
+    for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
-"""Every event by its tag, in the order of `events.py`."""
+"""Every event by its tag, in the order of `events.py` and of what continues it."""
 
 _AnyEvent: Any = event_module.CommandRefused
 for _kind in EVENT_TYPES.values():

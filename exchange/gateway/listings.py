@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from exchange.domain.events import ProductDefined
+from exchange.domain.listing_views import InstrumentView, ProductView, WindowView
 from exchange.domain.units import HOURS_PER_DAY
-from exchange.domain.wire import InstrumentView, ProductView, WindowView
 from exchange.projections import Projections
 from exchange.projections.listings import Instrument
 from exchange.projections.views import session_word

@@ -10,6 +10,7 @@ from exchange.domain.events import Event
 from exchange.domain.record import Record
 
 from .balances import Balances
+from .calendars import Calendars
 from .depth import Depth
 from .listings import Listings
 from .marks import Marks
@@ -25,6 +26,7 @@ from .venue import Venue
 
 KINDS: dict[str, type[Projection[Any]]] = {
     "venue": Venue,
+    "calendars": Calendars,
     "listings": Listings,
     "participants": Participants,
     "orders": Orders,
@@ -49,6 +51,7 @@ class Projections:
     """
 
     venue: Venue
+    calendars: Calendars
     listings: Listings
     participants: Participants
     orders: Orders

@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from exchange.domain.events import Event, InstrumentExpired, InstrumentListed, ProductDefined
+from exchange.domain.events import (
+    Event,
+    InstrumentExpired,
+    InstrumentListed,
+    ProductDefined,
+)
 from exchange.domain.record import Record
+from exchange.domain.schedule_events import GateMoved
 
 from .projection import Handler, Projection
 
@@ -41,6 +48,7 @@ class Listings(Projection[ListingsState]):
         return {
             ProductDefined: self._define,
             InstrumentListed: self._list,
+            GateMoved: self._move_gate,
             InstrumentExpired: self._expire,
         }
 
@@ -77,6 +85,11 @@ class Listings(Projection[ListingsState]):
     def _list(self, event: InstrumentListed, _record: Record, _index: int) -> None:
         self.instruments[event.instrument_id] = Instrument(event)
         self.instrument_ids[event.symbol] = event.instrument_id
+
+    def _move_gate(self, event: GateMoved, _record: Record, _index: int) -> None:
+        instrument = self.instruments[event.instrument_id]
+        gate_closure_ns = event.gate_closure_ns
+        instrument.listed = replace(instrument.listed, gate_closure_ns=gate_closure_ns)
 
     def _expire(self, event: InstrumentExpired, _record: Record, _index: int) -> None:
         self.instruments[event.instrument_id].is_open = False

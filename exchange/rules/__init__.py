@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 
 from exchange.domain import commands as c
 from exchange.domain import events as e
+from exchange.domain import schedule_events as s
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
@@ -100,6 +101,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.SessionClosed: participants.evolve_session_closed,
     e.ProductDefined: listing.evolve_product,
     e.CalendarPublished: listing.evolve_calendar,
+    s.GateMoved: listing.evolve_gate,
     e.InstrumentListed: listing.evolve_listing,
     e.InstrumentExpired: listing.evolve_expiry,
     e.TradingSessionChanged: sessions.evolve_session,

@@ -72,7 +72,8 @@ def new_market(*, has_sessions: bool = False) -> Market:
         market.order(account_id, month, Side.BUY, 3, 100)
     if has_sessions:
         for year in (2026, 2027):
-            market.do(1, replace(calendar(year, version=2), session_starts=TRADING_DAY))
+            later = calendar(year, version=2, holidays=("2026-12-31",))
+            market.do(1, replace(later, session_starts=TRADING_DAY))
     return market
 
 
