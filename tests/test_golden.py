@@ -58,7 +58,7 @@ AT_NS = 1_795_363_200_000_000_000
 """Wall clock of every golden frame: 2026-11-23 00:00 at the site."""
 BARRIER = EpochBarrier("golden", bytes(16), "golden", bytes(32), 1)
 SEED = 20_261_125
-STEPS_COUNT = 1_000
+STEPS_COUNT = 1_600
 RECORDS_PER_FRAME = 7
 
 COMMANDS: list[type[msgspec.Struct]] = list(get_args(c.AnyCommand))

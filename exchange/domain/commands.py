@@ -53,6 +53,7 @@ from .units import (
     QtyOrZero,
     Reference,
     Sha256,
+    WindowCount,
 )
 
 
@@ -187,6 +188,25 @@ class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
     kind: WindowKind
     start_day: Day
     end_day: Day
+
+
+class ScheduleListings(Command, frozen=True, kw_only=True, tag="schedule_listings"):
+    """
+    Leaves a product to the clock: it lists the windows ahead and settles their prices every day.
+
+    So many windows of each kind at any time, 0 for none; given again, the counts replace those
+    before. What is listed already stays.
+    """
+
+    product_id: Id
+    day_count: WindowCount = 45
+    """A whole month always tiles."""
+    month_count: WindowCount = 36
+    """Every quarter, year and strip has its months."""
+    quarter_count: WindowCount = 8
+    year_count: WindowCount = 2
+    strip_count: WindowCount = 3
+    is_balance_listed: bool = True
 
 
 class PublishBandWidths(Command, frozen=True, kw_only=True, tag="publish_band_widths"):
@@ -361,6 +381,10 @@ class UncrossBooks(Command, frozen=True, kw_only=True, tag="uncross_books"):
     """Trades out the books that have collected, as far as one record goes."""
 
 
+class PublishSettlementPrices(Command, frozen=True, kw_only=True, tag="publish_settlement_prices"):
+    """Settles the day that has closed from recorded state, as far as one record goes."""
+
+
 class CountRefusals(Command, frozen=True, kw_only=True, tag="count_refusals"):
     """What a gateway refused since the last count without a record of each."""
 
@@ -394,6 +418,7 @@ AnyCommand = (
     | DefineProduct
     | PublishCalendar
     | ListInstrument
+    | ScheduleListings
     | PublishBandWidths
     | PublishSettlementPrice
     | HaltInstrument
@@ -414,6 +439,7 @@ AnyCommand = (
     | ReleasePledge
     | AdvanceClock
     | UncrossBooks
+    | PublishSettlementPrices
     | CountRefusals
     | MarkState
     | RecordStateHash

@@ -120,6 +120,21 @@ class WindowKind(StrEnum):
     """The rest of a month from one of its days on."""
 
 
+class SettlementSource(StrEnum):
+    """Where a settlement price comes from."""
+
+    OPERATOR = "operator"
+    TRADES = "trades"
+    """The average of the closing half hour."""
+    QUOTES = "quotes"
+    """The middle of the closing quotes."""
+    PARENT = "parent"
+    """The prior price, moved with the window's parent."""
+    PRIOR = "prior"
+    PARTS = "parts"
+    """The prices of the months or days that the window is made of."""
+
+
 class ProductKind(StrEnum):
     """What a product delivers; others than GPU time arrive later."""
 

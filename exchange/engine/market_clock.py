@@ -11,10 +11,10 @@ catching up after a pause therefore submits one after the other.
 import asyncio
 from collections.abc import Callable
 
-from exchange.domain.commands import AdvanceClock, PublishMarks, UncrossBooks
+from exchange.domain.commands import AdvanceClock, PublishMarks
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_SECOND
-from exchange.rules.clock import next_boundary_ns
+from exchange.rules.clock import next_boundary_ns, owed_before
 
 from .sequencer import Sequencer
 
@@ -57,7 +57,7 @@ class MarketClock:
 
     async def _tick(self) -> None:
         state = self._sequencer.engine.state
-        await self._uncross()
+        await self._settle_up()
         target_ns = min(self.now_ns(), self._due_ns())
         if target_ns > state.market_ns or next_boundary_ns(state) <= state.market_ns:
             command = AdvanceClock(market_ns=max(target_ns, state.market_ns))
@@ -65,21 +65,21 @@ class MarketClock:
             if outcome.reason in _WRITER_STOPPED:
                 return
             assert outcome.reason is None, f"the clock was refused: {outcome}"
-            await self._uncross()
+            await self._settle_up()
         self.last_tick_monotonic_ns = self._monotonic_ns()
         if state.market_ns % self._marking_interval_ns == 0:
             outcome = await self._sequencer.execute(PublishMarks())
             is_expected = outcome.reason in (None, Reason.EMPTY, *_WRITER_STOPPED)
             assert is_expected, f"marking was refused: {outcome}"
 
-    async def _uncross(self) -> None:
-        """Trades out the books that have collected; an exchange that died at it goes on here."""
+    async def _settle_up(self) -> None:
+        """Does what is owed before the clock moves on; an exchange that died at it goes on here."""
         state = self._sequencer.engine.state
-        while state.core.is_uncrossing:
-            outcome = await self._sequencer.execute(UncrossBooks())
+        while (command := owed_before(state)) is not None:
+            outcome = await self._sequencer.execute(command)
             if outcome.reason in _WRITER_STOPPED:
                 return
-            assert outcome.reason is None, f"uncrossing was refused: {outcome}"
+            assert outcome.reason is None, f"{command} was refused: {outcome}"
 
     def _due_ns(self) -> int:
         """The next moment at which something must happen: a boundary, a cycle, an idle tick."""

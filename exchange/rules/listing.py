@@ -215,8 +215,9 @@ def evolve_product(event: ProductDefined, state: State) -> None:
 
 
 def evolve_calendar(event: CalendarPublished, state: State) -> None:
-    """The calendar is in force."""
+    """The calendar is in force, and schedules may find windows that it lets be listed."""
     state.calendars[event.year] = event
+    state.listed_day = 0
 
 
 def evolve_gate(event: GateMoved, state: State) -> None:
