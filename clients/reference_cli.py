@@ -5,13 +5,25 @@ A calendar file is checked here before anything is sent; the exchange checks the
 """
 
 from datetime import date
+from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clients.shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url, connect, show, table
+from clients.shell import (
+    DEFAULT_DATA,
+    As,
+    AsJson,
+    DataDir,
+    TokenFile,
+    Url,
+    connect,
+    money,
+    show,
+    table,
+)
 from exchange.calendars import SHIPPED, CalendarUnreadable, read_calendar, shipped_calendar
 from exchange.domain.listing_views import CalendarView
 from exchange.domain.windows import date_of, day_of
@@ -79,6 +91,116 @@ def calendar_show(
             at = f"{start.minute // 60:02d}:{start.minute % 60:02d}"
             made.add_row("", f"{at} {start.session_state}")
     show(calendars, as_json, made)
+
+
+# -- windows --------------------------------------------------------------------------------------
+
+
+@commands.command()
+def instruments(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    product: str = "",
+    kind: Annotated[str, typer.Option(help="day, balance, month, quarter, year, strip …")] = "",
+    status: Annotated[str, typer.Option(help="Where in its life; all that trade if none.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List windows: where each stands in its life, its last trading day, its open interest."""
+    with connect(data, url, token_file, who) as exchange:
+        found = exchange.instruments(product or None, kind=kind or None, status=status or None)
+    listed = [each for each in found if status or each.is_open]
+    columns = ("instrument", "from", "to", "hours", "status", "trades until", "open interest")
+    made = table(f"instruments {status or 'that trade'}", *columns)
+    for one in listed:
+        span = (f"{date_of(one.start_day)}", f"{date_of(one.end_day)}")
+        last = f"{date_of(one.last_trading_day)}"
+        row = (one.instrument, *span, f"{one.hours}", one.status, last, f"{one.open_interest_qty}")
+        made.add_row(*row)
+    show(listed, as_json, made)
+
+
+@commands.command()
+def schedule(
+    product: str,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "operator",
+    days: int = 45,
+    months: int = 36,
+    quarters: int = 8,
+    years: int = 2,
+    strips: int = 3,
+    balance: Annotated[bool, typer.Option(help="List the balance of the month.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Leave a product to the clock: it lists the windows ahead and settles prices every day."""
+    with connect(data, url, token_file, who) as exchange:
+        product_ids = {each.code: each.product_id for each in exchange.products()}
+        if product not in product_ids:
+            known = ", ".join(sorted(product_ids)) or "none"
+            raise typer.BadParameter(f"there is no product {product}; there are: {known}")
+        receipt = exchange.admin(
+            "schedule_listings",
+            product_id=product_ids[product],
+            day_count=days,
+            month_count=months,
+            quarter_count=quarters,
+            year_count=years,
+            strip_count=strips,
+            is_balance_listed=balance,
+        )
+    show(receipt, as_json, f"{product} is left to the clock at seq {receipt.log_seq}")
+
+
+@commands.command()
+def cascade(
+    instrument: str,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Print what a window became that traded for the last time."""
+    with connect(data, url, token_file, who) as exchange:
+        cascaded = exchange.cascade(instrument)
+    made = table(
+        f"{instrument}: open interest {cascaded.open_interest_qty}", "part", "open interest"
+    )
+    for child in cascaded.children:
+        made.add_row(child.instrument, f"{child.open_interest_qty}")
+    show(cascaded, as_json, made)
+
+
+@commands.command("settlement-prices")
+def settlement_prices(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    product: str = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print the settlement prices of open windows, and what months leave to their other days."""
+    with connect(data, url, token_file, who) as exchange:
+        found = exchange.settlement_prices(product or None)
+    day = f"{date_of(found.settled_day)}" if found.settled_day else "no day yet"
+    columns = ("instrument", "CNY", "exactly, fen", "from", "low", "high")
+    made = table(f"settlement prices of {day}", *columns)
+    for price in found.prices:
+        band = (money(price.low_limit_price), money(price.high_limit_price))
+        exact = f"{Fraction(price.notional_amount, price.gpu_hours)}"
+        made.add_row(price.instrument, money(price.settlement_price), exact, price.source, *band)
+    for curve in found.curves:
+        exact = f"{Fraction(curve.rest_notional_amount, curve.rest_hours)}"
+        made.add_row(f"{curve.product}, rest of {curve.month}", "", exact, "curve", "", "")
+    show(found, as_json, made)
+
+
+# -- helpers --------------------------------------------------------------------------------------
 
 
 def _bytes_of(file: str) -> bytes:

@@ -125,6 +125,8 @@ class SyncExchangeClient:
     follow_marks = _waiting(ExchangeClient.follow_marks)
     products = _waiting(ExchangeClient.products)
     instruments = _waiting(ExchangeClient.instruments)
+    settlement_prices = _waiting(ExchangeClient.settlement_prices)
+    cascade = _waiting(ExchangeClient.cascade)
     calendars = _waiting(ExchangeClient.calendars)
     windows = _waiting(ExchangeClient.windows)
     book = _waiting(ExchangeClient.book)

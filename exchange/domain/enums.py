@@ -120,6 +120,18 @@ class WindowKind(StrEnum):
     """The rest of a month from one of its days on."""
 
 
+class InstrumentStatus(StrEnum):
+    """Where a window stands in its life, see `exchange.projections.status`."""
+
+    LISTED = "listed"
+    OPEN = "open"
+    HALTED = "halted"
+    LAST_DAY = "last_day"
+    EXPIRED = "expired"
+    DELIVERING = "delivering"
+    SETTLED = "settled"
+
+
 class SettlementSource(StrEnum):
     """Where a settlement price comes from."""
 

@@ -26,6 +26,7 @@ from . import (
     listings,
     log,
     pledges,
+    settlements,
 )
 from .answers import Handler, problems
 from .border import HUB, known_names, secure
@@ -65,6 +66,7 @@ def build_app(
     for noun in (
         listings,
         calendars,
+        settlements,
         books,
         accounts,
         keys,

@@ -12,6 +12,7 @@ from exchange.domain.record import Record
 from .balances import Balances
 from .calendars import Calendars
 from .depth import Depth
+from .interest import Interest
 from .listings import Listings
 from .marks import Marks
 from .orders import Orders
@@ -21,6 +22,7 @@ from .positions import Positions
 from .projection import Handler, Projection, ProjectionGap
 from .recent import Recent
 from .sessions import Sessions
+from .settlements import Settlements
 from .trades import Trades
 from .venue import Venue
 
@@ -34,6 +36,8 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "positions": Positions,
     "depth": Depth,
     "sessions": Sessions,
+    "settlements": Settlements,
+    "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
     "marks": Marks,
@@ -59,6 +63,8 @@ class Projections:
     positions: Positions
     depth: Depth
     sessions: Sessions
+    settlements: Settlements
+    interest: Interest
     trades: Trades
     pledges: Pledges
     marks: Marks
