@@ -111,12 +111,11 @@ def instruments(
     with connect(data, url, token_file, who) as exchange:
         found = exchange.instruments(product or None, kind=kind or None, status=status or None)
     listed = [each for each in found if status or each.is_open]
-    columns = ("instrument", "from", "to", "hours", "status", "trades until", "open interest")
+    columns = ("instrument", "hours", "status", "trades until", "open interest")
     made = table(f"instruments {status or 'that trade'}", *columns)
     for one in listed:
-        span = (f"{date_of(one.start_day)}", f"{date_of(one.end_day)}")
         last = f"{date_of(one.last_trading_day)}"
-        row = (one.instrument, *span, f"{one.hours}", one.status, last, f"{one.open_interest_qty}")
+        row = (one.instrument, f"{one.hours}", one.status, last, f"{one.open_interest_qty}")
         made.add_row(*row)
     show(listed, as_json, made)
 
@@ -139,12 +138,9 @@ def schedule(
     """Leave a product to the clock: it lists the windows ahead and settles prices every day."""
     with connect(data, url, token_file, who) as exchange:
         product_ids = {each.code: each.product_id for each in exchange.products()}
-        if product not in product_ids:
-            known = ", ".join(sorted(product_ids)) or "none"
-            raise typer.BadParameter(f"there is no product {product}; there are: {known}")
         receipt = exchange.admin(
             "schedule_listings",
-            product_id=product_ids[product],
+            product_id=product_ids.get(product, 0),
             day_count=days,
             month_count=months,
             quarter_count=quarters,
@@ -188,15 +184,14 @@ def settlement_prices(
     with connect(data, url, token_file, who) as exchange:
         found = exchange.settlement_prices(product or None)
     day = f"{date_of(found.settled_day)}" if found.settled_day else "no day yet"
-    columns = ("instrument", "CNY", "exactly, fen", "from", "low", "high")
+    columns = ("instrument", "CNY", "exactly, fen", "from")
     made = table(f"settlement prices of {day}", *columns)
     for price in found.prices:
-        band = (money(price.low_limit_price), money(price.high_limit_price))
         exact = f"{Fraction(price.notional_amount, price.gpu_hours)}"
-        made.add_row(price.instrument, money(price.settlement_price), exact, price.source, *band)
+        made.add_row(price.instrument, money(price.settlement_price), exact, price.source)
     for curve in found.curves:
         exact = f"{Fraction(curve.rest_notional_amount, curve.rest_hours)}"
-        made.add_row(f"{curve.product}, rest of {curve.month}", "", exact, "curve", "", "")
+        made.add_row(f"{curve.product}, rest of {curve.month}", "", exact, "curve")
     show(found, as_json, made)
 
 

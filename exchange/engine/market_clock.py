@@ -4,8 +4,8 @@ Turns elapsed time into `AdvanceClock` commands; the only source of market time.
 Market time runs `speed` times as fast as the monotonic clock that the caller hands in. A tick is
 submitted when something is due (a gate, the start of a delivery day, a marking cycle) and otherwise
 every ten seconds, so that an idle market does not fill the log (every 250 ms where they are a
-lease, see `exchange.lease`). Each tick crosses one boundary;
-catching up after a pause therefore submits one after the other.
+lease, see `exchange.lease`). Each tick crosses one boundary; catching up after a pause therefore
+submits one after the other.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from .sequencer import Sequencer
 
 IDLE_TICK_NS = 10 * NS_PER_SECOND
 SHORTEST_SLEEP_S = 0.001
+LONGEST_SLEEP_S = 1.0
+"""A command may bring the next boundary nearer, as a schedule or a calendar does."""
 _WRITER_STOPPED = (Reason.OUTCOME_UNKNOWN, Reason.LOG_UNAVAILABLE)
 """Not the clock's to report: the sequencer raises why."""
 
@@ -52,8 +54,10 @@ class MarketClock:
     async def run(self) -> None:
         """Ticks until cancelled."""
         while True:
-            await asyncio.sleep(self._seconds_to_next())
-            await self._tick()
+            wait_s = self._seconds_to_next()
+            await asyncio.sleep(min(wait_s, LONGEST_SLEEP_S))
+            if wait_s <= LONGEST_SLEEP_S:
+                await self._tick()
 
     async def _tick(self) -> None:
         state = self._sequencer.engine.state
