@@ -9,17 +9,17 @@ tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailab
 import hashlib
 import secrets
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from clients.directory import add_credentials, read_credentials, read_serving
-from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
-from clients.sdk import SyncExchangeClient
+from clients.directory import add_credentials
+from clients.shell import DEFAULT_DATA, As, AsJson, AsOfSeq, DataDir, TokenFile, Url, money
+from clients.shell import connect as _connect
+from clients.shell import show as _print
+from clients.shell import table as _table
 from exchange.domain.enums import WindowKind
 from exchange.domain.windows import date_of, parse_window
 from exchange.domain.wire import Run, SelfMatchPolicyWord, SideWord, TimeInForceWord
@@ -29,24 +29,6 @@ pledge_commands = typer.Typer(no_args_is_help=True)
 key_commands = typer.Typer(no_args_is_help=True)
 commands.add_typer(pledge_commands, name="pledge", help="Offer, accept, release security.")
 commands.add_typer(key_commands, name="key", help="Make and revoke keys.")
-
-DataDir = Annotated[Path, typer.Option("--data", help="The venue's directory.")]
-Url = Annotated[str, typer.Option("--url", help="Address of an exchange elsewhere.")]
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File that holds the token alone.")
-]
-AsOfSeq = Annotated[int | None, typer.Option("--as-of-seq", help="As the log stood there.")]
-As = Annotated[str, typer.Option("--as", help="Whose token of the directory to use.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
-DEFAULT_DATA = Path("data")
-
-
-def exit_code_of(error: ExchangeError) -> int:
-    """What the shell returns for an error of the SDK."""
-    for kind, code in ((Unauthorized, 3), (Unavailable, 4), (ProtocolError, 5)):
-        if isinstance(error, kind):
-            return code
-    return 1
 
 
 def _day_of(code: str) -> int:
@@ -147,26 +129,6 @@ def book(
             str(ask[1]) if ask else "",
         )
     _print(levels, as_json, table)
-
-
-@commands.command()
-def instruments(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    product: str = "",
-    as_json: AsJson = False,
-) -> None:
-    """List what trades."""
-    with _connect(data, url, token_file, who) as exchange:
-        listed = [i for i in exchange.instruments(product or None) if i.is_open]
-    table = _table("open instruments", "instrument", "from", "to", "hours")
-    for one in listed:
-        table.add_row(
-            one.instrument, f"{date_of(one.start_day)}", f"{date_of(one.end_day)}", str(one.hours)
-        )
-    _print(listed, as_json, table)
 
 
 @commands.command()
@@ -371,43 +333,3 @@ def key_revoke(
     with _connect(data, url, token_file, who) as exchange:
         receipt = exchange.revoke_key(key_id)
     _print(receipt, as_json, f"key {key_id} is revoked at seq {receipt.log_seq}")
-
-
-# -- helpers --------------------------------------------------------------------------------------
-
-
-def money(amount: int) -> str:
-    """Fen as yuan."""
-    return f"{amount // 100:,}.{amount % 100:02d}"
-
-
-def _connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExchangeClient:
-    """A client by the directory's address and tokens, or by those given."""
-    if token_file is not None:
-        token = token_file.read_text().strip()
-    else:
-        tokens = read_credentials(data)
-        if who not in tokens:
-            known = ", ".join(sorted(tokens)) or "none"
-            raise Unauthorized(f"{data} has no token for {who!r}; it has: {known}")
-        token = tokens[who]
-    if not url:
-        try:
-            url = read_serving(data).url
-        except FileNotFoundError:
-            raise Unavailable(f"no exchange has served {data}; start one") from None
-    return SyncExchangeClient(url, token)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _print(value: Any, as_json: bool, shown: str | Table) -> None:
-    if as_json:
-        typer.echo(msgspec.json.encode(value))
-    else:
-        Console().print(shown, highlight=False)

@@ -16,6 +16,14 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
+from exchange.domain.listing_views import (
+    CalendarView,
+    CascadeView,
+    InstrumentView,
+    ProductView,
+    SettlementPrices,
+    WindowView,
+)
 from exchange.domain.wire import (
     AccountView,
     Balances,
@@ -23,17 +31,14 @@ from exchange.domain.wire import (
     CollateralMarkView,
     Error,
     Health,
-    InstrumentView,
     LogHead,
     Marks,
     Orders,
     PledgeRequest,
     PledgeView,
     Positions,
-    ProductView,
     Receipt,
     Trade,
-    WindowView,
 )
 
 from .backoff import Backoff
@@ -114,9 +119,24 @@ class HttpClient:
         """Every product."""
         return await self._get("/products", list[ProductView])
 
-    async def instruments(self, product: str | None = None) -> list[InstrumentView]:
-        """Listed and expired instruments, of one product or all."""
-        return await self._get("/instruments", list[InstrumentView], _given(product=product))
+    async def instruments(
+        self, product: str | None = None, *, kind: str | None = None, status: str | None = None
+    ) -> list[InstrumentView]:
+        """Listed and expired instruments, of one product or all, of one kind or status or any."""
+        params = _given(product=product, kind=kind, status=status)
+        return await self._get("/instruments", list[InstrumentView], params)
+
+    async def settlement_prices(self, product: str | None = None) -> SettlementPrices:
+        """Settlement prices of open windows and the curves, of one product or all."""
+        return await self._get("/settlement_prices", SettlementPrices, _given(product=product))
+
+    async def cascade(self, instrument: str) -> CascadeView:
+        """What a window became that traded for the last time."""
+        return await self._get(f"/cascades/{instrument}", CascadeView)
+
+    async def calendars(self, year: int | None = None) -> list[CalendarView]:
+        """The trading calendars in force, of one year or all."""
+        return await self._get("/calendars", list[CalendarView], _given(year=year))
 
     async def windows(self, product: str) -> list[WindowView]:
         """The windows of a product that are open for trading, with the top of their books."""

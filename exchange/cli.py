@@ -22,11 +22,14 @@ import structlog
 import typer
 import uvloop
 
-from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
+from clients import reference_cli
+from clients.cli import commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
+from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from exchange import app as process
 from exchange import log_cli
+from exchange.calendars import CalendarUnreadable
 from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference, HalfApplied
@@ -46,9 +49,18 @@ from exchange.settings import (
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
+app.add_typer(reference_cli.commands)
 app.add_typer(log_cli.commands)
 
-STATED = (LogError, VenueMissing, ExportRefused, RecordUnknown, StartRefused, HalfApplied)
+STATED = (
+    LogError,
+    VenueMissing,
+    CalendarUnreadable,
+    ExportRefused,
+    RecordUnknown,
+    StartRefused,
+    HalfApplied,
+)
 """Say themselves what to do, and their exit code."""
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
 

@@ -21,8 +21,9 @@ from exchange.engine.engine import Engine
 from exchange.projections import Projections
 from exchange.projections.collateral import Collateral, jobs_as_of, value_all
 from exchange.rules import State
-from exchange.rules.clock import next_boundary_ns
+from exchange.rules.clock import next_boundary_ns, owed_before
 
+_CLOCK_WORK = (c.AdvanceClock, c.UncrossBooks, c.PublishSettlementPrices)
 MARKING_INTERVAL_NS = 3_600 * NS_PER_SECOND
 
 
@@ -77,24 +78,24 @@ class Fork:
         if outcome.reason is not None and not is_idle:
             refused = outcome.reason.name.lower()
             self.given.append(Given(self.step, tag, refused, outcome.value, outcome.limit))
-        elif not isinstance(command, c.AdvanceClock | c.UncrossBooks):
+        elif not isinstance(command, _CLOCK_WORK):
             self.given.append(Given(self.step, tag))
 
     def advance(self, to_ns: int) -> None:
         """As the market's clock does: boundary by boundary, a marking cycle every hour."""
         state = self.state
         while state.market_ns < to_ns or next_boundary_ns(state) <= state.market_ns:
-            self._uncross()
+            self._settle_up()
             cycle_ns = (state.market_ns // MARKING_INTERVAL_NS + 1) * MARKING_INTERVAL_NS
             due_ns = min(to_ns, next_boundary_ns(state), cycle_ns)
             self.do(0, c.AdvanceClock(market_ns=max(due_ns, state.market_ns)))
-            self._uncross()
+            self._settle_up()
             if state.market_ns % MARKING_INTERVAL_NS == 0:
                 self.mark()
 
-    def _uncross(self) -> None:
-        while self.state.core.is_uncrossing:
-            self.do(0, c.UncrossBooks())
+    def _settle_up(self) -> None:
+        while (command := owed_before(self.state)) is not None:
+            self.do(0, command)
 
     def mark(self) -> None:
         """A marking cycle, which may find nothing to change."""

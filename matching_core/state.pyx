@@ -146,6 +146,10 @@ cdef class State:
         self.books.append(book)
         self.books_by_id[instrument_id] = book
 
+    def move_gate(self, int64_t instrument_id, int64_t gate_closure_ns):
+        """Orders are refused from another moment on."""
+        self.book_of(instrument_id).gate_closure_ns = gate_closure_ns
+
     def close_instrument(self, int64_t instrument_id):
         """Refuses orders from now on; those that were open have ended before."""
         cdef Book book = self.book_of(instrument_id)

@@ -81,6 +81,9 @@ class Venue:
         the rent goes in trust, and accounts of one party do not meet.
         """
 
+    def move_gate(self, instrument_id: int, gate_closure_ns: int) -> None:
+        """Orders are refused from another moment on, market time."""
+
     def close_instrument(self, instrument_id: int) -> None:
         """Refuses orders from now on; `CoreError` while any is open."""
 

@@ -25,7 +25,6 @@ from exchange.domain.commands import (
     Operator,
     PlaceOrder,
     RegisterKey,
-    UncrossBooks,
 )
 from exchange.domain.enums import (
     ProductKind,
@@ -42,6 +41,7 @@ from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import parse_window, start_ns
 from exchange.engine.engine import Engine
+from exchange.rules.clock import owed_before
 
 FIRST_DAY = parse_window("D261123").start_day
 PRODUCT = "A100-80-SXM.SG1"
@@ -203,9 +203,9 @@ class Market:
             self.uncross()
 
     def uncross(self) -> None:
-        """Trades out the books that have collected, as the clock does."""
-        while self.core.is_uncrossing:
-            self.do(0, UncrossBooks())
+        """Does what is owed before the clock moves on: books uncross, prices settle."""
+        while (command := owed_before(self.state)) is not None:
+            self.do(0, command)
 
     # -- asking ------------------------------------------------------------------------------------
 

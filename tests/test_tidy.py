@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.domain import commands, events
+from exchange.domain import commands, events, schedule_events
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 from exchange.domain.risk_parameters import RiskParameters
@@ -27,8 +27,9 @@ MAY_IMPORT = {
     "exchange.projections": {"exchange.domain", "exchange.collateral"},
     "exchange.gateway": {"exchange.domain", "exchange.engine", "exchange.projections"},
     "exchange.genesis": {"exchange.domain"},
+    "exchange.calendars": {"exchange.domain"},
     "exchange.demo": {"exchange.domain", "clients"},
-    "clients": {"exchange.domain"},
+    "clients": {"exchange.domain", "exchange.calendars"},
 }
 PURE = ("matching_core", "exchange.domain", "exchange.collateral", "exchange.rules")
 IMPURE_MODULES = {
@@ -44,7 +45,7 @@ PLAIN_INTEGERS = {"version", "year", "month", "level", "value", "limit", "day", 
 
 MESSAGES = [
     kind
-    for module in (commands, events)
+    for module in (commands, events, schedule_events)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Command | Event) and kind not in (Command, Event)
 ]

@@ -65,7 +65,7 @@ def quoted_windows(time: MarketTime) -> list[Window]:
     }
     chosen = []
     for window in windows_ahead(time.day):
-        if left[window.kind] > 0 and not is_about_to_close(window, time):
+        if left.get(window.kind, 0) > 0 and not is_about_to_close(window, time):
             left[window.kind] -= 1
             chosen.append(window)
     return chosen

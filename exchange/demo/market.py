@@ -34,9 +34,7 @@ from .venue_setup import (
     OPERATOR,
     SECOND_OPERATOR,
     SUPPLIER,
-    Venue,
     VenueSetup,
-    list_windows,
     publish_index,
 )
 
@@ -48,20 +46,18 @@ READY_WAIT_S = 60.0
 
 
 class OperatorAgent:
-    """Lists windows as days pass and publishes each day's index."""
+    """Publishes each day's index; the exchange lists windows by itself."""
 
     def __init__(
         self,
         client: ExchangeClient,
         time: MarketTime,
-        venue: Venue,
         table: PriceTable,
         usd_cny_ppm: int,
         tally: Tally,
     ) -> None:
         self._client = client
         self._time = time
-        self._venue = venue
         self._table = table
         self._usd_cny_ppm = usd_cny_ppm
         self._tally = tally
@@ -74,12 +70,11 @@ class OperatorAgent:
             await self.open_day()
 
     async def open_day(self) -> None:
-        """Lists and publishes what the day still lacks; the marks follow the new index."""
+        """Publishes what the day still lacks; the marks follow the new index."""
         day = self._time.day
         if self._published_day == day:
             return
         self._published_day = day
-        await list_windows(self._client, self._venue, day)
         price = self._table.at(day)
         if price is None or price.observed_day != day:
             return  # an older price is in force already, and the rules know its age
@@ -133,7 +128,7 @@ async def run_demo(
         makers = [await client(name) for name in MAKERS]
         time = MarketTime(makers[0], (await makers[0].ping()).market_ns)
         reference = ReferencePrice(table, venue.first_day)
-        agent = OperatorAgent(operator, time, venue, table, usd_cny_ppm, tally)
+        agent = OperatorAgent(operator, time, table, usd_cny_ppm, tally)
         await agent.open_day()
         bank = await client(BANK)
         supplier = Participant(await client(SUPPLIER), tally)

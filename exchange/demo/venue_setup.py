@@ -6,13 +6,19 @@ and its outcome is stored before the next. So a set-up that was interrupted goes
 and one that is complete does nothing.
 """
 
+import asyncio
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import NAMESPACE_OID, uuid5
 
-from clients.sdk import ExchangeClient, Refused
-from exchange.domain.enums import ProductKind, Role, Scope, SupplierGrade, WindowKind
-from exchange.domain.windows import Window, add_months, date_of, day_of
+from msgspec.structs import asdict, replace
+
+from clients.sdk import ExchangeClient
+from exchange.domain import listing_schedule
+from exchange.domain.enums import ProductKind, Role, Scope, SupplierGrade
+from exchange.domain.schedule_events import ListingsScheduled
+from exchange.domain.windows import Window
 from exchange.domain.wire import Receipt
 
 from .demand import LOT_QTY
@@ -49,11 +55,19 @@ DEPOSIT_AMOUNTS = {
     **dict.fromkeys(DESKS, 20_000_000_000),
     **dict.fromkeys(MAKERS, 50_000_000_000),
 }
+LISTING_POLL_S = 0.1
 GRANTED_QTY = 4_096
 GRANTED_DAYS = 900
-DAYS_AHEAD = 45
-MONTHS_AHEAD = 6
-QUARTERS_AHEAD = 2
+WINDOWS_AHEAD = ListingsScheduled(
+    product_id=0,
+    day_count=45,
+    month_count=24,
+    quarter_count=2,
+    year_count=1,
+    strip_count=1,
+    is_balance_listed=True,
+)
+"""What the exchange lists by itself; every year has its months."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class VenueSetup:
         self._ring = ring
 
     async def make(self, today: int) -> Venue:
-        """Everything but the listings; what exists already is left as it is."""
+        """Everything; what exists already is left as it is."""
         first_day = self._ring.created("first_day")
         if first_day is None:
             first_day = today
@@ -113,7 +127,17 @@ class VenueSetup:
             auditor_account_id=account_ids[AUDITOR],
             evidence_sha256=hashlib.sha256(report.encode()).digest(),
         )
+        counts = asdict(replace(WINDOWS_AHEAD, product_id=product_id))
+        await self._once("schedule", "schedule_listings", **counts)
+        await self._listed()
         return Venue(product_id, account_ids[BANK], first_day)
+
+    async def _listed(self) -> None:
+        """Returns once the exchange's clock has listed the product's windows."""
+        while True:
+            if await self._first.instruments(PRODUCT_CODE):
+                return
+            await asyncio.sleep(LISTING_POLL_S)
 
     async def _admit(self, name: str, role: Role) -> int:
         grade = SUPPLIER_GRADE if role is Role.SUPPLIER else None
@@ -159,30 +183,6 @@ class VenueSetup:
         return created_id
 
 
-async def list_windows(operator: ExchangeClient, venue: Venue, today: int) -> int:
-    """Lists what ought to be listed today and is not; returns how many windows that were."""
-    known = {view.instrument for view in await operator.instruments(PRODUCT_CODE)}
-    listed_count = 0
-    for window in windows_ahead(today):
-        symbol = symbol_of(window)
-        if symbol in known or window.end_day > venue.first_day + GRANTED_DAYS:
-            continue
-        try:
-            await operator.admin(
-                "list_instrument",
-                command_id=step_id(f"list {symbol}"),
-                product_id=venue.product_id,
-                kind=window.kind,
-                start_day=window.start_day,
-                end_day=window.end_day,
-            )
-            listed_count += 1
-        except Refused as refusal:
-            if refusal.name not in ("already_exists", "window_closed"):
-                raise
-    return listed_count
-
-
 async def publish_index(operator: ExchangeClient, price: IndexPrice, usd_cny_ppm: int) -> Receipt:
     """One day's index price, with where it came from."""
     return await operator.admin(
@@ -202,21 +202,9 @@ async def publish_index(operator: ExchangeClient, price: IndexPrice, usd_cny_ppm
     )
 
 
-def windows_ahead(today: int) -> list[Window]:
-    """The windows that a market of this size lists: days, months, quarters, a year, a strip."""
-    windows = [
-        Window(WindowKind.DAY, day, day + 1) for day in range(today + 1, today + 1 + DAYS_AHEAD)
-    ]
-    first = add_months(date_of(today), 1)
-    for number in range(MONTHS_AHEAD):
-        windows.append(_months(WindowKind.MONTH, day_of(add_months(first, number)), 1))
-    quarter = add_months(date_of(today), 3 - (date_of(today).month - 1) % 3)
-    for number in range(QUARTERS_AHEAD):
-        windows.append(_months(WindowKind.QUARTER, day_of(add_months(quarter, 3 * number)), 3))
-    year = date_of(today).replace(year=date_of(today).year + 1, month=1, day=1)
-    windows.append(_months(WindowKind.YEAR, day_of(year), 12))
-    windows.append(_months(WindowKind.STRIP, day_of(first), 12))
-    return windows
+def windows_ahead(today: int) -> Iterator[Window]:
+    """The windows that the exchange lists of the demo's product."""
+    return listing_schedule.windows_ahead(today, WINDOWS_AHEAD)
 
 
 def symbol_of(window: Window) -> str:
@@ -227,7 +215,3 @@ def symbol_of(window: Window) -> str:
 def step_id(step: str) -> str:
     """The idempotency key of a step, the same in every run."""
     return str(uuid5(NAMESPACE_OID, f"demo {step}"))
-
-
-def _months(kind: WindowKind, start_day: int, months: int) -> Window:
-    return Window(kind, start_day, day_of(add_months(date_of(start_day), months)))

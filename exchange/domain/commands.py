@@ -18,7 +18,9 @@ The commands of the order path hold numbers and strings only, which form no cycl
 the million: the garbage collector need not know them (`gc=False`).
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from .enums import (
     ExecInst,
@@ -52,6 +54,7 @@ from .units import (
     QtyOrZero,
     Reference,
     Sha256,
+    WindowCount,
 )
 
 
@@ -173,6 +176,10 @@ class PublishCalendar(Command, frozen=True, kw_only=True, tag="publish_calendar"
     trading_days: list[Day]
     session_starts: list[SessionStart] = []
     """Of every trading day, ascending; none for trading without sessions."""
+    source: Annotated[str, Meta(max_length=128)] = ""
+    """The decree, or what else the table rests on."""
+    is_provisional: bool = False
+    """An expectation, to be replaced by a higher version when the decree is out."""
 
 
 class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
@@ -183,6 +190,25 @@ class ListInstrument(Command, frozen=True, kw_only=True, tag="list_instrument"):
     start_day: Day
     end_day: Day
     mode: TradingMode = TradingMode.TITLE
+
+
+class ScheduleListings(Command, frozen=True, kw_only=True, tag="schedule_listings"):
+    """
+    Leaves a product to the clock: it lists the windows ahead and settles their prices every day.
+
+    So many windows of each kind at any time, 0 for none; given again, the counts replace those
+    before. What is listed already stays.
+    """
+
+    product_id: Id
+    day_count: WindowCount = 45
+    """A whole month always tiles."""
+    month_count: WindowCount = 36
+    """Every quarter, year and strip has its months."""
+    quarter_count: WindowCount = 8
+    year_count: WindowCount = 2
+    strip_count: WindowCount = 3
+    is_balance_listed: bool = True
 
 
 class PublishBandWidths(Command, frozen=True, kw_only=True, tag="publish_band_widths"):
@@ -355,6 +381,10 @@ class AdvanceClock(Command, frozen=True, kw_only=True, tag="advance_clock"):
 
 class UncrossBooks(Command, frozen=True, kw_only=True, tag="uncross_books"):
     """Trades out the books that have collected, as far as one record goes."""
+
+
+class PublishSettlementPrices(Command, frozen=True, kw_only=True, tag="publish_settlement_prices"):
+    """Settles the day that has closed from recorded state, as far as one record goes."""
 
 
 class CountRefusals(Command, frozen=True, kw_only=True, tag="count_refusals"):

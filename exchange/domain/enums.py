@@ -60,6 +60,8 @@ class CancelReason(IntEnum):
     """A primary sale in an auction, whose fee at the auction's price is not there."""
     PRICE_BAND = 9
     """The static band moved away from its limit."""
+    CASCADED = 10
+    """Its window, which is made of others, traded for the last time; they trade on."""
 
 
 class SessionState(IntEnum):
@@ -114,6 +116,35 @@ class WindowKind(StrEnum):
     YEAR = "year"
     STRIP = "strip"
     USER_DEFINED = "user_defined"
+    BALANCE = "balance"
+    """The rest of a month from one of its days on."""
+
+
+class InstrumentStatus(StrEnum):
+    """Where a window stands in its life, see `exchange.projections.status`."""
+
+    LISTED = "listed"
+    OPEN = "open"
+    HALTED = "halted"
+    LAST_DAY = "last_day"
+    EXPIRED = "expired"
+    DELIVERING = "delivering"
+    SETTLED = "settled"
+
+
+class SettlementSource(StrEnum):
+    """Where a settlement price comes from."""
+
+    OPERATOR = "operator"
+    TRADES = "trades"
+    """The average of the closing half hour."""
+    QUOTES = "quotes"
+    """The middle of the closing quotes."""
+    PARENT = "parent"
+    """The prior price, moved with the window's parent."""
+    PRIOR = "prior"
+    PARTS = "parts"
+    """The prices of the months or days that the window is made of."""
 
 
 class TradingMode(StrEnum):

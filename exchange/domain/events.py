@@ -20,6 +20,7 @@ from .enums import (
     Scope,
     SelfMatchPolicy,
     SessionState,
+    SettlementSource,
     Side,
     SupplierGrade,
     TimeInForce,
@@ -331,6 +332,8 @@ class CalendarPublished(Event, frozen=True, kw_only=True, tag="calendar_publishe
     trading_days: list[int]
     session_starts: list[SessionStart] = []
     """Ascending; a year without any is continuous throughout."""
+    source: str = ""
+    is_provisional: bool = False
 
 
 class InstrumentListed(Event, frozen=True, kw_only=True, tag="instrument_listed"):
@@ -384,6 +387,12 @@ class SettlementPricePublished(Event, frozen=True, kw_only=True, tag="settlement
     high_limit_price: int
     """The band's upper end, rounded down; it is within."""
     dynamic_bps: int
+    settlement_day: int = 0
+    """The trading day at whose close the exchange settled it; 0 where an operator did."""
+    notional_amount: int = 0
+    """Over `gpu_hours` the exact price, for those of the exchange; 0 over 0 else."""
+    gpu_hours: int = 0
+    source: SettlementSource = SettlementSource.OPERATOR
 
 
 class InstrumentHalted(Event, frozen=True, kw_only=True, tag="instrument_halted"):

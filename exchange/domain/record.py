@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import commands, events, movements
+from . import commands, events, movements, schedule_events
 from .commands import Command
 from .events import Event
 
@@ -26,6 +26,7 @@ AnyCommand = (
     | commands.DefineProduct
     | commands.PublishCalendar
     | commands.ListInstrument
+    | commands.ScheduleListings
     | commands.PublishBandWidths
     | commands.PublishSettlementPrice
     | commands.HaltInstrument
@@ -46,12 +47,13 @@ AnyCommand = (
     | commands.ReleasePledge
     | commands.AdvanceClock
     | commands.UncrossBooks
+    | commands.PublishSettlementPrices
     | commands.CountRefusals
     | commands.MarkState
     | commands.RecordStateHash
 )
 
-_EVENT_MODULES = (events, movements)
+_EVENT_MODULES = (events, schedule_events, movements)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

@@ -40,6 +40,8 @@ Day = Annotated[int, Meta(ge=0, le=MAX_DAY)]
 Ns = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """Nanoseconds exceed a browser's integers; the wire carries them as 64-bit integers regardless,
 because no page computes with them."""
+WindowCount = Annotated[int, Meta(ge=0, le=120)]
+"""Windows of one kind that a schedule lists at a time."""
 CommandId = Annotated[str, Meta(max_length=36)]
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 """What goes into symbols and keys."""

@@ -5,10 +5,11 @@ A delivery day runs from 00:00 to 24:00 at UTC+8, which has no daylight saving, 
 days since 1970-01-01. Windows are half-open: `[start_day, end_day)`.
 
 Codes: `D270305` a day, `M2703` a month, `Q271` a quarter, `Y27` a year, `S2703` twelve months from
-March 2027, `X270301-270308` user-defined.
+March 2027, `B270305` the balance of March from the 5th on, `X270301-270308` user-defined.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
 
@@ -29,10 +30,11 @@ _LETTERS = {
     "Q": WindowKind.QUARTER,
     "Y": WindowKind.YEAR,
     "S": WindowKind.STRIP,
+    "B": WindowKind.BALANCE,
     "X": WindowKind.USER_DEFINED,
 }
 _PATTERN = re.compile(
-    r"(?:D(\d{6})|M(\d{4})|Q(\d{2})([1-4])|Y(\d{2})|S(\d{4})|X(\d{6})-(\d{6}))", re.ASCII
+    r"(?:D(\d{6})|M(\d{4})|Q(\d{2})([1-4])|Y(\d{2})|S(\d{4})|B(\d{6})|X(\d{6})-(\d{6}))", re.ASCII
 )
 
 
@@ -63,6 +65,8 @@ class Window(Struct, frozen=True, array_like=True):
                 return f"Y{first:%y}"
             case WindowKind.STRIP:
                 return f"S{first:%y%m}"
+            case WindowKind.BALANCE:
+                return f"B{first:%y%m%d}"
             case WindowKind.USER_DEFINED:
                 return f"X{first:%y%m%d}-{date_of(self.end_day):%y%m%d}"
 
@@ -71,12 +75,14 @@ def parse_window(code: str) -> Window:
     """The window that a code names; `ValueError` where it names none."""
     match = _PATTERN.fullmatch(code)
     if match is None:
-        raise ValueError(f"window code {code!r} is none of D, M, Q, Y, S, X")
+        raise ValueError(f"window code {code!r} is none of D, M, Q, Y, S, B, X")
     kind = _LETTERS[code[0]]
-    day, month, quarter_year, quarter, year, strip, first, last = match.groups()
+    day, month, quarter_year, quarter, year, strip, balance, first, last = match.groups()
     if kind is WindowKind.DAY:
         start = _day_of_code(day)
         return Window(kind, start, start + 1)
+    if kind is WindowKind.BALANCE:
+        return balance_of_month(_day_of_code(balance))
     if kind is WindowKind.USER_DEFINED:
         window = Window(kind, _day_of_code(first), _day_of_code(last))
         if not 0 < window.end_day - window.start_day <= MAX_USER_DEFINED_DAYS:
@@ -94,6 +100,38 @@ def parse_window(code: str) -> Window:
         raise ValueError(f"window code {code!r} has no month {month_number}")
     start_date = date(2000 + year_number, month_number, 1)
     return Window(kind, day_of(start_date), day_of(add_months(start_date, months)))
+
+
+def months_window(kind: WindowKind, start_day: int, months: int) -> Window:
+    """So many months, from a first of the month on."""
+    return Window(kind, start_day, day_of(add_months(date_of(start_day), months)))
+
+
+def balance_of_month(start_day: int) -> Window:
+    """From a day to the end of its month."""
+    return Window(WindowKind.BALANCE, start_day, day_of(add_months(date_of(start_day), 1)))
+
+
+def parts_of(window: Window) -> Iterator[Window]:
+    """
+    The windows that a window is made of, in order; a day is made of none.
+
+    A year is made of quarters, a quarter and a strip of months, anything else of days.
+    """
+    kind, months = {
+        WindowKind.YEAR: (WindowKind.QUARTER, 3),
+        WindowKind.QUARTER: (WindowKind.MONTH, 1),
+        WindowKind.STRIP: (WindowKind.MONTH, 1),
+    }.get(window.kind, (WindowKind.DAY, 0))
+    start_day = window.end_day if window.kind is WindowKind.DAY else window.start_day
+    while start_day < window.end_day:
+        part = months_window(kind, start_day, months) if months else _day_window(start_day)
+        yield part
+        start_day = part.end_day
+
+
+def _day_window(day: int) -> Window:
+    return Window(WindowKind.DAY, day, day + 1)
 
 
 @cache

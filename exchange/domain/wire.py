@@ -417,38 +417,6 @@ AnyMessage = (
 # -- HTTP -----------------------------------------------------------------------------------------
 
 
-class ProductView(Struct, frozen=True, kw_only=True):
-    """A product."""
-
-    product_id: int
-    code: str
-    gpu_class: str
-    region: str
-    supplier_account_id: int
-    lot_qty: int
-    maker_bps: int
-    taker_bps: int
-
-
-class InstrumentView(Struct, frozen=True, kw_only=True):
-    """A listed or expired delivery window."""
-
-    instrument_id: int
-    instrument: str
-    product: str
-    kind: str
-    start_day: int
-    end_day: int
-    hours: int
-    gate_closure_ns: int
-    is_open: bool
-    session_state: SessionWord = "continuous"
-    settlement_price: int = 0
-    """0 where none was published; then there is no band either."""
-    low_limit_price: int = 0
-    high_limit_price: int = 0
-
-
 class AccountView(Struct, frozen=True, kw_only=True):
     """GET /v1/accounts/me: who the token speaks for."""
 
@@ -458,17 +426,6 @@ class AccountView(Struct, frozen=True, kw_only=True):
     key_id: int
     affiliate_ids: list[int] = []
     scopes: list[str] = []
-
-
-class WindowView(InstrumentView, frozen=True, kw_only=True):
-    """An open window with its best prices and last trade; 0 where there is none."""
-
-    bid_price: int
-    bid_qty: int
-    ask_price: int
-    ask_qty: int
-    last_price: int
-    last_qty: int
 
 
 class PledgeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,22 +4,24 @@ Turns elapsed time into `AdvanceClock` commands; the only source of market time.
 Market time runs `speed` times as fast as the monotonic clock that the caller hands in. A tick is
 submitted when something is due (a gate, the start of a delivery day, a marking cycle) and otherwise
 every ten seconds, so that an idle market does not fill the log (every 250 ms where they are a
-lease, see `exchange.lease`). Each tick crosses one boundary;
-catching up after a pause therefore submits one after the other.
+lease, see `exchange.lease`). Each tick crosses one boundary; catching up after a pause therefore
+submits one after the other.
 """
 
 import asyncio
 from collections.abc import Callable
 
-from exchange.domain.commands import AdvanceClock, PublishMarks, UncrossBooks
+from exchange.domain.commands import AdvanceClock, PublishMarks
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_SECOND
-from exchange.rules.clock import next_boundary_ns
+from exchange.rules.clock import next_boundary_ns, owed_before
 
 from .sequencer import Sequencer
 
 IDLE_TICK_NS = 10 * NS_PER_SECOND
 SHORTEST_SLEEP_S = 0.001
+LONGEST_SLEEP_S = 1.0
+"""A command may bring the next boundary nearer, as a schedule or a calendar does."""
 _WRITER_STOPPED = (Reason.OUTCOME_UNKNOWN, Reason.LOG_UNAVAILABLE)
 """Not the clock's to report: the sequencer raises why."""
 
@@ -52,12 +54,14 @@ class MarketClock:
     async def run(self) -> None:
         """Ticks until cancelled."""
         while True:
-            await asyncio.sleep(self._seconds_to_next())
-            await self._tick()
+            wait_s = self._seconds_to_next()
+            await asyncio.sleep(min(wait_s, LONGEST_SLEEP_S))
+            if wait_s <= LONGEST_SLEEP_S:
+                await self._tick()
 
     async def _tick(self) -> None:
         state = self._sequencer.engine.state
-        await self._uncross()
+        await self._settle_up()
         target_ns = min(self.now_ns(), self._due_ns())
         if target_ns > state.market_ns or next_boundary_ns(state) <= state.market_ns:
             command = AdvanceClock(market_ns=max(target_ns, state.market_ns))
@@ -65,21 +69,21 @@ class MarketClock:
             if outcome.reason in _WRITER_STOPPED:
                 return
             assert outcome.reason is None, f"the clock was refused: {outcome}"
-            await self._uncross()
+            await self._settle_up()
         self.last_tick_monotonic_ns = self._monotonic_ns()
         if state.market_ns % self._marking_interval_ns == 0:
             outcome = await self._sequencer.execute(PublishMarks())
             is_expected = outcome.reason in (None, Reason.EMPTY, *_WRITER_STOPPED)
             assert is_expected, f"marking was refused: {outcome}"
 
-    async def _uncross(self) -> None:
-        """Trades out the books that have collected; an exchange that died at it goes on here."""
+    async def _settle_up(self) -> None:
+        """Does what is owed before the clock moves on; an exchange that died at it goes on here."""
         state = self._sequencer.engine.state
-        while state.core.is_uncrossing:
-            outcome = await self._sequencer.execute(UncrossBooks())
+        while (command := owed_before(state)) is not None:
+            outcome = await self._sequencer.execute(command)
             if outcome.reason in _WRITER_STOPPED:
                 return
-            assert outcome.reason is None, f"uncrossing was refused: {outcome}"
+            assert outcome.reason is None, f"{command} was refused: {outcome}"
 
     def _due_ns(self) -> int:
         """The next moment at which something must happen: a boundary, a cycle, an idle tick."""

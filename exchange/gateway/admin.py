@@ -26,6 +26,7 @@ COMMANDS: dict[str, type[c.Command]] = {
         c.DefineProduct,
         c.PublishCalendar,
         c.ListInstrument,
+        c.ScheduleListings,
         c.PublishBandWidths,
         c.PublishSettlementPrice,
         c.HaltInstrument,

@@ -10,7 +10,9 @@ from exchange.domain.events import Event
 from exchange.domain.record import Record
 
 from .balances import Balances
+from .calendars import Calendars
 from .depth import Depth
+from .interest import Interest
 from .listings import Listings
 from .marks import Marks
 from .orders import Orders
@@ -20,11 +22,13 @@ from .positions import Positions
 from .projection import Handler, Projection, ProjectionGap
 from .recent import Recent
 from .sessions import Sessions
+from .settlements import Settlements
 from .trades import Trades
 from .venue import Venue
 
 KINDS: dict[str, type[Projection[Any]]] = {
     "venue": Venue,
+    "calendars": Calendars,
     "listings": Listings,
     "participants": Participants,
     "orders": Orders,
@@ -32,6 +36,8 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "positions": Positions,
     "depth": Depth,
     "sessions": Sessions,
+    "settlements": Settlements,
+    "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
     "marks": Marks,
@@ -49,6 +55,7 @@ class Projections:
     """
 
     venue: Venue
+    calendars: Calendars
     listings: Listings
     participants: Participants
     orders: Orders
@@ -56,6 +63,8 @@ class Projections:
     positions: Positions
     depth: Depth
     sessions: Sessions
+    settlements: Settlements
+    interest: Interest
     trades: Trades
     pledges: Pledges
     marks: Marks

@@ -3,11 +3,22 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from exchange.domain.events import Event, InstrumentExpired, InstrumentListed, ProductDefined
+from exchange.domain.enums import SessionState
+from exchange.domain.events import (
+    Event,
+    InstrumentExpired,
+    InstrumentListed,
+    ProductDefined,
+    TradingSessionChanged,
+)
 from exchange.domain.record import Record
+from exchange.domain.schedule_events import GateMoved, InstrumentCascaded
 
 from .projection import Handler, Projection
+
+_TAKES_ORDERS = (SessionState.PRE_OPEN, SessionState.CONTINUOUS, SessionState.CLOSING_AUCTION)
 
 
 class Instrument(Struct):
@@ -15,6 +26,8 @@ class Instrument(Struct):
 
     listed: InstrumentListed
     is_open: bool = True
+    has_opened: bool = False
+    """Whether the venue has taken orders since it was listed."""
 
 
 class ListingsState(Struct):
@@ -22,6 +35,8 @@ class ListingsState(Struct):
 
     products: list[ProductDefined]
     instruments: list[Instrument]
+    session_state: SessionState
+    cascades: list[InstrumentCascaded]
 
 
 class Listings(Projection[ListingsState]):
@@ -35,12 +50,18 @@ class Listings(Projection[ListingsState]):
         self.instruments: dict[int, Instrument] = {}
         self.instrument_ids: dict[str, int] = {}
         """By symbol."""
+        self.session_state = SessionState.CONTINUOUS
+        self.cascades: dict[int, InstrumentCascaded] = {}
+        """By instrument."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
-        """Definition, listing, expiry."""
+        """Definition, listing, the first session, expiry."""
         return {
             ProductDefined: self._define,
             InstrumentListed: self._list,
+            GateMoved: self._move_gate,
+            TradingSessionChanged: self._change,
+            InstrumentCascaded: self._cascade,
             InstrumentExpired: self._expire,
         }
 
@@ -59,10 +80,12 @@ class Listings(Projection[ListingsState]):
         return sorted(found, key=lambda i: (i.listed.start_day, i.listed.end_day, i.listed.symbol))
 
     def state(self) -> ListingsState:
-        """Both tables in the order of their ids."""
+        """All tables in the order of their ids."""
         return ListingsState(
             [product for _, product in sorted(self.products.items())],
             [instrument for _, instrument in sorted(self.instruments.items())],
+            self.session_state,
+            [cascade for _, cascade in sorted(self.cascades.items())],
         )
 
     def load(self, state: ListingsState) -> None:
@@ -70,13 +93,31 @@ class Listings(Projection[ListingsState]):
         self.products = {p.product_id: p for p in state.products}
         self.instruments = {i.listed.instrument_id: i for i in state.instruments}
         self.instrument_ids = {i.listed.symbol: i.listed.instrument_id for i in state.instruments}
+        self.session_state = state.session_state
+        self.cascades = {cascade.instrument_id: cascade for cascade in state.cascades}
 
     def _define(self, event: ProductDefined, _record: Record, _index: int) -> None:
         self.products[event.product_id] = event
 
     def _list(self, event: InstrumentListed, _record: Record, _index: int) -> None:
-        self.instruments[event.instrument_id] = Instrument(event)
+        self.instruments[event.instrument_id] = Instrument(
+            event, has_opened=self.session_state in _TAKES_ORDERS
+        )
         self.instrument_ids[event.symbol] = event.instrument_id
+
+    def _move_gate(self, event: GateMoved, _record: Record, _index: int) -> None:
+        instrument = self.instruments[event.instrument_id]
+        gate_closure_ns = event.gate_closure_ns
+        instrument.listed = replace(instrument.listed, gate_closure_ns=gate_closure_ns)
+
+    def _change(self, event: TradingSessionChanged, _record: Record, _index: int) -> None:
+        self.session_state = event.session_state
+        if event.session_state in _TAKES_ORDERS:
+            for instrument in self.instruments.values():
+                instrument.has_opened = True
+
+    def _cascade(self, event: InstrumentCascaded, _record: Record, _index: int) -> None:
+        self.cascades[event.instrument_id] = event
 
     def _expire(self, event: InstrumentExpired, _record: Record, _index: int) -> None:
         self.instruments[event.instrument_id].is_open = False

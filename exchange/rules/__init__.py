@@ -16,6 +16,7 @@ from msgspec.structs import astuple
 from exchange.domain import commands as c
 from exchange.domain import events as e
 from exchange.domain import movements as m
+from exchange.domain import schedule_events as s
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
@@ -27,7 +28,9 @@ from . import (
     orders,
     participants,
     pledges,
+    schedule,
     sessions,
+    settlement,
     state_hash,
     sublets,
     treasury,
@@ -57,6 +60,7 @@ DECIDE: dict[type[Command], Decide] = {
     c.DefineProduct: listing.decide_product,
     c.PublishCalendar: listing.decide_calendar,
     c.ListInstrument: listing.decide_listing,
+    c.ScheduleListings: schedule.decide_schedule,
     c.PublishBandWidths: sessions.decide_band_widths,
     c.PublishSettlementPrice: sessions.decide_settlement_price,
     c.HaltInstrument: sessions.decide_halt,
@@ -72,6 +76,7 @@ DECIDE: dict[type[Command], Decide] = {
     c.DeclinePledge: pledges.decide_decline,
     c.ReleasePledge: pledges.decide_release,
     c.AdvanceClock: clock.decide_clock,
+    c.PublishSettlementPrices: settlement.decide_settlement,
     c.CountRefusals: participants.decide_refusal_counts,
     c.MarkState: state_hash.decide_mark,
     c.RecordStateHash: state_hash.decide_hash,
@@ -104,12 +109,17 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.SessionClosed: participants.evolve_session_closed,
     e.ProductDefined: listing.evolve_product,
     e.CalendarPublished: listing.evolve_calendar,
+    s.GateMoved: listing.evolve_gate,
+    s.ListingsScheduled: schedule.evolve_schedule,
+    s.InstrumentCascaded: _nothing,
+    s.CurvePublished: _nothing,
+    s.SettlementCompleted: settlement.evolve_settlement,
     e.InstrumentListed: listing.evolve_listing,
     e.InstrumentExpired: listing.evolve_expiry,
     e.TradingSessionChanged: sessions.evolve_session,
     e.AuctionEnded: lambda event, state: state.core.end_auction(event.instrument_id),
     e.BandWidthsPublished: sessions.evolve_band_widths,
-    e.SettlementPricePublished: sessions.evolve_settlement_price,
+    e.SettlementPricePublished: settlement.evolve_settlement_price,
     e.InstrumentHalted: sessions.evolve_halt,
     e.InstrumentResumed: sessions.evolve_resumption,
     e.ClockAdvanced: clock.evolve_clock,

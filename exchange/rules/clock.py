@@ -4,14 +4,22 @@ Market time and what it brings about.
 Boundaries are the gates of windows, the starts of delivery days, and 16:00 of each day on which an
 open order ends. Each is crossed in a record of its own, in order, however long the exchange was
 away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records, all of that
-time: orders whose day is over end first, then each window's, and a window expires with its last.
-Until the last of them orders are refused, so nothing trades that should have ended.
+time: orders whose day is over end first, then each window's, and a window expires with its last;
+then what schedules ask for is listed. Until the last of them orders are refused, so nothing trades
+that should have ended.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
-then books uncross (`UncrossBooks`), and only then do orders and windows end.
+then books uncross (`UncrossBooks`), a trading day's settlement prices are published
+(`PublishSettlementPrices`), and only then do orders and windows end. `owed_before` names what the
+clock waits for.
 """
 
-from exchange.domain.commands import AdvanceClock
+from exchange.domain.commands import (
+    AdvanceClock,
+    Command,
+    PublishSettlementPrices,
+    UncrossBooks,
+)
 from exchange.domain.enums import CancelReason
 from exchange.domain.events import (
     ClockAdvanced,
@@ -23,7 +31,9 @@ from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
 from .participants import cancellations
+from .schedule import cascade, due_listings, ends_by, is_listing_due
 from .sessions import next_session_ns, resumptions, session_changes
+from .settlement import begin_closing, is_settlement_due, next_settlement_ns
 from .state import State
 
 CLOCK_BATCH = 1_000
@@ -32,9 +42,12 @@ CLOCK_BATCH = 1_000
 
 def next_boundary_ns(state: State) -> int:
     """Market time at which something is due next; it is not after now where work is left."""
-    if state.core.is_catching_up:
+    if state.core.is_catching_up or is_listing_due(state.market_ns, state):
         return state.market_ns
     due_ns = start_ns(day_at(state.market_ns) + 1)
+    settlement_ns = next_settlement_ns(state)
+    if settlement_ns is not None:
+        due_ns = min(due_ns, settlement_ns)
     session_ns = next_session_ns(state)
     if session_ns is not None:
         due_ns = min(due_ns, session_ns)
@@ -47,6 +60,15 @@ def next_boundary_ns(state: State) -> int:
     return min(due_ns, state.gates[0][0]) if state.gates else due_ns
 
 
+def owed_before(state: State) -> Command | None:
+    """What the exchange has to do before its clock moves on, in further records until None."""
+    if state.core.is_uncrossing:
+        return UncrossBooks()
+    if is_settlement_due(state.market_ns, state):
+        return PublishSettlementPrices()
+    return None
+
+
 def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[Event]:
     """Moves the clock to the time asked for or the next boundary, and does what is due there."""
     require(
@@ -56,19 +78,29 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
         state.market_ns,
     )
     to_ns = max(state.market_ns, min(command.market_ns, next_boundary_ns(state)))
-    require(not state.core.is_uncrossing, Reason.WRONG_STATE, state.market_ns)
+    require(owed_before(state) is None, Reason.WRONG_STATE, state.market_ns)
     changes = session_changes(to_ns, state)
-    ends, is_complete = _ends(to_ns, state)
-    if changes and ends:
-        ends, is_complete = [], False
+    work, is_complete = _work(to_ns, state)
+    if (changes and work) or is_settlement_due(to_ns, state):
+        work, is_complete = [], False
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    require(is_new or bool(changes or ends), Reason.EMPTY)
+    is_due = bool(changes or work) or is_listing_due(to_ns, state)
+    require(is_new or is_due, Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
         *_expired_command_ids(to_ns, state),
         *changes,
-        *ends,
+        *work,
     ]
+
+
+def _work(to_ns: int, state: State) -> tuple[list[Event], bool]:
+    """What ends, and then what is listed, as far as one record has room; whether that is all."""
+    ends, is_complete = _ends(to_ns, state)
+    if not is_complete:
+        return ends, False
+    listings, is_complete = due_listings(to_ns, state, max(1, CLOCK_BATCH - len(ends)))
+    return [*ends, *listings], is_complete
 
 
 def _ends(to_ns: int, state: State) -> tuple[list[Event], bool]:
@@ -87,13 +119,15 @@ def _closing_gates(to_ns: int, ended_ids: set[int], state: State) -> tuple[list[
         if gate_closure_ns > to_ns:
             break
         room = max(0, CLOCK_BATCH - len(ended_ids) - len(events))
+        listed = state.instruments[instrument_id]
         open_ids = state.core.orders_of_instrument(instrument_id, room + 1 + len(ended_ids))
         order_ids = [order_id for order_id in open_ids if order_id not in ended_ids]
-        events += cancellations(order_ids[:room], CancelReason.EXPIRED, state)
+        events += cancellations(order_ids[:room], ends_by(listed), state)
         if len(order_ids) > room:
             return events, False
         events += [
             *resumptions(instrument_id, to_ns, state),
+            *cascade(listed, state),
             InstrumentExpired(instrument_id=instrument_id),
         ]
     return events, True
@@ -117,8 +151,12 @@ def evolve_clock(event: ClockAdvanced, state: State) -> None:
     is_later = event.market_ns > state.market_ns
     state.market_ns = event.market_ns
     state.core.set_clock(event.market_ns, not event.is_complete)
+    if event.is_complete and state.schedules:
+        state.listed_day = day_at(event.market_ns)
     if is_later and event.market_ns == start_ns(day_at(event.market_ns)):
         state.day_rolls.append((event.market_ns, state.seq))
+        if state.schedules:
+            begin_closing(day_at(event.market_ns), state)
 
 
 def evolve_command_ids(event: CommandIdsExpired, state: State) -> None:

@@ -6,7 +6,7 @@ publishes what changed. The first real mark of a delivery day enters the node's 
 basis to the outside index.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from msgspec.structs import astuple, replace
 
@@ -39,6 +39,7 @@ from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN, NS_PER_SECOND
 from exchange.domain.windows import add_months, date_of, day_at, day_of, month_of
 
+from .closing import add_closing_trades
 from .listing import trading_days_between
 from .market_data import Node, NodeTrade
 from .state import State
@@ -135,7 +136,7 @@ def _nodes_to_mark(state: State) -> list[Node]:
     }
     for _, instrument_id in state.gates:
         instrument = state.instruments[instrument_id]
-        if instrument.kind is WindowKind.MONTH:
+        if instrument.kind is _MONTH and instrument.mode is _TITLE:
             product = state.products[instrument.product_id]
             month = month_of(instrument.start_day)
             name = (product.gpu_class, product.region, month)
@@ -330,13 +331,16 @@ def evolve_trade(event: TradeExecuted, state: State) -> None:
     note_trades([(event.instrument_id, event.last_price, event.last_qty, *parties)], state)
 
 
-def note_trades(trades: Iterable[tuple[int, int, int, int, int]], state: State) -> None:
+def note_trades(trades: Collection[tuple[int, int, int, int, int]], state: State) -> None:
     """
-    Remembers trades, as (instrument_id, last_price, last_qty, maker, taker), on month windows.
+    Remembers trades, as (instrument_id, last_price, last_qty, maker, taker): those of the closing
+    half hour for settlement prices, those of month windows for marks.
 
     Who bought does not matter to a mark: it asks for different pairs, whichever way round.
     """
     market_ns = state.market_ns
+    if market_ns >= state.closing_from_ns:
+        add_closing_trades(state.closing_trades, trades)
     day = day_at(market_ns)
     node, window_hours, known_id = None, 0, 0
     for instrument_id, last_price, last_qty, maker_id, taker_id in trades:

@@ -130,10 +130,8 @@ def decide_settlement_price(
     instrument = _open_instrument(command.instrument_id, state)
     widths = state.band_widths
     assert widths is not None, "genesis publishes the widths"
-    width_bps = widths.day_static_bps if instrument.kind is WindowKind.DAY else widths.static_bps
     price = command.settlement_price
-    low_price = max(1, -(-price * (BPS_WHOLE - width_bps) // BPS_WHOLE))
-    high_price = min(MAX_PRICE, price * (BPS_WHOLE + width_bps) // BPS_WHOLE)
+    low_price, high_price = band_around(price, 1, instrument, state)
     outside = state.core.orders_outside(
         instrument.instrument_id, low_price, high_price, BAND_CANCELS + 1
     )
@@ -148,6 +146,19 @@ def decide_settlement_price(
         ),
         *cancellations(outside, CancelReason.PRICE_BAND, state),
     ]
+
+
+def band_around(
+    amount: int, hours: int, instrument: InstrumentListed, state: State
+) -> tuple[int, int]:
+    """The static band around a price of so many fen over hours, each end rounded towards it."""
+    widths = state.band_widths
+    assert widths is not None, "genesis publishes the widths"
+    width_bps = widths.day_static_bps if instrument.kind is WindowKind.DAY else widths.static_bps
+    whole = hours * BPS_WHOLE
+    low_price = -(-amount * (BPS_WHOLE - width_bps) // whole)
+    high_price = amount * (BPS_WHOLE + width_bps) // whole
+    return max(1, low_price), min(MAX_PRICE, high_price)
 
 
 def decide_halt(command: HaltInstrument, state: State, account_id: int) -> list[Event]:
@@ -236,17 +247,6 @@ def evolve_session(event: TradingSessionChanged, state: State) -> None:
 def evolve_band_widths(event: BandWidthsPublished, state: State) -> None:
     """The widths are in force; bands that lie keep theirs."""
     state.band_widths = event
-
-
-def evolve_settlement_price(event: SettlementPricePublished, state: State) -> None:
-    """The bands lie around the new price."""
-    state.core.set_bands(
-        event.instrument_id,
-        event.settlement_price,
-        event.low_limit_price,
-        event.high_limit_price,
-        event.dynamic_bps,
-    )
 
 
 def evolve_halt(event: InstrumentHalted, state: State) -> None:

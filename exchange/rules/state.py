@@ -37,11 +37,14 @@ from exchange.domain.events import (
 )
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, AnyCommand, array_header
+from exchange.domain.schedule_events import ListingsScheduled
 from matching_core.venue import CoreError, Venue
 
+from .closing import ClosingTrades, SettledPrice
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
+NEVER_NS = 2**63 - 1
 VENUE_ACCOUNT_ID = 0
 """Takes the fees, and acts for the exchange itself."""
 
@@ -122,6 +125,18 @@ class State:
     """By symbol."""
     gates: list[tuple[int, int]] = field(default_factory=list)
     """(gate_closure_ns, instrument_id) of open instruments, in order."""
+    schedules: dict[int, ListingsScheduled] = field(default_factory=dict)
+    """By product."""
+    listed_day: int = 0
+    """The delivery day for which schedules are worked off; 0 where they are to be looked at."""
+    closing_trades: dict[int, ClosingTrades] = field(default_factory=dict)
+    """By instrument, of the closing half hour that runs."""
+    closing_from_ns: int = NEVER_NS
+    """Market time from which trades count for settlement prices."""
+    settled_prices: dict[int, SettledPrice] = field(default_factory=dict)
+    """By instrument, expired ones too."""
+    settled_day: int = 0
+    """The last trading day whose settlement prices are complete."""
     band_widths: BandWidthsPublished | None = None
     halts: dict[int, list[int]] = field(default_factory=dict)
     """Halted instruments, each with those whose halt is the cause, in order."""

@@ -9,8 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from clients.sdk import Backoff, ExchangeClient, ProtocolError, Refused, Unauthorized, Unavailable
+from exchange.domain.listing_views import ProductView
 from exchange.domain.reasons import Reason
-from exchange.domain.wire import Health, ProductView, Receipt, error_of
+from exchange.domain.wire import Health, Receipt, error_of
 
 QUICK = Backoff(first_s=0.01, longest_s=0.02, give_up_s=0.3)
 PRODUCT = ProductView(

@@ -4,12 +4,13 @@ import asyncio
 
 import msgspec
 
+from clients.sdk import SyncExchangeClient
 from exchange.domain.wire import CollateralMarkView, PledgeView, Positions
 
-from .processes import Shell, VenueProcess
+from .processes import Shell, VenueProcess, wait_until
 from .venue import ACCOUNT_IDS, PRODUCT, Market, fetch
 
-REFUSED, USAGE, UNAUTHORIZED, UNAVAILABLE = 1, 2, 3, 4
+REFUSED, USAGE, UNAUTHORIZED, UNAVAILABLE, PROTOCOL = 1, 2, 3, 4, 5
 
 
 def done(answer: Shell) -> Shell:
@@ -149,3 +150,62 @@ def test_the_shell_makes_and_ends_keys(venue: VenueProcess, market: Market) -> N
     failed(venue.shell("positions", "--as", "nobody"), UNAUTHORIZED, "nobody")
     mode = (venue.data_dir / "credentials.json").stat().st_mode
     assert mode & 0o077 == 0, "only the owner reads tokens"
+
+
+def test_the_shell_publishes_calendars(venue: VenueProcess, market: Market) -> None:
+    """A shipped calendar, one of one's own, and files that are none."""
+    venue.start()
+    assert done(venue.shell("calendar", "show", "--json")).value == []
+    failed(venue.shell("calendar", "import", "mainland_2025"), USAGE, "no file mainland_2025")
+    own = venue.data_dir / "own.json"
+    own.write_text("{}")
+    failed(venue.shell("calendar", "import", own), USAGE, "missing required field `year`")
+    done(venue.shell("calendar", "import", "mainland_2027", "--json"))
+    again = venue.shell("calendar", "import", "mainland_2027")
+    failed(again, REFUSED, "already_exists (4015)")
+    other = venue.shell("calendar", "import", "mainland_2026", "--as", "trader")
+    failed(other, UNAUTHORIZED, "2004")
+    [shown] = done(venue.shell("calendar", "show", 2027, "--json")).value
+    assert (shown["version"], shown["is_provisional"]) == (1, True)
+    text = done(venue.shell("calendar", "show")).stdout
+    for words in ("provisional", "closed 2027-02-05 to 2027-02-14", "15:45 closing_auction"):
+        assert words in text, text
+
+
+def test_the_shell_leaves_a_product_to_the_clock(venue: VenueProcess, market: Market) -> None:
+    """Windows appear by themselves, prices settle at the close, and parents cascade."""
+    venue.start("--speed", 20_000)
+    failed(venue.shell("schedule", "H100"), REFUSED, "unknown_product (4011)")
+    counts = ("--days", 4, "--months", 3, "--quarters", 0, "--years", 0, "--strips", 0)
+    done(venue.shell("schedule", PRODUCT, *counts, "--json"))
+
+    def kinds() -> set[str]:
+        listed = done(venue.shell("instruments", "--product", PRODUCT, "--json")).value
+        return {one["kind"] for one in listed}
+
+    wait_until(lambda: {"day", "month"} <= kinds(), "days and months are listed")
+    assert PRODUCT in done(venue.shell("instruments", "--kind", "day")).stdout
+    month = market.month_symbol
+    [listed] = [
+        one
+        for one in done(venue.shell("instruments", "--kind", "month", "--json")).value
+        if one["instrument"] == month
+    ]
+    assert listed["status"] == "open"
+    with SyncExchangeClient(venue.url, venue.token("operator")) as operator:
+        operator.admin(
+            "publish_settlement_price",
+            instrument_id=listed["instrument_id"],
+            settlement_price=1_234,
+        )
+
+    def settled() -> bool:
+        prices = done(venue.shell("settlement-prices", "--json")).value["prices"]
+        return any(one["source"] == "prior" for one in prices if one["instrument"] == month)
+
+    wait_until(settled, "a close has settled the month")
+    assert "12.34" in done(venue.shell("settlement-prices", "--product", PRODUCT)).stdout
+    failed(venue.shell("cascade", month), REFUSED, "no cascade of instrument")
+    failed(venue.shell("instruments", "--status", "dead"), PROTOCOL, "status 'dead'")
+    assert venue.stop() == 0
+    assert venue.verify() > 0

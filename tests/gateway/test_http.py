@@ -10,6 +10,7 @@ import pytest
 from exchange.domain.commands import AdvanceClock, PlaceOrder
 from exchange.domain.enums import Scope, Side
 from exchange.domain.events import CashDeposited
+from exchange.domain.listing_views import InstrumentView, ProductView, WindowView
 from exchange.domain.windows import parse_window
 from exchange.domain.wire import (
     AccountView,
@@ -17,14 +18,11 @@ from exchange.domain.wire import (
     Book,
     CollateralMarkView,
     Error,
-    InstrumentView,
     Orders,
     PledgeView,
     Positions,
-    ProductView,
     Receipt,
     Trade,
-    WindowView,
 )
 from exchange.gateway import GatewaySettings, build_metrics_app, start
 from tests.gateway.conftest import (

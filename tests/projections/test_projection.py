@@ -4,7 +4,14 @@ import pytest
 
 from exchange.domain.commands import PlaceOrder
 from exchange.domain.enums import Role, Side
-from exchange.domain.events import PledgeAccepted, PledgeRequested
+from exchange.domain.events import (
+    CalendarPublished,
+    EscrowFunded,
+    PledgeAccepted,
+    PledgeRequested,
+    SettlementPricePublished,
+)
+from exchange.domain.schedule_events import CurvePublished, SettlementCompleted
 from exchange.projections import ProjectionGap, Projections
 from exchange.projections.bundle import KINDS
 from tests.projections.records import (
@@ -61,6 +68,26 @@ def busy_tape() -> Tape:
         )
     )
     tape.add(PledgeAccepted(pledge_id=1))
+    tape.add(CalendarPublished(year=2026, version=1, trading_days=[20_781, 20_782]))
+    tape.add(EscrowFunded(1, 1, *JUNE, 4, 480))
+    tape.add(
+        SettlementPricePublished(
+            instrument_id=1,
+            settlement_price=5,
+            low_limit_price=5,
+            high_limit_price=5,
+            dynamic_bps=0,
+            settlement_day=20_780,
+        ),
+        CurvePublished(
+            product_id=1,
+            month=202_606,
+            settlement_day=20_780,
+            rest_notional_amount=9,
+            rest_hours=24,
+        ),
+        SettlementCompleted(settlement_day=20_780, price_count=1),
+    )
     return tape
 
 
@@ -94,7 +121,7 @@ def test_the_bundle_stops_at_a_gap():
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("cut", [0, 5, 8, 9, 11])
+@pytest.mark.parametrize("cut", [0, 5, 8, 9, 11, 13])
 def test_a_projection_restored_anywhere_goes_on_as_one_that_never_stopped(name, cut):
     records = busy_tape().records
     whole, stopped = KINDS[name](), KINDS[name]()

@@ -30,7 +30,7 @@ from exchange.domain.commands import (
     ReleasePledge,
     RequestPledge,
     ResumeInstrument,
-    UncrossBooks,
+    ScheduleListings,
     WithdrawCash,
 )
 from exchange.domain.enums import (
@@ -49,16 +49,21 @@ from exchange.domain.trading_sessions import TRADING_DAY
 from exchange.domain.units import NS_PER_DAY, NS_PER_MINUTE
 from exchange.domain.windows import day_at, parse_window
 from exchange.rules import EVOLVE, custody
+from exchange.rules.clock import owed_before
 from tests.core.venues import tag_of
 from tests.properties.conservation import Ledger
 from tests.rules.markets import OtherMarket, calendar
 from tests.scenario import BANK, OTHER, PRODUCT, SUPPLIER, TRADER, Market, secret_hash
 
 # Few prices, small sizes and overlapping windows, so that orders meet, share days and run short.
-WINDOWS = ("D261128", "D261129", "X261128-261201", "M2612", "Q271")
+WINDOWS = ("D261128", "D261129", "X261128-261201", "M2612", "Q271", "D261201")
+SCHEDULE = ScheduleListings(
+    product_id=1, day_count=2, month_count=4, quarter_count=1, year_count=0, strip_count=0
+)
+"""The windows above and a few more, listed and settled by the clock."""
 AFFILIATE = 8
 ACCOUNTS = (SUPPLIER, TRADER, OTHER, AFFILIATE)
-STEPS_COUNT = 160
+STEPS_COUNT = 240
 SEEDS = range(60)
 REFUSALS = set(Reason) - {Reason.INTERNAL_ERROR, Reason.AUTH_REQUIRED}
 
@@ -85,7 +90,9 @@ def new_market(*, has_sessions: bool = False) -> Market:
     market.order(OTHER, len(WINDOWS) + 1, Side.BUY, 1, 100)
     if has_sessions:
         for year in (2026, 2027):
-            market.do(1, replace(calendar(year, version=2), session_starts=TRADING_DAY))
+            later = calendar(year, version=2, holidays=("2026-12-31",))
+            market.do(1, replace(later, session_starts=TRADING_DAY))
+    market.do(1, SCHEDULE)
     return market
 
 
@@ -97,7 +104,7 @@ def place(rng: random.Random, market: Market, account_id: int) -> Command:
     is_immediate = time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     return PlaceOrder(
         session_id=sessions[-1] if sessions else 0,
-        instrument_id=rng.choice([1, 2, 3, 4, 4, 4, 5, 5, 6, 6, 9]),
+        instrument_id=rng.choice([1, 2, 3, 4, 4, 4, 5, 5, 6, 6, 7, 99]),
         side=rng.choice(list(Side)),
         order_qty=rng.randint(1, 6),
         limit_price=rng.randint(98, 102),
@@ -155,10 +162,11 @@ def supervise(rng: random.Random) -> Command:
 def step(rng: random.Random, market: Market) -> tuple[int, Command]:
     """The next command and whose key it comes under."""
     account_id = rng.choice(ACCOUNTS)
-    if market.core.is_uncrossing and rng.random() < 0.8:
-        return 0, UncrossBooks()
+    owed = owed_before(market.state)
+    if owed is not None and rng.random() < 0.8:
+        return 0, owed
     pledge_id = rng.randint(1, max(1, len(market.state.pledges)))
-    kind = rng.choices(range(12), weights=[60, 15, 4, 4, 3, 1, 6, 3, 3, 1, 1, 4])[0]
+    kind = rng.choices(range(12), weights=[60, 15, 4, 4, 3, 1, 7, 3, 3, 1, 1, 5])[0]
     match kind:
         case 0:
             return account_id, place(rng, market, account_id)

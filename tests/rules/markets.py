@@ -106,9 +106,14 @@ def order(
 
 
 def cross(market: Market, market_ns: int) -> list[list[Event]]:
-    """Advances the clock until nothing is left to do at this time; the events of each record."""
+    """
+    Advances the clock until nothing is left to do at this time; the events of its records.
+
+    What the exchange owes before the clock moves on is done between them.
+    """
     found = []
     while True:
+        market.uncross()
         outcome = market.execute(0, AdvanceClock(market_ns=market_ns))
         if outcome.reason is Reason.EMPTY:
             return found

@@ -197,11 +197,11 @@ def test_the_search_for_a_trading_day_ends_after_sixty_days():
     assert_refused(market, OPERATOR, beyond, *wanted)
 
 
-def test_a_later_calendar_does_not_move_the_gate_of_what_is_listed():
+def test_a_later_calendar_moves_the_gate_of_what_is_listed_as_if_it_were_listed_now():
     market = mainland(2026, 2027)
-    gate_closure_ns = gate_of(market, "D270209")
+    assert gate_of(market, "D270209") == gate_ns(day("2027-02-08"))
     market.do(OPERATOR, calendar(2027, version=2, holidays=SPRING_FESTIVAL))
-    assert market.state.instruments[1].gate_closure_ns == gate_closure_ns
+    assert market.state.instruments[1].gate_closure_ns == gate_ns(day("2027-02-04"))
     assert gate_of(market, "X270209-270210") == gate_ns(day("2027-02-04"))
 
 

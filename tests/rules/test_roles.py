@@ -36,6 +36,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.CreateVenue: (NOBODY, {n: getattr(GENESIS, n) for n in GENESIS.__struct_fields__[4:]}),
     c.AdvanceClock: (NOBODY, {"market_ns": 2**62}),
     c.UncrossBooks: (NOBODY, {}),
+    c.PublishSettlementPrices: (NOBODY, {}),
     c.MarkState: (NOBODY, {}),
     c.CountRefusals: (NOBODY, {"counts": [RefusalCount(3, Reason.RATE, 7)]}),
     c.RecordStateHash: (NOBODY, {"marked_seq": 1, "state_sha256": secret_hash("state")}),
@@ -72,6 +73,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
         {"year": 2027, "version": 1, "trading_days": [day("2027-01-04")]},
     ),
     c.ListInstrument: (OPERATORS, {"product_id": 1, "kind": WindowKind.MONTH, **DAYS}),
+    c.ScheduleListings: (OPERATORS, {"product_id": 1}),
     c.PublishBandWidths: (
         OPERATORS,
         {"static_bps": 1000, "day_static_bps": 2000, "dynamic_bps": 300},
@@ -158,7 +160,7 @@ def test_the_exchange_itself_gives_its_own_commands_and_no_others(market, kind):
     outcome = market.execute(0, kind(**MATRIX[kind][1]))
     is_its_own = kind in {
         c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks,
-        c.MarkState, c.RecordStateHash, c.CountRefusals,
+        c.MarkState, c.RecordStateHash, c.CountRefusals, c.PublishSettlementPrices,
     }  # fmt: skip
     assert is_its_own is (kind in VENUE_COMMANDS)
     assert is_its_own is (outcome.reason is not Reason.WRONG_ROLE)

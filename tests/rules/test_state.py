@@ -18,9 +18,12 @@ from exchange.domain.commands import (
     RevokeKey,
 )
 from exchange.domain.enums import Role, Side
+from exchange.domain.units import NS_PER_MINUTE
+from exchange.domain.windows import gate_ns, last_gated_day
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
 from tests.properties.test_market import new_market, step
+from tests.rules.markets import own
 from tests.scenario import OTHER, TRADER, Market
 
 GENESIS = State()
@@ -38,8 +41,11 @@ def full_market() -> Market:
         market.execute(*step(rng, market))
     market.do(TRADER, OpenSession())
     market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
+    market.uncross()
+    market.advance(gate_ns(last_gated_day(market.state.market_ns) + 1) - NS_PER_MINUTE)
+    own(market, TRADER, market.state.gates[-1][1], 1)
     if not market.state.halts:
-        market.do(1, HaltInstrument(instrument_id=market.state.gates[-1][1]))
+        market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
     market.do(0, MarkState())
     return market
 
