@@ -26,7 +26,7 @@ from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from exchange import app as process
-from exchange import log_cli
+from exchange import collateral_cli, log_cli
 from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference
@@ -47,6 +47,7 @@ from exchange.settings import (
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
 app.add_typer(log_cli.commands)
+app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
 
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
 
