@@ -56,7 +56,7 @@ setup: .venv/.ready
 .venv/.ready: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,checks,plot]'
 	touch $@
 
 # For work on the core: compiles in place, without the installer.
