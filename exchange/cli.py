@@ -22,6 +22,7 @@ import structlog
 import typer
 import uvloop
 
+from clients import index_prices_cli
 from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
@@ -48,6 +49,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(commands)
 app.add_typer(log_cli.commands)
 app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
+app.add_typer(index_prices_cli.commands, name="index-prices")
 
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
 

@@ -10,14 +10,13 @@ import hashlib
 from dataclasses import dataclass
 from uuid import NAMESPACE_OID, uuid5
 
+from clients.rental_offers import GpuFamily
 from clients.sdk import ExchangeClient, Refused
 from exchange.domain.enums import ProductKind, Role, Scope, SupplierGrade, WindowKind
 from exchange.domain.windows import Window, add_months, date_of, day_of
-from exchange.domain.wire import Receipt
 
 from .demand import LOT_QTY
 from .key_ring import KeyRing
-from .prices import GpuFamily, IndexPrice
 
 PRODUCT_CODE = "A100-80-SXM.SG1"
 GPU_CLASS = "A100-80"
@@ -181,25 +180,6 @@ async def list_windows(operator: ExchangeClient, venue: Venue, today: int) -> in
             if refusal.name not in ("already_exists", "window_closed"):
                 raise
     return listed_count
-
-
-async def publish_index(operator: ExchangeClient, price: IndexPrice, usd_cny_ppm: int) -> Receipt:
-    """One day's index price, with where it came from."""
-    return await operator.admin(
-        "publish_index_price",
-        command_id=step_id(
-            f"index {price.observed_day} {price.index_micro} {usd_cny_ppm} {price.source}"
-        ),
-        gpu_class=GPU_CLASS,
-        region=REGION,
-        index_micro=price.index_micro,
-        usd_micro=price.usd_micro,
-        usd_cny_ppm=usd_cny_ppm,
-        observed_day=price.observed_day,
-        source=price.source,
-        row_count=price.row_count,
-        file_sha256=price.file_sha256,
-    )
 
 
 def windows_ahead(today: int) -> list[Window]:
