@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from enum import Enum
 from pathlib import Path
 
 from clients.import_report import BadRow, ImportReport, read_rows, required
@@ -28,6 +29,21 @@ FIRM_KINDS = frozenset({ON_DEMAND, "secure"})
 SPOT_KINDS = frozenset({SPOT})
 GPU_TYPE = re.compile(r"(?P<gpu>.+?) \((?P<vram>\d+) GB\)")
 TABLE_COLUMN = "commit_date"
+
+
+class PriceFormat(Enum):
+    """How a file tells prices over time."""
+
+    OFFERS = "offers"
+    """Each day anew: a day that is left out has no price."""
+    TABLE = "table"
+    """At each change: a price stands until the next version."""
+
+
+COLUMNS = {
+    PriceFormat.OFFERS: {"date", "provider", "gpu", "vram_gb", "kind", "usd_gpu_h"},
+    PriceFormat.TABLE: {TABLE_COLUMN, "cloud", "gpu_type", "gpus", "per_gpu_usd_h"},
+}
 
 
 @dataclass(frozen=True)
@@ -75,10 +91,11 @@ def read_offers(path: Path) -> tuple[list[Offer], ImportReport]:
     return offers, report
 
 
-def is_price_table(path: Path) -> bool:
-    """Whether a file prints its whole table at each change; then a price stands until the next."""
+def format_of(path: Path) -> PriceFormat | None:
+    """Which of the two formats a file has by its columns; None for any other."""
     _, rows = read_rows(path)
-    return TABLE_COLUMN in next(rows, {})
+    columns = set(next(rows, {}))
+    return next((known for known, names in COLUMNS.items() if names <= columns), None)
 
 
 def first_offer_day(path: Path) -> int:

@@ -1,5 +1,5 @@
 """
-The shell's half for the valuation model: `exchange collateral check`.
+The shell's half for the valuation model: `exchange collateral check | backtest`.
 
 Everything is computed in this process from files; no exchange needs to run.
 """
@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.cli import AsJson
-from exchange import genesis
+from exchange import backtest_cli, genesis
 from exchange.collateral.check import MalformedCases, Verdict, check, decode_cases
 
 commands = typer.Typer(no_args_is_help=True)
+commands.add_typer(backtest_cli.commands)
 
 
 @commands.command("check")

@@ -15,7 +15,7 @@ from clients.index_prices import (
     read_series,
     usd_cny_ppm_of,
 )
-from clients.rental_offers import SPOT_KINDS, GpuFamily, is_price_table, read_offers
+from clients.rental_offers import SPOT_KINDS, GpuFamily, PriceFormat, format_of, read_offers
 from exchange.cli import app
 
 HEADER = (
@@ -60,7 +60,7 @@ def test_a_row_of_a_price_table_is_a_firm_offer_and_a_spot_offer_for_one_gpu(tmp
     ]
     assert {(each.gpu, each.vram_gb, each.provider) for each in offers} == {("a100", 80, "Azure")}
     assert not report.bad_rows
-    assert is_price_table(path)
+    assert format_of(path) is PriceFormat.TABLE
 
 
 @pytest.mark.parametrize(
