@@ -101,7 +101,7 @@ def present_value(
     by_month: list[MonthValue] = []
     for month, from_day, to_day in months_within(first_day, contract.end_day):
         price_micro = forward_micro(curve, month, parameters)
-        exact = _exact_amount(contract.contract_qty, price_micro, parameters)
+        exact = slice_numerator(contract.contract_qty, price_micro, parameters)
         month_amounts = [
             divide_half_even(exact * discount_factor_e12(distance, rate_ppm), AMOUNT_SCALE * E12)
             for distance in range(from_day - valuation_day, to_day - valuation_day)
@@ -151,7 +151,7 @@ def arrears_amount(
     assert len(paid) == len(months), f"{len(paid)} pay days for {len(months)} months"
     for pay_day, (month, from_day, to_day) in zip(paid, months, strict=True):
         price_micro = forward_micro(curve, month, parameters)
-        exact = _exact_amount(contract.contract_qty, price_micro, parameters)
+        exact = slice_numerator(contract.contract_qty, price_micro, parameters)
         factor_e12 = discount_factor_e12(pay_day - valuation_day, parameters.rate_ppm)
         total_amount += divide_half_even(
             exact * (to_day - from_day) * factor_e12, AMOUNT_SCALE * E12
@@ -179,7 +179,7 @@ def market_amount(
     )
 
 
-def _exact_amount(contract_qty: int, price_micro: int, parameters: RiskParameters) -> int:
+def slice_numerator(contract_qty: int, price_micro: int, parameters: RiskParameters) -> int:
     """One slice's rent as a numerator over `AMOUNT_SCALE`."""
     return (
         contract_qty

@@ -20,7 +20,7 @@ from exchange.collateral.curve import moved
 from exchange.collateral.haircut_lines import Grade
 from exchange.collateral.ladder import LadderStatus, ladder, lendable_amount
 from exchange.collateral.runway import Loan
-from exchange.collateral.valuation import CollateralMark, ContractInputs, value_contract
+from exchange.collateral.valuation import ContractInputs, value_contract
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import PPM_WHOLE
 
@@ -82,8 +82,8 @@ def stressed(
     """The loan after one scenario."""
     value_amount = lent_amount = proceeds_amount = 0
     for inputs in pool:
-        mark = value_contract(_shocked(inputs, scenario, parameters), parameters)
-        left_amount = _left_amount(mark, scenario, parameters)
+        mark = value_contract(shocked(inputs, scenario, parameters), parameters)
+        left_amount = mark.value_amount * kept_ppm(scenario, parameters) // PPM_WHOLE
         cost_ppm = mark.haircut.lines.liquidity_ppm
         value_amount += left_amount
         lent_amount += lendable_amount(left_amount, mark.haircut.ltv_ppm)
@@ -100,7 +100,7 @@ def stressed(
     )
 
 
-def _shocked(
+def shocked(
     inputs: ContractInputs, scenario: Scenario, parameters: RiskParameters
 ) -> ContractInputs:
     """The inputs of the valuation under a scenario."""
@@ -117,9 +117,8 @@ def _shocked(
     return replace(inputs, curve=curve, supplier=supplier)
 
 
-def _left_amount(mark: CollateralMark, scenario: Scenario, parameters: RiskParameters) -> int:
-    """The eligible value, less what a default of the supplier takes."""
+def kept_ppm(scenario: Scenario, parameters: RiskParameters) -> int:
+    """What a contract is still good for: all, or what a default of its supplier leaves."""
     if not scenario.is_supplier_failed:
-        return mark.value_amount
-    kept_ppm = PPM_WHOLE - parameters.loss_given_default_ppm
-    return mark.value_amount * max(0, kept_ppm) // PPM_WHOLE
+        return PPM_WHOLE
+    return max(0, PPM_WHOLE - parameters.loss_given_default_ppm)
