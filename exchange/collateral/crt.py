@@ -69,6 +69,16 @@ def pool_amount(note_amount: int, parameters: RiskParameters) -> int:
     return divide_up(note_amount * PPM_WHOLE, parameters.crt_advance_ppm)
 
 
+def pool_value_amount(rent_amount: int, pay_days: Sequence[int], parameters: RiskParameters) -> int:
+    """What a pool that brings the same rent on each pay day is worth today, half to even."""
+    return divide_half_even(rent_amount * _annuity_e12(pay_days, parameters), E12)
+
+
+def note_amount_on(pool_amount: int, parameters: RiskParameters) -> int:
+    """The largest note that a pool of this value carries, down."""
+    return pool_amount * parameters.crt_advance_ppm // PPM_WHOLE
+
+
 def level_amount(value_amount: int, pay_days: Sequence[int], parameters: RiskParameters) -> int:
     """The equal amount on each pay day that is worth `value_amount` today, half to even."""
     return divide_half_even(value_amount * E12, _annuity_e12(pay_days, parameters))

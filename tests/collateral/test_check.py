@@ -179,6 +179,15 @@ def test_a_price_that_the_curve_gave_is_taken_as_it_is(curve):
     assert differing("MARK", {"curve": curve}, {"px": 7_950_000, "level": 5, "notes": []}) == []
 
 
+@pytest.mark.parametrize(
+    "curve", [[[-1, 4_000_000], [1, 9_000_000]], {"-2": 4_000_000, "2": 9_000_000}]
+)
+def test_between_two_months_the_curve_is_log_linear(curve):
+    assert differing("MARK", {"curve": curve}, {"px": 6_000_000, "level": 5}) == []
+    [(field, _, computed)] = differing("MARK", {"curve": [[1]]}, {"px": 1})
+    assert (field, "no pair" in computed) == ("inputs", True)
+
+
 def test_any_value_may_be_asked_what_it_lends():
     assert differing("HAIRCUT", HAIRCUT, {"lendable_fen_on_CNY_1000.00": 64_382}) == []
     assert differing("HAIRCUT", HAIRCUT, {"lendable_fen_on_CNY_0.01": 0}) == []
@@ -220,6 +229,24 @@ def test_a_month_without_a_price_is_on_the_curve_between_the_others():
 def test_a_renewal_may_be_written_in_several_ways(word):
     inputs = {"unit_price_fen_x100": 24_000, "volume": 5_000_000, "freq": word}
     assert differing("CORPUS", inputs, {"value_fen": 960_000_000}) == []
+
+
+def test_a_case_that_names_no_note_is_about_the_one_its_payments_repay():
+    inputs = {"rent_fen": 374_023_963, "due_fen": 261_816_774}
+    assert differing("CRT", inputs, {"oc_ppm": 1_428_571, "irr": "0.09000000"}) == []
+
+
+def test_level_rents_are_worth_a_pool_that_carries_a_note():
+    expected = {"pool_fen": 42_857_142_857, "note_fen": 29_999_999_999}
+    assert differing("CRT", {"rent_fen": 3_740_239_629}, expected) == []
+    halved = {"rent_fen": 3_740_239_629, "advance_ppm": 350_000, "rate": "0"}
+    assert differing("CRT", halved, {"note_fen": 15_709_006_441}) == []
+
+
+def test_one_unit_of_risk_may_be_asked_without_a_position():
+    assert differing("ES", {"alpha": "0.975", "nu": 4}, {"K": "2.823871251815"}) == []
+    assert differing("ES", {"alpha": "0.975"}, {"VaR": "1.959964", "ES": "2.337803"}) == []
+    assert differing("ES", {"alpha": "0.99", "nu": 3}, {"VaR_t3": "2.621576"}) == []
 
 
 def test_rents_that_fall_far_short_are_a_default_with_a_loss():

@@ -1,6 +1,7 @@
 """MARK: one node at one moment."""
 
 from collections.abc import Iterable
+from datetime import date
 from itertools import count
 from typing import Any
 
@@ -19,16 +20,18 @@ from exchange.collateral.marks import (
 )
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import NS_PER_SECOND
+from exchange.domain.windows import add_months, day_of, month_of
 
-MONTH, MONTH_BEFORE, MONTH_AFTER = 2027_06, 2027_05, 2027_07
-"""A case names no month; these are the node's and its neighbours'."""
+FIRST_OF_MONTH = date(2027, 6, 1)
+"""A case names no month; this is the node's."""
+CURVE_NAMES = ("curve", "curve_px", "neighbours", "neighbors")
 
 
 def mark_answers(inputs: Inputs, parameters: RiskParameters) -> Answers:
     """Price, level and notes; a node without a price has no level either."""
     mark = mark_node(
         MarkInputs(
-            month=MONTH,
+            month=month_of(day_of(FIRST_OF_MONTH)),
             trades=tuple(_trades(inputs.items("trades"))),
             auction=_auction(inputs.part("auction")),
             bid_micro=inputs.integer("bid", 0),
@@ -99,15 +102,24 @@ def _previous(inputs: Inputs) -> PreviousMark | None:
 
 
 def _neighbours(inputs: Inputs) -> tuple[MonthMark, ...]:
-    """A price that the curve already gave: between two equal neighbours it is the same."""
-    given = next((name for name in ("curve", "curve_px") if inputs.has(name)), "")
-    if not given:
+    """
+    What the curve runs between: pairs of months away, signed, and price; or its price itself.
+
+    Between two equal neighbours every month has their price.
+    """
+    name = next((each for each in CURVE_NAMES if inputs.has(each)), "")
+    if not name:
         return ()
-    found = inputs.value(given)
+    found = inputs.value(name)
     if isinstance(found, dict):
-        found = inputs_of(found, given).value("px")
-    price_micro = int(decimal_of(found, given))
-    return tuple(
-        MonthMark(month=month, mark_micro=price_micro, level=MarkLevel.QUOTES)
-        for month in (MONTH_BEFORE, MONTH_AFTER)
-    )
+        found = found["px"] if "px" in found else list(map(list, found.items()))
+    pairs = found if isinstance(found, list) else [[-1, found], [1, found]]
+    return tuple(_neighbour(pair, name) for pair in pairs)
+
+
+def _neighbour(pair: object, name: str) -> MonthMark:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise NotUnderstood(f"{name} {pair!r} is no pair of months away and price")
+    away, price_micro = (int(decimal_of(each, name)) for each in pair)
+    month = month_of(day_of(add_months(FIRST_OF_MONTH, away)))
+    return MonthMark(month=month, mark_micro=price_micro, level=MarkLevel.QUOTES)

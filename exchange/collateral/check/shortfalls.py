@@ -81,4 +81,6 @@ def _tails(inputs: Inputs) -> Answers:
         "ES_norm": unit * normal.expected_shortfall,
         f"ES_t{degrees}": unit * student.expected_shortfall,
         "K": student.expected_shortfall,
+        "VaR": unit * (student if inputs.has("nu") else normal).value_at_risk,
+        "ES": unit * (student if inputs.has("nu") else normal).expected_shortfall,
     }
