@@ -56,7 +56,7 @@ setup: .venv/.ready
 .venv/.ready: $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,checks,plot]'
 	touch $@
 
 # For work on the core: compiles in place, without the installer.
@@ -67,7 +67,7 @@ lint: setup
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/mypy
 
 bench: setup
-	for question in core log engine replay gateway; do $(BIN)/python load_tests/$$question.py; done
+	for question in core log engine replay gateway collateral; do $(BIN)/python load_tests/$$question.py; done
 
 clean:
 	rm -rf .venv build *.egg-info matching_core/*.so matching_core/*.c

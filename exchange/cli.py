@@ -22,13 +22,13 @@ import structlog
 import typer
 import uvloop
 
-from clients import reference_cli
+from clients import index_prices_cli, reference_cli
 from clients.cli import commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from exchange import app as process
-from exchange import log_cli
+from exchange import collateral_cli, log_cli
 from exchange.calendars import CalendarUnreadable
 from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
@@ -51,6 +51,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(commands)
 app.add_typer(reference_cli.commands)
 app.add_typer(log_cli.commands)
+app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
+app.add_typer(index_prices_cli.commands, name="index-prices")
 
 STATED = (
     LogError,

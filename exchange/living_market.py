@@ -15,10 +15,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
+from clients.index_prices import day_prices
+from clients.rental_offers import read_offers
 from clients.sdk import ExchangeClient
 from exchange.app import init, serve
 from exchange.demo.market import run_demo
-from exchange.demo.prices import day_prices, read_offers
 from exchange.demo.summary import Summary
 from exchange.demo.venue_setup import FAMILY, TRADER
 from exchange.domain.enums import WindowKind

@@ -42,6 +42,26 @@ def months_between(early: int, late: int) -> int:
     return (late // 100 - early // 100) * 12 + late % 100 - early % 100
 
 
+def moved(
+    curve: Curve, move_ppm: int, later_ppm: int = 0, generations_count: int = 0, loss_ppm: int = 0
+) -> Curve:
+    """
+    The curve after a shock, half to even and never under one micro-CNY.
+
+    Every price moves by `move_ppm`, and by `later_ppm` more for each month after the first; then
+    each hardware generation takes `loss_ppm` off what is left.
+    """
+    kept = (PPM_WHOLE - loss_ppm) ** generations_count
+    marks_micro = []
+    for month, mark_micro in zip(curve.months, curve.marks_micro, strict=True):
+        share = PPM_WHOLE + move_ppm + later_ppm * months_between(curve.months[0], month)
+        exact = mark_micro * max(0, share) * kept
+        marks_micro.append(
+            max(1, divide_half_even(exact, PPM_WHOLE * PPM_WHOLE**generations_count))
+        )
+    return Curve(months=curve.months, marks_micro=tuple(marks_micro))
+
+
 def forward_micro(curve: Curve, month: int, parameters: RiskParameters) -> int:
     """The price of a month, half to even in micro-CNY; 0 if the curve has no point."""
     if not curve.months:

@@ -42,7 +42,7 @@ def strip_factor_e12(
     weight = damped = 0
     for distance, slice_weight in slices:
         weight += slice_weight
-        damped += slice_weight * _damping_e12(distance, per_year, parameters.kappa_e12)
+        damped += slice_weight * damping_e12(distance, per_year, parameters.kappa_e12)
     return divide_up(damped, weight) if weight else E12
 
 
@@ -96,6 +96,6 @@ def _worst_log_moves(
 
 @lru_cache(maxsize=65_536)
 @in_model_context
-def _damping_e12(distance: int, per_year: int, kappa_e12: int) -> int:
+def damping_e12(distance: int, per_year: int, kappa_e12: int) -> int:
     """What is left of a spot move at a distance in time, half to even."""
     return to_integer((-ratio(kappa_e12, E12) * distance / per_year).exp(), E12)

@@ -12,6 +12,7 @@ Everything is an integer except the discount factor itself, which is computed on
 (days, rate) and remembered.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from msgspec import Struct
@@ -100,7 +101,7 @@ def present_value(
     by_month: list[MonthValue] = []
     for month, from_day, to_day in months_within(first_day, contract.end_day):
         price_micro = forward_micro(curve, month, parameters)
-        exact = _exact_amount(contract.contract_qty, price_micro, parameters)
+        exact = slice_numerator(contract.contract_qty, price_micro, parameters)
         month_amounts = [
             divide_half_even(exact * discount_factor_e12(distance, rate_ppm), AMOUNT_SCALE * E12)
             for distance in range(from_day - valuation_day, to_day - valuation_day)
@@ -130,19 +131,28 @@ def present_value(
 
 
 def arrears_amount(
-    contract: Contract, curve: Curve, valuation_day: int, parameters: RiskParameters
+    contract: Contract,
+    curve: Curve,
+    valuation_day: int,
+    parameters: RiskParameters,
+    pay_days: Sequence[int] = (),
 ) -> int:
     """
-    Present value where each month's rent is paid on its last delivered day.
+    Present value where each month's rent is paid at once, when the month has been delivered.
 
-    The month's exact amount is discounted once and rounded half to even.
+    `pay_days` has a day for each month touched after the valuation day; without them a month is
+    paid on its last delivered day. The month's exact amount is discounted once and rounded half
+    to even.
     """
     total_amount = 0
     first_day = max(contract.start_day, valuation_day + 1)
-    for month, from_day, to_day in months_within(first_day, contract.end_day):
+    months = months_within(first_day, contract.end_day)
+    paid = tuple(pay_days) or tuple(to_day - 1 for _, _, to_day in months)
+    assert len(paid) == len(months), f"{len(paid)} pay days for {len(months)} months"
+    for pay_day, (month, from_day, to_day) in zip(paid, months, strict=True):
         price_micro = forward_micro(curve, month, parameters)
-        exact = _exact_amount(contract.contract_qty, price_micro, parameters)
-        factor_e12 = discount_factor_e12(to_day - 1 - valuation_day, parameters.rate_ppm)
+        exact = slice_numerator(contract.contract_qty, price_micro, parameters)
+        factor_e12 = discount_factor_e12(pay_day - valuation_day, parameters.rate_ppm)
         total_amount += divide_half_even(
             exact * (to_day - from_day) * factor_e12, AMOUNT_SCALE * E12
         )
@@ -169,7 +179,7 @@ def market_amount(
     )
 
 
-def _exact_amount(contract_qty: int, price_micro: int, parameters: RiskParameters) -> int:
+def slice_numerator(contract_qty: int, price_micro: int, parameters: RiskParameters) -> int:
     """One slice's rent as a numerator over `AMOUNT_SCALE`."""
     return (
         contract_qty

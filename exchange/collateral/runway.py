@@ -1,23 +1,30 @@
 """
-How long a loan lasts if nothing happens: no price moves, nobody pays, every day is delivered.
+How long a loan lasts if nothing happens but the passing of days, at several prices.
 
 A strip melts as it is delivered while interest accrues, so even a calm market brings every
-unrepaid loan to its call. The days until then are the early warning on a bank's screen. They
-are found by bisection: once called by the mere passing of time, a loan stays called.
+unrepaid loan to its call; at a lower price it comes sooner. The days until then are the early
+warning on a bank's screen. They are counted one by one up to the last delivery, because a strip
+that starts late first gains as its discount unwinds: a loan may be called, calm and called again.
+
+The break-even rent is the price at which the delivered days, all sublet and all rent swept to the
+lender each day, just repay the loan with interest by the end.
 """
 
 from bisect import bisect_left
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from exchange.collateral.curve import Curve
+from exchange.collateral.curve import Curve, moved
 from exchange.collateral.ladder import rungs
 from exchange.collateral.present_value import Contract, market_amount, present_value
 from exchange.collateral.rounding import divide_up
 from exchange.domain.risk_parameters import RiskParameters
-from exchange.domain.units import PPM_WHOLE
+from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
 
 INTEREST_YEAR_DAYS = 360
+SHOWN_MOVES_PPM = (0, -100_000, -200_000, -300_000)
+"""At today's prices, and 10, 20 and 30 % under them."""
 
 
 class Loan(Struct, frozen=True, kw_only=True):
@@ -30,34 +37,92 @@ class Loan(Struct, frozen=True, kw_only=True):
     """A year of 360 days, simple, on the amount of today."""
 
 
+class Secured(Struct, frozen=True, kw_only=True):
+    """One contract of the pool behind a loan, with the curve of its class and region."""
+
+    contract: Contract
+    curve: Curve
+
+
 class Runway(Struct, frozen=True, kw_only=True):
-    """Days from the valuation day; 0 says that it has happened."""
+    """
+    Days from the valuation day; 0 says that it has happened.
+
+    Neither is later than the last delivery: from then on nothing secures the loan.
+    """
 
     margin_call_days_count: int
     liquidation_days_count: int
+    move_ppm: int = 0
+    """How far all prices were moved first."""
 
 
 def runway(
     loan: Loan, contract: Contract, curve: Curve, valuation_day: int, parameters: RiskParameters
 ) -> Runway:
-    """When time alone would bring the loan to a call and to liquidation."""
+    """When time alone would bring a loan on one contract to a call and to liquidation."""
+    pool = [Secured(contract=contract, curve=curve)]
+    return pool_runway(loan, pool, valuation_day, parameters)
+
+
+def melting(
+    loan: Loan,
+    pool: Sequence[Secured],
+    valuation_day: int,
+    parameters: RiskParameters,
+    moves_ppm: Sequence[int] = SHOWN_MOVES_PPM,
+) -> list[Runway]:
+    """The runway of a loan on a pool at each of several prices."""
+    return [pool_runway(loan, pool, valuation_day, parameters, move_ppm) for move_ppm in moves_ppm]
+
+
+def pool_runway(
+    loan: Loan,
+    pool: Sequence[Secured],
+    valuation_day: int,
+    parameters: RiskParameters,
+    move_ppm: int = 0,
+) -> Runway:
+    """When a loan on a pool is called and sold, once all prices have moved and then stand still."""
     steps = rungs(loan.drawn_ltv_ppm, parameters)
+    shifted = [Secured(contract=each.contract, curve=moved(each.curve, move_ppm)) for each in pool]
+    last = max((each.contract.end_day - 1 for each in pool), default=valuation_day)
+    last_count = max(0, last - valuation_day)
 
-    def days_until(ratio_ppm: int) -> int:
-        def is_reached(days_count: int) -> bool:
-            day = valuation_day + days_count
-            value_amount = min(
-                present_value(contract, curve, day, parameters).pv_amount,
-                market_amount(contract, curve, day, parameters),
-            )
-            return owed_amount(loan, days_count) * PPM_WHOLE >= ratio_ppm * value_amount
+    def value_amount(days_count: int) -> int:
+        return _pool_amount(shifted, valuation_day + days_count, parameters)
 
-        last = max(0, contract.end_day - valuation_day)
-        return bisect_left(range(last), True, key=is_reached)
+    def owed(days_count: int) -> int:
+        return owed_amount(loan, days_count)
 
+    called = days_until(owed, value_amount, steps.margin_call_ppm, last_count)
+    # The cap on liquidation can put it under the call; else it cannot come before.
+    earliest = called if steps.margin_call_ppm <= steps.liquidation_ppm else 0
     return Runway(
-        margin_call_days_count=days_until(steps.margin_call_ppm),
-        liquidation_days_count=days_until(steps.liquidation_ppm),
+        margin_call_days_count=called,
+        liquidation_days_count=days_until(
+            owed, value_amount, steps.liquidation_ppm, last_count, earliest
+        ),
+        move_ppm=move_ppm,
+    )
+
+
+def days_until(
+    owed_amount: Callable[[int], int],
+    value_amount: Callable[[int], int],
+    ratio_ppm: int,
+    last_count: int,
+    first_count: int = 0,
+) -> int:
+    """
+    The first day, from `first_count` on, on which what is owed reaches a ratio of the value.
+
+    Both are functions of the days that have passed; `last_count` if it comes no sooner.
+    """
+    days = range(first_count, last_count)
+    return next(
+        (day for day in days if owed_amount(day) * PPM_WHOLE >= ratio_ppm * value_amount(day)),
+        last_count,
     )
 
 
@@ -65,3 +130,45 @@ def owed_amount(loan: Loan, days_count: int) -> int:
     """The loan after so many more days without a payment, interest up."""
     interest = loan.loan_amount * loan.interest_ppm * days_count
     return loan.loan_amount + divide_up(interest, INTEREST_YEAR_DAYS * PPM_WHOLE)
+
+
+def break_even_price(
+    loan: Loan, contract: Contract, valuation_day: int, utilisation_ppm: int = PPM_WHOLE
+) -> int:
+    """
+    The lowest rent in fen per GPU-hour that repays the loan with interest, up.
+
+    Each day's rent is swept, interest (up to the fen) before principal. At a lower utilisation the
+    rent must bring the same from fewer hours. A contract that delivers no more has none: 0.
+    """
+    first_day = max(contract.start_day, valuation_day + 1)
+    idle_count = first_day - valuation_day - 1
+    days_count = contract.end_day - first_day
+    if days_count <= 0 or not loan.loan_amount:
+        return 0
+    hours = contract.contract_qty * HOURS_PER_DAY
+    at_start = owed_amount(loan, idle_count)
+
+    def is_repaid(price: int) -> bool:
+        left_amount = at_start
+        for _ in range(days_count):
+            interest = left_amount * loan.interest_ppm
+            left_amount += divide_up(interest, INTEREST_YEAR_DAYS * PPM_WHOLE) - price * hours
+            if left_amount <= 0:
+                return True
+        return False
+
+    highest = divide_up(owed_amount(loan, idle_count + 1), hours)
+    lowest = bisect_left(range(highest), True, key=is_repaid)
+    return divide_up(lowest * PPM_WHOLE, utilisation_ppm)
+
+
+def _pool_amount(pool: Sequence[Secured], day: int, parameters: RiskParameters) -> int:
+    """The eligible value of a pool on a later day, at the same prices."""
+    return sum(
+        min(
+            present_value(each.contract, each.curve, day, parameters).pv_amount,
+            market_amount(each.contract, each.curve, day, parameters),
+        )
+        for each in pool
+    )

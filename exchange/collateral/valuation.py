@@ -88,27 +88,10 @@ def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> Collat
     strip_e12 = strip_factor_e12(
         enumerate(worth.slice_amounts, worth.first_distance_count), YEAR_DAYS, parameters
     )
+    wal_e12 = worth.wal_years_e12()
     worst_e12 = historical_es_e12(inputs.volatility, strip_e12, parameters)
+    taken_off = haircut(haircut_inputs(inputs, strip_e12, wal_e12, worst_e12), parameters)
     is_unmarkable = inputs.level is MarkLevel.UNMARKABLE
-    taken_off = haircut(
-        HaircutInputs(
-            sigma_ewma_e12=inputs.volatility.sigma_ewma_e12,
-            sigma_stress_e12=inputs.volatility.sigma_stress_e12,
-            sigma_long_e12=inputs.volatility.sigma_long_e12(),
-            strip_factor_e12=strip_e12,
-            historical_es_e12=worst_e12,
-            wal_years_e12=worth.wal_years_e12(),
-            liquidity=inputs.liquidity,
-            supplier=inputs.supplier,
-            level=MarkLevel.DECAYED if is_unmarkable else inputs.level,
-            age_days_count=inputs.age_days_count,
-            ruled_ppm=inputs.ruled_ppm,
-            is_disputed=inputs.is_disputed,
-            is_halted=inputs.is_halted,
-            recovery_days_count=inputs.recovery_days_count,
-        ),
-        parameters,
-    )
     value_amount = 0 if is_unmarkable else min(worth.pv_amount, at_market_amount)
     return CollateralMark(
         contract=inputs.contract,
@@ -120,13 +103,36 @@ def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> Collat
         nominal_amount=worth.nominal_amount,
         value_amount=value_amount,
         slices_count=worth.slices_count,
-        wal_years_e12=worth.wal_years_e12(),
+        wal_years_e12=wal_e12,
         wal_days_ppm=worth.wal_days_ppm(),
         strip_factor_e12=strip_e12,
         historical_es_e12=worst_e12,
         haircut=taken_off,
         lendable_amount=lendable_amount(value_amount, taken_off.ltv_ppm),
         by_month=worth.by_month,
+    )
+
+
+def haircut_inputs(
+    inputs: ContractInputs, strip_factor_e12: int, wal_years_e12: int, historical_es_e12: int
+) -> HaircutInputs:
+    """What the haircut of a contract is computed from, given what follows from its slices."""
+    is_unmarkable = inputs.level is MarkLevel.UNMARKABLE
+    return HaircutInputs(
+        sigma_ewma_e12=inputs.volatility.sigma_ewma_e12,
+        sigma_stress_e12=inputs.volatility.sigma_stress_e12,
+        sigma_long_e12=inputs.volatility.sigma_long_e12(),
+        strip_factor_e12=strip_factor_e12,
+        historical_es_e12=historical_es_e12,
+        wal_years_e12=wal_years_e12,
+        liquidity=inputs.liquidity,
+        supplier=inputs.supplier,
+        level=MarkLevel.DECAYED if is_unmarkable else inputs.level,
+        age_days_count=inputs.age_days_count,
+        ruled_ppm=inputs.ruled_ppm,
+        is_disputed=inputs.is_disputed,
+        is_halted=inputs.is_halted,
+        recovery_days_count=inputs.recovery_days_count,
     )
 
 

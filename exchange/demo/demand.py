@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from clients.import_report import BadRow, ImportReport, read_rows, required
 from exchange.domain.enums import WindowKind
 from exchange.domain.windows import Window, add_months, date_of, day_of
-
-from .import_report import BadRow, ImportReport, read_rows, required
 
 LOT_QTY = 8
 CLIP_QTY = 2 * LOT_QTY

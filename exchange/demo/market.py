@@ -12,17 +12,19 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from clients.import_report import ImportReport
+from clients.index_prices import day_prices, publish_index
+from clients.rental_offers import read_offers
 from clients.sdk import Backoff, ExchangeClient, Refused, Unavailable
 from exchange.domain.units import NS_PER_DAY
 
 from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier
 from .demand import DemandPlan, read_jobs
-from .import_report import ImportReport
 from .key_ring import KeyRing
 from .market_time import MarketTime
 from .model import model_jobs, model_prices
 from .participant import Participant
-from .prices import PriceTable, day_prices, read_offers
+from .prices import PriceTable
 from .reference_price import ReferencePrice
 from .summary import Summary, Tally
 from .venue_setup import (
@@ -30,12 +32,13 @@ from .venue_setup import (
     DESK_COUNT,
     DESKS,
     FAMILY,
+    GPU_CLASS,
     MAKERS,
     OPERATOR,
+    REGION,
     SECOND_OPERATOR,
     SUPPLIER,
     VenueSetup,
-    publish_index,
 )
 
 PATIENCE = Backoff(first_s=0.1, longest_s=5.0, give_up_s=600.0)
@@ -79,7 +82,7 @@ class OperatorAgent:
         if price is None or price.observed_day != day:
             return  # an older price is in force already, and the rules know its age
         try:
-            receipt = await publish_index(self._client, price, self._usd_cny_ppm)
+            receipt = await publish_index(self._client, GPU_CLASS, REGION, price, self._usd_cny_ppm)
             self._tally.index_count += not receipt.duplicate
             await self._client.admin("publish_marks")
         except Refused as refusal:

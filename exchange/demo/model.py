@@ -11,9 +11,10 @@ import hashlib
 import math
 import random
 
+from clients.import_report import ImportReport
+from clients.index_prices import DayPrice, median
+
 from .demand import DAY_S, Job
-from .import_report import ImportReport
-from .prices import DayPrice, median
 
 MODEL_DAYS = 60
 JOBS_PER_DAY = 750

@@ -1,10 +1,11 @@
 """What the agents think a GPU-hour is worth: the published price and a discount for the term."""
 
+from clients.index_prices import IndexPrice
 from exchange.domain.enums import WindowKind
 from exchange.domain.units import MICRO_PER_FEN, PPM_WHOLE
 from exchange.domain.windows import Window
 
-from .prices import IndexPrice, PriceTable
+from .prices import PriceTable
 
 TERM_PPM = {
     WindowKind.DAY: 1_000_000,

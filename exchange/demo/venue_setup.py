@@ -14,16 +14,15 @@ from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import asdict, replace
 
+from clients.rental_offers import GpuFamily
 from clients.sdk import ExchangeClient
 from exchange.domain import listing_schedule
 from exchange.domain.enums import ProductKind, Role, Scope, SupplierGrade
 from exchange.domain.schedule_events import ListingsScheduled
 from exchange.domain.windows import Window
-from exchange.domain.wire import Receipt
 
 from .demand import LOT_QTY
 from .key_ring import KeyRing
-from .prices import GpuFamily, IndexPrice
 
 PRODUCT_CODE = "A100-80-SXM.SG1"
 GPU_CLASS = "A100-80"
@@ -181,25 +180,6 @@ class VenueSetup:
             created_id = receipt.created_id
             self._ring.keep_created(step, created_id)
         return created_id
-
-
-async def publish_index(operator: ExchangeClient, price: IndexPrice, usd_cny_ppm: int) -> Receipt:
-    """One day's index price, with where it came from."""
-    return await operator.admin(
-        "publish_index_price",
-        command_id=step_id(
-            f"index {price.observed_day} {price.index_micro} {usd_cny_ppm} {price.source}"
-        ),
-        gpu_class=GPU_CLASS,
-        region=REGION,
-        index_micro=price.index_micro,
-        usd_micro=price.usd_micro,
-        usd_cny_ppm=usd_cny_ppm,
-        observed_day=price.observed_day,
-        source=price.source,
-        row_count=price.row_count,
-        file_sha256=price.file_sha256,
-    )
 
 
 def windows_ahead(today: int) -> Iterator[Window]:

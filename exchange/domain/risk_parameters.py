@@ -174,6 +174,51 @@ class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
     full_sale_ppm: Natural
     """Points above the liquidation ratio at which a round may sell everything."""
 
+    # -- other collateral; a set recorded before these fields has the first proposal's
+    crt_advance_ppm: Natural = 700_000
+    """A note's face as a share of its pool's present value."""
+    crt_rate_ppm: Natural = 90_000
+    """Rate of a pool and of its note, annual effective, ACT/365F."""
+    crt_turbo_ppm: Natural = 1_300_000
+    """Over-collateralisation under which all that is collected repays the note."""
+    crt_default_ppm: Natural = 1_150_000
+    """Over-collateralisation under which the note is in default."""
+    voucher_subsidy_ppm: Natural = 600_000
+    """Share of a bill that a voucher pays."""
+    voucher_subsidy_cap_amount: Natural = 1_000_000_000
+    """Most that a voucher pays of one bill."""
+    voucher_multiple_ppm: Natural = 3_000_000
+    """Credit on a voucher's face at the lowest score."""
+    voucher_step_ppm: Natural = 500_000
+    """What each step of the score adds to the multiple."""
+    voucher_score_ppm: Natural = 200_000
+    """How much score makes a step."""
+    voucher_steps_count: Natural = 4
+    """Most steps a score can earn."""
+    data_set_monthly_ppm: Natural = 1_000_000
+    """Value of a data set that is renewed every month; rarer renewals follow."""
+    data_set_quarterly_ppm: Natural = 900_000
+    data_set_half_yearly_ppm: Natural = 800_000
+    data_set_yearly_ppm: Natural = 650_000
+    data_set_never_ppm: Natural = 500_000
+    data_set_half_life_count: Natural = 24
+    """Months in which a data set loses half its value."""
+    data_set_lent_count: Natural = 2
+    """Parts of the value that are lent, of `data_set_parts_count`: two thirds, exactly."""
+    data_set_parts_count: Natural = 3
+    data_set_rate_ppm: Natural = 45_000
+    """Interest on a loan against a data set, a year."""
+    lease_decay_low_ppm: Natural = 200_000
+    """Least continuous yearly decay of leased hardware that is believed."""
+    lease_decay_high_ppm: Natural = 350_000
+    """Most continuous yearly decay of leased hardware that is believed."""
+    spot_hour_exponent_ppm: Natural = 2_000_000
+    """How steeply scarcity follows utilisation over its target."""
+    spot_hour_low_ppm: Natural = 500_000
+    """Least that scarcity makes of the cost."""
+    spot_hour_high_ppm: Natural = 2_000_000
+    """Most that scarcity makes of the cost."""
+
     def __post_init__(self) -> None:
         """Refuses a set that the formulas cannot carry."""
         for holds, problem in (
@@ -185,6 +230,23 @@ class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
             (self.ltv_floor_ppm <= self.ltv_cap_ppm, "ltv_floor_ppm is above ltv_cap_ppm"),
             (self.floor_absorbs_ppm <= self.ltv_floor_ppm, "floor_absorbs_ppm exceeds the floor"),
             (self.margin_call_ppm <= self.liquidation_ppm, "a loan is sold before it is called"),
+            (self.crt_advance_ppm > 0, "crt_advance_ppm is 0"),
+            (self.crt_default_ppm <= self.crt_turbo_ppm, "a note defaults before it is at turbo"),
+            (self.voucher_multiple_ppm > 0, "voucher_multiple_ppm is 0"),
+            (self.voucher_score_ppm > 0, "voucher_score_ppm is 0"),
+            (self.data_set_half_life_count > 0, "data_set_half_life_count is 0"),
+            (
+                0 < self.data_set_lent_count <= self.data_set_parts_count,
+                "a data set lends nothing, or more than its value",
+            ),
+            (
+                self.lease_decay_low_ppm <= self.lease_decay_high_ppm,
+                "lease_decay_low_ppm is above lease_decay_high_ppm",
+            ),
+            (
+                self.spot_hour_low_ppm <= self.spot_hour_high_ppm,
+                "spot_hour_low_ppm is above spot_hour_high_ppm",
+            ),
         ):
             if not holds:
                 raise ValueError(problem)
@@ -205,6 +267,13 @@ _SHARES = (
     "ltv_cap_ppm",
     "liquidation_cap_ppm",
     "close_factor_ppm",
+    "crt_advance_ppm",
+    "voucher_subsidy_ppm",
+    "data_set_monthly_ppm",
+    "data_set_quarterly_ppm",
+    "data_set_half_yearly_ppm",
+    "data_set_yearly_ppm",
+    "data_set_never_ppm",
 )
 
 

@@ -38,6 +38,20 @@ def test_a_step_begins_at_its_ratio_and_not_one_fen_before(loan_amount, status):
     assert ladder(loan_amount, VALUE, 650_000, PARAMETERS).status is status
 
 
+@given(st.integers(10**6, 10**12), st.integers(300_000, 824_999), st.integers(0, 2 * 10**12))
+def test_the_ladder_never_skips_a_state(value_amount, drawn_ltv_ppm, loan_amount):
+    """One fen more is at most one step worse; at 82.5 % call and the cap on sales fall together."""
+    steps = list(LadderStatus)
+
+    def step(amount):
+        return steps.index(ladder(amount, value_amount, drawn_ltv_ppm, PARAMETERS).status)
+
+    ratios_ppm = (drawn_ltv_ppm, drawn_ltv_ppm + 75_000, min(drawn_ltv_ppm + 150_000, 900_000))
+    at_steps = [value_amount * ratio_ppm // 1_000_000 for ratio_ppm in ratios_ppm]
+    for amount in (loan_amount, *at_steps):
+        assert 0 <= step(amount + 1) - step(amount) <= 1
+
+
 def test_an_unmet_call_ends_in_liquidation_and_a_cured_one_does_not():
     def status(loan_amount):
         return ladder(loan_amount, VALUE, 650_000, PARAMETERS, is_cure_expired=True).status

@@ -167,6 +167,22 @@ def test_falls_pass_at_once_and_rises_are_capped(previous_micro, price_micro):
     assert mark.mark_micro == min(price_micro, previous_micro * 115 // 100)
 
 
+@given(st.lists(st.integers(1, 100_000_000), min_size=2, max_size=30))
+def test_from_mark_to_mark_falls_pass_at_once_and_rises_wait(prices):
+    """A capped mark is the next one's previous; it reaches any price that stays, from below."""
+    mark_micro = prices[0]
+    for price_micro in prices[1:]:
+        previous = PreviousMark(mark_micro=mark_micro, age_days_count=1)
+        inputs = MarkInputs(
+            month=202701, bid_micro=price_micro, ask_micro=price_micro, previous=previous
+        )
+        confirmed = mark_node(replace(inputs, is_rise_confirmed=True), PARAMETERS)
+        assert confirmed.mark_micro == price_micro
+        capped_micro = mark_node(inputs, PARAMETERS).mark_micro
+        assert capped_micro == min(price_micro, mark_micro * 115 // 100)
+        mark_micro = capped_micro
+
+
 @given(st.integers(0, 3000))
 def test_a_decayed_mark_never_rises_with_age(age_days_count):
     younger, older = (

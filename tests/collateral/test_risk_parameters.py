@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from exchange.collateral.benchmarks import student_tail
+from exchange.collateral.check.tails import student_tail
 from exchange.collateral.rounding import to_integer
 from exchange.domain.risk_parameters import RiskParameters, risk_parameters_from
 
@@ -49,10 +49,20 @@ def test_a_negative_number_is_no_parameter():
         ("margin_call_ppm", 150_001),
         ("fee_ppm", 1_000_001),
         ("ewma_decay_ppm", 1_000_001),
+        ("crt_advance_ppm", 0),
+        ("crt_default_ppm", 1_300_001),
+        ("voucher_multiple_ppm", 0),
+        ("voucher_score_ppm", 0),
+        ("voucher_subsidy_ppm", 1_000_001),
+        ("data_set_half_life_count", 0),
+        ("data_set_lent_count", 4),
+        ("data_set_never_ppm", 1_000_001),
+        ("lease_decay_low_ppm", 350_001),
+        ("spot_hour_low_ppm", 2_000_001),
     ],
 )
 def test_a_set_that_the_formulas_cannot_carry_is_refused(name, value):
-    with pytest.raises(ValueError, match=r"is 0|above|below|exceeds|before"):
+    with pytest.raises(ValueError, match=r"is 0|above|below|exceeds|before|more"):
         risk_parameters_from(PROPOSAL | {name: value})
 
 
@@ -61,6 +71,14 @@ def test_a_decoded_set_is_checked_as_well():
     fields[RiskParameters.__struct_fields__.index("participation_ppm")] = 0
     with pytest.raises(msgspec.ValidationError, match="participation_ppm is 0"):
         msgspec.msgpack.decode(msgspec.msgpack.encode(fields), type=RiskParameters)
+
+
+def test_a_set_that_was_recorded_before_other_collateral_has_the_first_proposals_terms_for_it():
+    fields = [getattr(PARAMETERS, name) for name in RiskParameters.__struct_fields__]
+    shorter = fields[: RiskParameters.__struct_fields__.index("crt_advance_ppm")]
+    assert (
+        msgspec.msgpack.decode(msgspec.msgpack.encode(shorter), type=RiskParameters) == PARAMETERS
+    )
 
 
 def test_the_tail_multiplier_is_the_shortfall_of_the_stated_student_t():

@@ -1,7 +1,6 @@
 """From contract and market to one explained mark, and how long its loan lasts."""
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -10,8 +9,7 @@ from exchange.collateral.curve import Curve
 from exchange.collateral.haircut import Regime
 from exchange.collateral.haircut_lines import Grade, Liquidity, Supplier
 from exchange.collateral.marks import MarkLevel
-from exchange.collateral.present_value import Contract, present_value
-from exchange.collateral.runway import Loan, Runway, owed_amount, runway
+from exchange.collateral.present_value import Contract
 from exchange.collateral.valuation import ContractInputs, glided_ltv_ppm, value_contract
 from exchange.collateral.volatility import Volatility, observe
 
@@ -97,30 +95,3 @@ def test_at_unchanged_volatility_a_higher_price_never_lowers_what_is_lent(
         inputs = replace(INPUTS, contract=window, curve=curve)
         lent.append(value_contract(inputs, PARAMETERS).lendable_amount)
     assert lent[0] <= lent[1]
-
-
-@pytest.mark.parametrize(
-    ("drawn_ltv_ppm", "expected"), [(650_000, (37, 68)), (600_000, (40, 72)), (700_000, (35, 64))]
-)
-def test_an_idle_year_is_called_and_sold_on_the_days_of_the_worked_example(drawn_ltv_ppm, expected):
-    """The example discounts and charges at five per cent."""
-    parameters = replace(LEVEL, rate_ppm=50_000)
-    value_amount = present_value(YEAR, flat(10_000_000), EVE, parameters).pv_amount
-    loan = Loan(
-        loan_amount=value_amount * drawn_ltv_ppm // 1_000_000,
-        drawn_ltv_ppm=drawn_ltv_ppm,
-        interest_ppm=50_000,
-    )
-    found = runway(loan, YEAR, flat(10_000_000), EVE, parameters)
-    assert (found.margin_call_days_count, found.liquidation_days_count) == expected
-
-
-def test_a_loan_that_is_already_called_has_no_days_left():
-    loan = Loan(loan_amount=68_071_909_22, drawn_ltv_ppm=650_000, interest_ppm=0)
-    found = runway(loan, YEAR, flat(8_000_000), EVE, LEVEL)
-    assert found == Runway(margin_call_days_count=0, liquidation_days_count=0)
-
-
-def test_interest_is_simple_over_360_days_and_rounds_up():
-    loan = Loan(loan_amount=1_000_000_01, drawn_ltv_ppm=650_000, interest_ppm=50_000)
-    assert owed_amount(loan, 360) == 1_050_000_02

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from clients.rental_offers import first_offer_day
 from clients.sdk import ExchangeClient, Refused
 from exchange.demo.market import run_demo
-from exchange.demo.prices import first_offer_day
 from exchange.demo.venue_setup import PRODUCT_CODE, windows_ahead
 from exchange.domain.enums import WindowKind
 from exchange.domain.record import decode_body

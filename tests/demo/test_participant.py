@@ -1,8 +1,9 @@
 """How agents keep their quotes and count their title, without an exchange."""
 
-from exchange.demo.import_report import ImportReport
+from clients.import_report import ImportReport
+from clients.index_prices import DayPrice
 from exchange.demo.participant import OpenOrder, Quote, _is_off
-from exchange.demo.prices import DayPrice, PriceTable
+from exchange.demo.prices import PriceTable
 from exchange.demo.reference_price import ReferencePrice
 from exchange.domain.enums import WindowKind
 from exchange.domain.windows import Window

@@ -6,18 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from exchange.demo.import_report import ImportReport
-from exchange.demo.prices import (
-    DayPrice,
-    GpuFamily,
-    PriceTable,
-    day_prices,
-    first_offer_day,
-    half_even,
-    median,
-    read_offers,
-    to_cny_micro,
-)
+from clients.import_report import ImportReport
+from clients.index_prices import DayPrice, day_prices, half_even, median, to_cny_micro
+from clients.rental_offers import GpuFamily, first_offer_day, read_offers
+from exchange.demo.prices import PriceTable
 from exchange.domain.windows import day_of
 
 HEADER = "date,commit,provider,gpu,vram_gb,kind,usd_gpu_h,fetched_at,stale\n"

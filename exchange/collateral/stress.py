@@ -1,0 +1,124 @@
+"""
+What is left of a loan's cover if the market turns: one loan, its contracts, one scenario at a time.
+
+A scenario moves the curve (all months alike, more for later months, or by new hardware
+generations), and may fail the supplier: then the contract fetches only what a default leaves and
+the supplier counts as the worst grade. Volatility and liquidity stay as they are: a scenario asks
+what a price costs, not what it does to the next haircut's history.
+
+The new value gives the new lendable amount, the rung on which the loan then stands, and what the
+lender would miss if everything were sold at once: the loan less the value after the liquidity
+line's costs. Amounts are fen; a value rounds down where a default takes its part, proceeds down.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from exchange.collateral.curve import moved
+from exchange.collateral.haircut_lines import Grade
+from exchange.collateral.ladder import LadderStatus, ladder, lendable_amount
+from exchange.collateral.runway import Loan
+from exchange.collateral.valuation import ContractInputs, value_contract
+from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.units import PPM_WHOLE
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """A shock; the default is none."""
+
+    name: str
+    move_ppm: int = 0
+    """All prices, signed."""
+    later_ppm: int = 0
+    """How much more for each month after the curve's first, signed: a twist."""
+    generations_count: int = 0
+    """Hardware generations that come out at once."""
+    is_supplier_failed: bool = False
+
+
+SCENARIOS = (
+    Scenario(name="as it is"),
+    Scenario(name="all prices -10 %", move_ppm=-100_000),
+    Scenario(name="all prices -20 %", move_ppm=-200_000),
+    Scenario(name="all prices -30 %", move_ppm=-300_000),
+    Scenario(name="curve twists, -2 % a month", later_ppm=-20_000),
+    Scenario(name="supplier fails", is_supplier_failed=True),
+    Scenario(name="new GPU generation", generations_count=1),
+)
+"""What a screen shows beside a loan; any other may be asked."""
+
+
+class StressedLoan(Struct, frozen=True, kw_only=True):
+    """A loan after a scenario."""
+
+    scenario: str
+    value_amount: int
+    """Of all contracts, eligible."""
+    lendable_amount: int
+    """To a new loan on the same contracts."""
+    status: LadderStatus
+    ltv_ppm: int
+    """Up."""
+    call_cash_amount: int
+    shortfall_amount: int
+    """What would be missing if all were sold at once."""
+
+
+def stress(
+    loan: Loan,
+    pool: Sequence[ContractInputs],
+    parameters: RiskParameters,
+    scenarios: Sequence[Scenario] = SCENARIOS,
+) -> list[StressedLoan]:
+    """The loan after each scenario, in their order."""
+    return [stressed(loan, pool, scenario, parameters) for scenario in scenarios]
+
+
+def stressed(
+    loan: Loan, pool: Sequence[ContractInputs], scenario: Scenario, parameters: RiskParameters
+) -> StressedLoan:
+    """The loan after one scenario."""
+    value_amount = lent_amount = proceeds_amount = 0
+    for inputs in pool:
+        mark = value_contract(shocked(inputs, scenario, parameters), parameters)
+        left_amount = mark.value_amount * kept_ppm(scenario, parameters) // PPM_WHOLE
+        cost_ppm = mark.haircut.lines.liquidity_ppm
+        value_amount += left_amount
+        lent_amount += lendable_amount(left_amount, mark.haircut.ltv_ppm)
+        proceeds_amount += left_amount * (PPM_WHOLE - cost_ppm) // PPM_WHOLE
+    stand = ladder(loan.loan_amount, value_amount, loan.drawn_ltv_ppm, parameters)
+    return StressedLoan(
+        scenario=scenario.name,
+        value_amount=value_amount,
+        lendable_amount=lent_amount,
+        status=stand.status,
+        ltv_ppm=stand.ltv_ppm,
+        call_cash_amount=stand.call_cash_amount,
+        shortfall_amount=max(0, loan.loan_amount - proceeds_amount),
+    )
+
+
+def shocked(
+    inputs: ContractInputs, scenario: Scenario, parameters: RiskParameters
+) -> ContractInputs:
+    """The inputs of the valuation under a scenario."""
+    supplier = inputs.supplier
+    if scenario.is_supplier_failed:
+        supplier = replace(supplier, grade=Grade.E)
+    curve = moved(
+        inputs.curve,
+        scenario.move_ppm,
+        scenario.later_ppm,
+        scenario.generations_count,
+        parameters.generation_loss_ppm,
+    )
+    return replace(inputs, curve=curve, supplier=supplier)
+
+
+def kept_ppm(scenario: Scenario, parameters: RiskParameters) -> int:
+    """What a contract is still good for: all, or what a default of its supplier leaves."""
+    if not scenario.is_supplier_failed:
+        return PPM_WHOLE
+    return max(0, PPM_WHOLE - parameters.loss_given_default_ppm)
