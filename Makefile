@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd) pyproject.toml
+SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd exchange/log/*.pyx) pyproject.toml
 DEMAND ?=
 PRICES ?=
 
@@ -70,4 +70,4 @@ bench: setup
 	for question in core log engine replay gateway collateral; do $(BIN)/python load_tests/$$question.py; done
 
 clean:
-	rm -rf .venv build *.egg-info matching_core/*.so matching_core/*.c
+	rm -rf .venv build *.egg-info matching_core/*.so matching_core/*.c exchange/log/*.so exchange/log/*.c

@@ -59,7 +59,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
     """What a snapshot file holds: the state's canonical bytes and the read models' checkpoint."""
 
     state: bytes
-    projections: bytes
+    projections: memoryview
 
 
 # -- taking ---------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def write_snapshot(
     header = SnapshotHeader(
         files.name, head.epoch, head.seq, head.header_hash, BEHAVIOUR_VERSION, state_sha256
     )
-    payload = msgspec.msgpack.encode(Payload(canonical, projections.checkpoint()))
+    payload = msgspec.msgpack.encode(Payload(canonical, memoryview(projections.checkpoint())))
     files.write(Snapshot(header, payload))
     return state_sha256
 
@@ -225,11 +225,13 @@ def take_in(frame: Frame, loaded: Loaded) -> None:
     _require_known_rules(frame)
     engine, projections = loaded.engine, loaded.projections
     state = engine.state
+    records = []
     for encoded in frame.records:
         command, events = engine.apply(encoded)
-        projections.apply(Record(state.seq, state.market_ns, command, events))
+        records.append(Record(state.seq, state.market_ns, command, events))
         if type(command) is RecordStateHash:
             _note_hash(events, loaded)
+    projections.apply_all(records)
 
 
 def _note_hash(events: list[Event], loaded: Loaded) -> None:

@@ -75,6 +75,7 @@ class Standby:
         """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
         with reading_client(self._settings) as client:
             self._follow(client)
+            log.info("following", seq=self._verifier.head.seq)
             self._alive_ns = time.monotonic_ns()
             while not stop.is_set():
                 if self._follow(client):

@@ -135,7 +135,7 @@ def encode_records(
             "command that caused them"
         )
     # An unreadable frame would end the log for ever, so it is read before it is written.
-    assert _count_values(body) == len(records), "a record is not one msgpack value"
+    assert _is_one_value(body), "a record is not one msgpack value"
     return _encode(name, after, after.epoch, at_ns, len(records), body, merkle_root(records))
 
 
@@ -173,7 +173,12 @@ def decode_frame(data: bytes, entry_id: str = "?") -> Frame:
     return frame
 
 
+class _Skipped(msgspec.Struct, array_like=True):
+    """An array whose values are walked through and not kept."""
+
+
 _RECORDS = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_SKIPPED = msgspec.msgpack.Decoder(_Skipped)
 _BARRIER = msgspec.msgpack.Decoder(EpochBarrier)
 
 
@@ -217,12 +222,13 @@ def _read_body(header: FrameHeader, data: bytes, body: bytes, entry_id: str) -> 
     return Frame(header, header_hash, records, data=data)
 
 
-def _count_values(body: bytes) -> int:
-    """How many values the array holds; -1 when it is not one whole array."""
+def _is_one_value(body: bytes) -> bool:
+    """Whether the array holds as many values as it says, and nothing is behind it."""
     try:
-        return len(_RECORDS.decode(body))
+        _SKIPPED.decode(body)
     except msgspec.DecodeError:
-        return -1
+        return False
+    return True
 
 
 def _array_header(count: int) -> bytes:

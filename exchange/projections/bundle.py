@@ -101,10 +101,10 @@ class Projections:
         return msgspec.msgpack.encode([projection.checkpoint() for projection in self._all])
 
     @classmethod
-    def restore(cls, checkpoint: bytes) -> "Projections":
-        """All projections as they were."""
+    def restore(cls, checkpoint: bytes | memoryview) -> "Projections":
+        """All projections as they were; they keep the bytes, of which much is never read."""
         bundle = cls()
-        parts = msgspec.msgpack.decode(checkpoint, type=list[bytes])
+        parts = msgspec.msgpack.decode(checkpoint, type=list[memoryview])
         for (name, kind), part in zip(KINDS.items(), parts, strict=True):
             projection = kind.restore(part)
             setattr(bundle, name, projection)

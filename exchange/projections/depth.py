@@ -8,7 +8,9 @@ level.
 
 from collections.abc import Mapping
 from itertools import islice
+from operator import itemgetter
 
+import msgspec
 from msgspec import Struct
 from sortedcontainers import SortedDict
 
@@ -23,14 +25,17 @@ from exchange.domain.events import (
 from exchange.domain.record import Record
 
 from .projection import Handler, Projection
+from .shelf import Rows, Shelf
 
 Level = tuple[int, int, int]
 """Price, quantity, how many orders."""
 PriceQty = tuple[int, int]
 """Price and all quantity, hidden or not."""
+Book = tuple[int, int]
+"""Instrument and side."""
 
 
-class Resting(Struct, gc=False):
+class Resting(Struct, array_like=True, gc=False):
     """An order in the queue of its price."""
 
     order_id: int
@@ -46,9 +51,11 @@ class Resting(Struct, gc=False):
 
 
 class DepthState(Struct):
-    """The checkpoint: the levels follow from the orders."""
+    """The checkpoint; the levels follow from the orders, and are there to be found quickly."""
 
-    resting: list[Resting]
+    resting: Rows
+    levels: list[tuple[Book, memoryview]]
+    """By book, encoded as (price, [quantity, how many orders, all quantity]) in order of price."""
 
 
 class Depth(Projection[DepthState]):
@@ -63,8 +70,9 @@ class Depth(Projection[DepthState]):
     def __init__(self) -> None:
         super().__init__()
         self.changed: set[int] = set()
-        self._resting: dict[int, Resting] = {}
-        self._levels: dict[tuple[int, int], SortedDict] = {}
+        self._resting = Shelf(Resting)
+        self._levels: dict[Book, SortedDict] = {}
+        self._unread_levels: dict[Book, memoryview] = {}
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Whatever moves a quantity in a queue."""
@@ -77,18 +85,18 @@ class Depth(Projection[DepthState]):
 
     def bids(self, instrument_id: int, depth: int) -> list[Level]:
         """The best buy levels, highest price first."""
-        levels = self._levels.get((instrument_id, Side.BUY), {})
+        levels = self._levels_of((instrument_id, Side.BUY))
         return [(p, levels[p][0], levels[p][1]) for p in islice(reversed(levels), depth)]
 
     def asks(self, instrument_id: int, depth: int) -> list[Level]:
         """The best sell levels, lowest price first."""
-        levels = self._levels.get((instrument_id, Side.SELL), {})
+        levels = self._levels_of((instrument_id, Side.SELL))
         return [(p, levels[p][0], levels[p][1]) for p in islice(levels, depth)]
 
     def crossing(self, instrument_id: int) -> tuple[list[PriceQty], list[PriceQty]]:
         """The bids and asks that cross, as (price, all quantity), the best first."""
-        bids = self._levels.get((instrument_id, Side.BUY), {})
-        asks = self._levels.get((instrument_id, Side.SELL), {})
+        bids = self._levels_of((instrument_id, Side.BUY))
+        asks = self._levels_of((instrument_id, Side.SELL))
         if not bids or not asks:
             return [], []
         low_price, high_price = asks.keys()[0], bids.keys()[-1]
@@ -98,14 +106,18 @@ class Depth(Projection[DepthState]):
         )
 
     def state(self) -> DepthState:
-        """Resting orders by id."""
-        return DepthState([order for _, order in sorted(self._resting.items())])
+        """Orders by id, levels by book and price."""
+        levels = dict(self._unread_levels)
+        for book, read in self._levels.items():
+            if read:
+                levels[book] = memoryview(msgspec.msgpack.encode(list(read.items())))
+        return DepthState(self._resting.rows(), sorted(levels.items(), key=itemgetter(0)))
 
     def load(self, state: DepthState) -> None:
-        """Takes the orders and builds the levels."""
-        for order in state.resting:
-            self._resting[order.order_id] = order
-            self._change(order, order.shown_qty, order.leaves_qty, 1)
+        """Takes the orders, and the levels of each book until it is looked at."""
+        self._resting = Shelf(Resting, state.resting)
+        self._unread_levels = dict(state.levels)
+        self.changed.update(instrument_id for instrument_id, _ in self._unread_levels)
 
     def _rest(self, event: OrderRested, _record: Record, _index: int) -> None:
         order = Resting(
@@ -117,7 +129,7 @@ class Depth(Projection[DepthState]):
             event.display_qty,
             _clip(event.leaves_qty, event.display_qty),
         )
-        self._resting[event.order_id] = order
+        self._resting.put(event.order_id, order)
         self._change(order, order.shown_qty, order.leaves_qty, 1)
 
     def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
@@ -133,7 +145,7 @@ class Depth(Projection[DepthState]):
     def _trade(self, event: TradeExecuted, _record: Record, _index: int) -> None:
         self._fill(event.maker_order_id, event.last_qty, event.maker_leaves_qty)
         # In an auction both rest; a taker that comes in has no level yet.
-        if event.taker_order_id in self._resting:
+        if self._resting.get(event.taker_order_id) is not None:
             self._fill(event.taker_order_id, event.last_qty, event.taker_leaves_qty)
 
     def _fill(self, order_id: int, last_qty: int, leaves_qty: int) -> None:
@@ -146,7 +158,7 @@ class Depth(Projection[DepthState]):
 
     def _remove(self, order_id: int) -> None:
         """Takes an order out; one that never rested has no level."""
-        order = self._resting.pop(order_id, None)
+        order = self._resting.pop(order_id)
         if order is not None:
             self._change(order, -order.shown_qty, -order.leaves_qty, -1)
 
@@ -158,10 +170,7 @@ class Depth(Projection[DepthState]):
     def _change(
         self, order: Resting, delta_qty: int, delta_leaves_qty: int, delta_count: int
     ) -> None:
-        key = (order.instrument_id, order.side)
-        levels = self._levels.get(key)
-        if levels is None:
-            levels = self._levels[key] = SortedDict()
+        levels = self._levels_of((order.instrument_id, order.side))
         level = levels.get(order.limit_price)
         if level is None:
             level = levels[order.limit_price] = [0, 0, 0]
@@ -172,6 +181,17 @@ class Depth(Projection[DepthState]):
             assert level[0] == 0, f"empty level {order.limit_price} holds {level[0]} GPUs"
             del levels[order.limit_price]
         self.changed.add(order.instrument_id)
+
+    def _levels_of(self, book: Book) -> SortedDict:
+        levels = self._levels.get(book)
+        if levels is None:
+            unread = self._unread_levels.pop(book, None)
+            read = [] if unread is None else _LEVELS.decode(unread)
+            levels = self._levels[book] = SortedDict(read)
+        return levels
+
+
+_LEVELS = msgspec.msgpack.Decoder(list[tuple[int, list[int]]])
 
 
 def _clip(leaves_qty: int, display_qty: int) -> int:

@@ -7,9 +7,11 @@ than that has to be taken from a snapshot. A step becomes an `Execution` only wh
 it, because most are never read.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping
 
+import msgspec
 from msgspec import Struct
 
 from exchange.domain.enums import CancelReason, OrderStatus, Side, TimeInForce
@@ -33,6 +35,7 @@ from exchange.domain.wire import (
 )
 
 from .projection import Handler, Projection
+from .shelf import Rows, Shelf
 
 ENDED_COUNT = 200
 """Ended orders kept per account."""
@@ -48,10 +51,11 @@ _TIME_IN_FORCE_WORDS: dict[TimeInForce, TimeInForceWord] = {
     TimeInForce.IOC: "ioc",
     TimeInForce.FOK: "fok",
 }
+_ID_BYTES = 8
 _CANCEL_WORDS = {reason: reason.name.lower() for reason in CancelReason}
 
 
-class Order(Struct, gc=False):
+class Order(Struct, array_like=True, gc=False):
     """An order with its fills so far."""
 
     order_id: int
@@ -91,32 +95,52 @@ class Step(Struct, frozen=True, array_like=True, gc=False):
     reason: str
 
 
-class AccountOrders(Struct):
-    """One account's orders, and the steps that can be sent again."""
-
-    open: dict[int, Order]
-    ended: deque[Order]
-    steps: deque[Step]
-    position: Position = NO_POSITION
-    client_order_ids: dict[str, int] = {}
-    """Open orders by client order id."""
-
-
 class AccountRow(Struct):
     """One account in the checkpoint."""
 
     account_id: int
-    open: list[Order]
+    position: Position
+    open_ids: memoryview
+    """Of its open orders, by age, 8 bytes each in this machine's order."""
+    past: memoryview
+    """`Past`, encoded: most accounts' is never asked for."""
+
+
+class Past(Struct, array_like=True):
+    """What ended, and the steps that can be sent again."""
+
     ended: list[Order]
     steps: list[Step]
-    position: Position
 
 
 class OrdersState(Struct):
     """The checkpoint."""
 
     windows: list[tuple[int, tuple[str, int]]]
+    open: Rows
     accounts: list[AccountRow]
+    step_fields: tuple[str, ...]
+    """Of the steps in each `past`: what has other fields is not read."""
+
+
+class AccountOrders(Struct):
+    """
+    One account's orders, and the steps that can be sent again.
+
+    As long as there is a `row`, the collections hold what came after it only.
+    """
+
+    ended: deque[Order]
+    steps: deque[Step]
+    open_ids: set[int] = set()
+    client_order_ids: dict[str, int] = {}
+    """Open orders by client order id."""
+    open_count: int = 0
+    position: Position = NO_POSITION
+    row: AccountRow | None = None
+
+
+_PAST = msgspec.msgpack.Decoder(Past)
 
 
 def _unheard(_account_id: int, _step: Step) -> None:
@@ -134,7 +158,7 @@ class Orders(Projection[OrdersState]):
         self._windows: dict[int, tuple[str, int]] = {}
         """(symbol, hours per GPU) by instrument."""
         self._accounts: dict[int, AccountOrders] = {}
-        self._open: dict[int, Order] = {}
+        self._open = Shelf(Order)
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """An order's life, and the names of what is traded."""
@@ -161,6 +185,7 @@ class Orders(Projection[OrdersState]):
             return []
         if account is None or position > last:
             return None
+        self._read(account)
         missed = [step for step in account.steps if step.position > position]
         is_known = bool(missed) and missed[0].previous == position
         return [self.execution(step) for step in missed] if is_known else None
@@ -212,7 +237,9 @@ class Orders(Projection[OrdersState]):
         account = self._accounts.get(account_id)
         if account is None:
             return []
-        return [self._view(order) for order in (*account.open.values(), *reversed(account.ended))]
+        self._read(account)
+        by_age = [self._open[order_id] for order_id in sorted(account.open_ids)]
+        return [self._view(order) for order in (*by_age, *reversed(account.ended))]
 
     def open_order(self, account_id: int, order_id: int, client_order_id: str) -> Order | None:
         """The account's open order with this id or, where that is 0, this client order id."""
@@ -220,13 +247,16 @@ class Orders(Projection[OrdersState]):
         if account is None:
             return None
         if order_id == 0:
+            if client_order_id not in account.client_order_ids:
+                self._read(account)
             order_id = account.client_order_ids.get(client_order_id, 0)
-        return account.open.get(order_id)
+        order = self._open.get(order_id)
+        return order if order is not None and order.account_id == account_id else None
 
     def open_count(self, account_id: int) -> int:
         """How many orders the account has open."""
         account = self._accounts.get(account_id)
-        return 0 if account is None else len(account.open)
+        return 0 if account is None else account.open_count
 
     # -- checkpoint
 
@@ -234,29 +264,47 @@ class Orders(Projection[OrdersState]):
         """Both tables in the order of their ids."""
         return OrdersState(
             sorted(self._windows.items()),
-            [
-                AccountRow(
-                    account_id,
-                    list(account.open.values()),
-                    list(account.ended),
-                    list(account.steps),
-                    account.position,
-                )
-                for account_id, account in sorted(self._accounts.items())
-            ],
+            self._open.rows(),
+            [self._row(account_id) for account_id in sorted(self._accounts)],
+            Step.__struct_fields__,
         )
 
     def load(self, state: OrdersState) -> None:
-        """Takes the tables and indexes the open orders."""
+        """Takes the tables; what an account had is read when it is asked for."""
+        if state.step_fields != Step.__struct_fields__:
+            raise msgspec.ValidationError(f"steps of {state.step_fields}, this build has others")
         self._windows = dict(state.windows)
+        self._open = Shelf(Order, state.open)
         for row in state.accounts:
             account = self._account(row.account_id)
-            account.open.update((order.order_id, order) for order in row.open)
-            account.ended.extend(row.ended)
-            account.steps.extend(row.steps)
             account.position = row.position
-            account.client_order_ids = {o.client_order_id: o.order_id for o in row.open}
-            self._open.update(account.open)
+            account.open_count = row.open_ids.nbytes // _ID_BYTES
+            account.row = row
+
+    def _row(self, account_id: int) -> AccountRow:
+        account = self._accounts[account_id]
+        if account.row is not None and account.row.position == account.position:
+            return account.row
+        self._read(account)
+        past = msgspec.msgpack.encode(Past(list(account.ended), list(account.steps)))
+        open_ids = array("q", sorted(account.open_ids)).tobytes()
+        return AccountRow(account_id, account.position, memoryview(open_ids), memoryview(past))
+
+    def _read(self, account: AccountOrders) -> None:
+        """Joins what the checkpoint said of an account to what came after it."""
+        row, account.row = account.row, None
+        if row is None:
+            return
+        open_ids = array("q")
+        open_ids.frombytes(row.open_ids)
+        for order_id in reversed(open_ids):
+            order = self._open.get(order_id)
+            if order is not None:
+                account.open_ids.add(order_id)
+                account.client_order_ids.setdefault(order.client_order_id, order_id)
+        past = _PAST.decode(row.past)
+        account.ended = deque((*past.ended, *account.ended), maxlen=ENDED_COUNT)
+        account.steps = deque((*past.steps, *account.steps), maxlen=STEPS_COUNT)
 
     # -- fold
 
@@ -279,9 +327,10 @@ class Orders(Projection[OrdersState]):
             display_qty=event.display_qty,
         )
         account = self._account(event.account_id)
-        account.open[event.order_id] = order
+        account.open_ids.add(event.order_id)
+        account.open_count += 1
         account.client_order_ids[order.client_order_id] = event.order_id
-        self._open[event.order_id] = order
+        self._open.put(event.order_id, order)
         self._tell(order, "new", record, index)
 
     def _amend(self, event: OrderAmended, record: Record, index: int) -> None:
@@ -319,8 +368,9 @@ class Orders(Projection[OrdersState]):
 
     def _end(self, order: Order) -> None:
         account = self._accounts[order.account_id]
-        del self._open[order.order_id]
-        del account.open[order.order_id]
+        self._open.pop(order.order_id)
+        account.open_ids.discard(order.order_id)
+        account.open_count -= 1
         if account.client_order_ids.get(order.client_order_id) == order.order_id:
             del account.client_order_ids[order.client_order_id]
         account.ended.append(order)
@@ -362,7 +412,7 @@ class Orders(Projection[OrdersState]):
         account = self._accounts.get(account_id)
         if account is None:
             account = self._accounts[account_id] = AccountOrders(
-                {}, deque(maxlen=ENDED_COUNT), deque(maxlen=STEPS_COUNT)
+                deque(maxlen=ENDED_COUNT), deque(maxlen=STEPS_COUNT)
             )
         return account
 

@@ -75,7 +75,7 @@ class Projection(Generic[StateT]):
         return msgspec.msgpack.encode((self.at_seq, self.state()))
 
     @classmethod
-    def restore(cls, checkpoint: bytes) -> Self:
+    def restore(cls, checkpoint: bytes | memoryview) -> Self:
         """A projection as it was; `msgspec.ValidationError` where another shape wrote it."""
         at_seq, state = msgspec.msgpack.decode(checkpoint, type=tuple[int, cls.state_type])  # type: ignore[name-defined]
         projection = cls()

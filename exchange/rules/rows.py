@@ -15,7 +15,11 @@ import msgspec
 def rows_of(value: Any) -> Any:
     """A table as rows in the order of its keys, a set in order; anything else as it is."""
     if isinstance(value, dict):
-        return [(key, rows_of(entry)) for key, entry in sorted(value.items())]
+        rows = sorted(value.items())
+        # The entries of one table are of one kind; of the largest there are millions.
+        if rows and isinstance(rows[0][1], dict | set):
+            return [(key, rows_of(entry)) for key, entry in rows]
+        return rows
     return sorted(value) if isinstance(value, set) else value
 
 

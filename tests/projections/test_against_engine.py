@@ -82,3 +82,46 @@ def test_projections_agree_with_the_engine(seed):
     assert [
         (r.start_day, r.end_day, r.qty) for r in projections.positions.total_title(product_id)
     ] == [(window.start_day, window.end_day, 40)]
+
+
+def told(projections: Projections, account_id: int) -> list[object]:
+    """What the account can ask of its orders."""
+    orders = projections.orders
+    views = orders.of(account_id)
+    first = orders.position(account_id)
+    return [
+        views,
+        first,
+        orders.since(account_id, (1, 0)),
+        orders.open_count(account_id),
+        [orders.open_order(account_id, 0, view.client_order_id) for view in views],
+        [orders.open_order(account_id, view.order_id, "") for view in views],
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_read_models_restored_again_and_again_answer_as_those_that_never_stopped(seed):
+    """Whether somebody asked before or not: what was restored is read only then."""
+    dice = random.Random(seed)
+    market = Market()
+    instruments = [market.list_window(code) for code in ("M2704", "M2705", "Q272")]
+    market.grant("Q272", 40)
+    for _ in range(400):
+        command = random_command(dice, instruments, len(market.records))
+        market.execute(dice.choice(ACCOUNTS), command)
+    whole, restored = Projections(), Projections()
+    for seq, body in enumerate(market.records, start=1):
+        record = Record(seq, market.state.market_ns, *decode_body(body))
+        whole.apply(record)
+        restored.apply(record)
+        roll = dice.random()
+        if roll < 0.1:
+            restored = Projections.restore(restored.checkpoint())
+        elif roll < 0.2:
+            account_id, instrument_id = dice.choice(ACCOUNTS), dice.choice(instruments)
+            assert told(restored, account_id) == told(whole, account_id)
+            assert restored.depth.bids(instrument_id, 9) == whole.depth.bids(instrument_id, 9)
+            assert restored.depth.asks(instrument_id, 9) == whole.depth.asks(instrument_id, 9)
+    assert restored.digests() == whole.digests()
+    for account_id in ACCOUNTS:
+        assert told(restored, account_id) == told(whole, account_id)
