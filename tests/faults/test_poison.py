@@ -1,9 +1,11 @@
 """A command that is too large, and a rule that raises: bounded, recorded, and trading goes on."""
 
 import asyncio
+import sys
 
 import pytest
 
+from clients.sdk import ExchangeClient, Unavailable
 from exchange import rules
 from exchange.domain.commands import AdvanceClock, DepositCash, MassCancel, PlaceOrder
 from exchange.domain.enums import Role, Side
@@ -18,6 +20,7 @@ from exchange.log import FRAME_TARGET_BYTES, ChainVerifier, read_frames
 from exchange.rules import orders
 from exchange.rules.clock import CLOCK_BATCH
 from exchange.rules.orders import MASS_CANCEL_LIMIT
+from tests.e2e.processes import in_time
 from tests.log.conftest import NAME, first_appender
 from tests.scenario import OTHER, TRADER, Market
 
@@ -198,3 +201,42 @@ def records_of(server):
     with server.address.client() as client:
         frames = read_frames(client, ChainVerifier(NAME))
         return [each for frame in frames for each in frame.records]
+
+
+POISONED = """
+from exchange import rules
+from exchange.domain.commands import PlaceOrder
+place = rules.ORDER_PATH[PlaceOrder]
+
+def broken(command, state, account_id):
+    place(command, state, account_id)
+    if command.command_id == "poison":
+        raise ZeroDivisionError("a mistake of ours")
+
+rules.ORDER_PATH[PlaceOrder] = broken
+from exchange.cli import main
+main()
+"""
+
+
+@in_time
+async def test_an_exchange_that_an_order_stops_half_way_says_which_and_starts_again(venue, market):
+    """Its client hears that the order failed, and does not carry it to the next exchange."""
+    bid = {"instrument": market.month_symbol, "side": "buy", "order_qty": 8, "limit_price": 990}
+    program, venue.program = venue.program, [sys.executable, "-c", POISONED]
+    await asyncio.to_thread(venue.start)
+    async with ExchangeClient(venue.url, venue.token("trader")) as trader:
+        placed = await trader.place(client_order_id="good", **bid)
+        with pytest.raises(Unavailable, match="internal_error"):
+            await trader.place(client_order_id="poison", **bid)
+        assert await asyncio.to_thread(venue.wait_end) == HalfApplied.exit_code
+    said = venue.stderr()
+    assert f"engine_half_applied: record {placed.log_seq + 1}, PlaceOrder 'poison'" in said
+    assert "in broken" in said
+    assert "Traceback" not in said
+    venue.program = program
+    await asyncio.to_thread(venue.start)
+    async with ExchangeClient(venue.url, venue.token("trader")) as trader:
+        assert (await trader.place(client_order_id="good", **bid)).log_seq == placed.log_seq
+        assert not (await trader.place(client_order_id="poison", **bid)).duplicate
+    assert await asyncio.to_thread(venue.stop) == 0
