@@ -10,5 +10,7 @@ question therefore has the same answer on every machine and at every replay.
       └────▶ volatility ──▶ haircut ────┘
 
 Rules and projections call `valuation.value_contract`; the other modules are its parts and
-answer for one noun each.
+answer for one noun each. `pool.revalue` is the same for many pledges at once, `stress` and
+`runway` ask what if and how long, `backtest` looks at prices that were; notes, vouchers, data
+sets, leases and spot hours each have a module. `check` compares all of it with stated cases.
 """

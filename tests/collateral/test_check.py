@@ -66,6 +66,7 @@ def test_a_wrong_value_is_shown_beside_the_models_and_exits_1(tmp_path):
         (b"", "malformed_cases"),
         (b"\xff\xfe", "malformed_cases"),
         (b"[]", "malformed_cases"),
+        (b"[" * 100_000, "malformed_cases"),
         (b'{"cases": []}', "no case"),
         (b'{"cases": [{"id": "1", "group": "PV", "inputs": {}}]}', "expected"),
         (b'{"cases": [{"id": "1", "group": "PX", "inputs": {}, "expected": {}}]}', "unknown_group"),

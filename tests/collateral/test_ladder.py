@@ -1,7 +1,7 @@
 """Watch, call, sale and waterfall, at their limits."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.collateral.ladder import (
@@ -38,6 +38,7 @@ def test_a_step_begins_at_its_ratio_and_not_one_fen_before(loan_amount, status):
     assert ladder(loan_amount, VALUE, 650_000, PARAMETERS).status is status
 
 
+@settings(deadline=None)
 @given(st.integers(10**6, 10**12), st.integers(300_000, 824_999), st.integers(0, 2 * 10**12))
 def test_the_ladder_never_skips_a_state(value_amount, drawn_ltv_ppm, loan_amount):
     """One fen more is at most one step worse; at 82.5 % call and the cap on sales fall together."""

@@ -1,7 +1,7 @@
 """The order of the sources of a mark, their limits, and the guards."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -167,6 +167,7 @@ def test_falls_pass_at_once_and_rises_are_capped(previous_micro, price_micro):
     assert mark.mark_micro == min(price_micro, previous_micro * 115 // 100)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 100_000_000), min_size=2, max_size=30))
 def test_from_mark_to_mark_falls_pass_at_once_and_rises_wait(prices):
     """A capped mark is the next one's previous; it reaches any price that stays, from below."""

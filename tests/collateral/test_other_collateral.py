@@ -59,7 +59,7 @@ def test_a_note_is_worth_more_at_six_per_cent_and_less_at_twelve(rate, price):
     assert f"{Decimal(found) / E12:.2f}" == price
 
 
-@settings(max_examples=10)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(-900_000, 5_000_000))
 def test_the_yield_at_a_price_gives_that_price_again(yield_ppm):
     price = price_e12(DUE, MONTH_END_DAYS, NOTE, yield_ppm * 10**6)
@@ -164,6 +164,7 @@ def test_each_hardware_generation_takes_a_fifth_of_what_is_left():
     assert values == [1_000_000, 800_000, 640_000, 512_000]
 
 
+@settings(deadline=None)
 @given(st.integers(200_000, 350_000), st.integers(0, 3_650), st.integers(0, 3))
 def test_leased_hardware_never_gains(decay_ppm, days_count, generations_count):
     now = residual_amount(10**9, decay_ppm, days_count, generations_count, PARAMETERS)

@@ -50,6 +50,7 @@ def value_of(amounts: dict[int, float], valuation_day: int, rate: float) -> floa
     return ql.CashFlows.npv(flows_of(amounts), yield_of, False, settlement, settlement)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3_650), rates)
 def test_a_discount_factor_is_the_one_of_quantlib(days_count, rate_ppm):
     found = discount_factor_e12(days_count, rate_ppm) / 1e12

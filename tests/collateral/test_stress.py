@@ -95,7 +95,7 @@ def test_a_pool_is_the_sum_of_its_contracts():
 
 
 @settings(deadline=None, max_examples=30)
-@given(falls, st.integers(1, 10_000), st.integers(-60_000, 60_000))
+@given(falls, st.integers(1_000, 100_000), st.integers(-60_000, 60_000))
 def test_a_deeper_fall_never_leaves_more(move_ppm, deeper_ppm, later_ppm):
     shallow = after(move_ppm=move_ppm, later_ppm=later_ppm)
     deep = after(move_ppm=move_ppm - deeper_ppm, later_ppm=later_ppm)

@@ -36,7 +36,7 @@ def decode_cases(encoded: bytes) -> CaseFile:
         found = msgspec.convert(
             msgspec.json.Decoder(float_hook=Decimal).decode(encoded), type=CaseFile
         )
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedCases(f"malformed_cases: {error}") from None
     if not found.cases:
         raise MalformedCases("malformed_cases: the file has no case")
