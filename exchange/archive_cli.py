@@ -99,8 +99,12 @@ def trim_stream(
     redis_password_file: PasswordFile = None,
     keep: Annotated[int, typer.Option(min=1, help="Records that stay in the stream.")] = KEEP_COUNT,
     rewrite: Annotated[
-        bool, typer.Option("--rewrite", help="Then rewrite the server's file, to free the disk.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            help="Whether the server then writes its file anew, which frees the disk; else it does "
+            "where something was removed."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove from the stream what every place of the archive holds, read again now."""
@@ -109,9 +113,10 @@ def trim_stream(
     snapshot_seq = SnapshotFiles(data / SNAPSHOT_DIR, settings.name).newest_seq()
     with keepers_client(settings.data_dir, settings.external) as client:
         trimmed = trim(client, places, witness_of(settings), before_seq, keep, snapshot_seq)
-        row = msgspec.to_builtins(trimmed)
+        is_rewritten = trimmed.removed_frame_count > 0 if rewrite is None else rewrite
+        row = msgspec.to_builtins(trimmed) | {"is_rewritten": is_rewritten}
         log.info("log_trimmed", data=str(data), **row)
-        if rewrite:
+        if is_rewritten:
             rewrite_file(client)
     text = (
         f"removed {trimmed.removed_frame_count} frames before seq {before_seq}: archived up to "

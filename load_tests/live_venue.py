@@ -21,7 +21,7 @@ from exchange.gateway.named import ENVELOPE, named
 from .measure import ROOT, cpu_seconds
 from .trading_desks import Desk, make_desks, setup_commands
 
-EXCHANGE = [str(Path(sys.executable).with_name("exchange"))]
+EXCHANGE = [sys.executable, "-m", "exchange.cli"]
 STUB_GATEWAY = [sys.executable, "-m", "load_tests.stub_gateway"]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -68,7 +68,7 @@ class LiveVenue:
 def init(data_dir: Path) -> None:
     """Creates the venue."""
     arguments = ["init", "--data", str(data_dir), "--venue-id", "load", "--always-open"]
-    subprocess.run([*EXCHANGE, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*EXCHANGE, *arguments], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def copy(data_dir: Path, to: Path) -> None:

@@ -38,7 +38,7 @@ RECORDS_COUNT, RUNS_COUNT = 1_000_000, 3
 QUICK_RECORDS_COUNT, QUICK_RUNS_COUNT = 50_000, 1
 FRAME_RECORDS_COUNT = 1_000
 LEADING = ("--has-standby",)
-WARM_S = 300.0
+WARM_S = 600.0
 
 
 def main() -> None:
@@ -74,12 +74,13 @@ async def _measure(
     assert leader.serving is not None, "it serves"
     desk, *others = LiveVenue(data_dir, leader.serving).set_up()
     add_credentials(data_dir, {"desk": desk.token})
-    if records_count:
-        leader.stop()
-        await _fill(data_dir, [desk, *others], records_count)
-        leader.start(*LEADING)
     runs, processes = [], [leader]
     try:
+        if records_count:
+            leader.stop()
+            await _fill(data_dir, [desk, *others], records_count)
+            leader.launch("serve", "--http-port", 0, *LEADING)
+            wait_until(leader._is_ready, "the leader is not ready", WARM_S)
         for number in range(runs_count):
             processes.append(_warm_standby(data_dir, number))
             runs.append(await _take_over(*processes[-2:], desk, number))

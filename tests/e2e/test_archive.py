@@ -67,6 +67,12 @@ async def test_archive_and_trim_beside_a_running_exchange_change_nothing_that_it
     assert trimmed.exit_code == 0, trimmed
     assert trimmed.value["removed_frame_count"] > 5
     assert "log_trimmed" in trimmed.stderr
+    assert trimmed.value["is_rewritten"] is True
+    base_names = [path.name for path in (venue.data_dir / "server").glob("*/*.base.*")]
+    assert any(".2.base." in name for name in base_names), base_names
+    again = await asyncio.to_thread(trim, venue, places, cut_seq)
+    assert again.value["removed_frame_count"] == 0
+    assert again.value["is_rewritten"] is False, "there is nothing to free"
     for name in ("trader", "bank"):
         answer = await fetch(venue, f"/v1/marks?as_of_seq={traded_seq}", name)
         assert (answer.body, answer.headers["ETag"]) == before[f"{name} /v1/marks"]
