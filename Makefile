@@ -31,7 +31,7 @@ EXAMPLES ?= 5000
 test-reference: setup
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/core/test_reference.py
 
-# Thirty mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
+# Thirty-seven mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup
 	$(BIN)/python tests/core/mutants.py
 

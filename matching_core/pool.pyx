@@ -204,11 +204,14 @@ cdef class Pool:
     # -- growth -----------------------------------------------------------------------------------
 
     cdef int _grow(self) except -1:
-        # By a quarter, not double: right after growing, a plain book takes 56 bytes an order.
-        cdef int64_t capacity = 64 if self.capacity == 0 else 5 * <int64_t>self.capacity // 4
+        # From a thousand orders on the arrays are so large that the system lends them by the page,
+        # as they fill, and moves them without a copy; smaller ones leave a hole where they were.
+        cdef int64_t capacity = max(<int64_t>64, 2 * <int64_t>self.capacity)
         cdef Order* orders
         cdef Clip* clips
         cdef OrderDetail* details
+        if self.capacity >= 1_024:
+            capacity = max(<int64_t>8_192, 5 * <int64_t>self.capacity // 4)
         if capacity > 1 << 30:
             raise MemoryError("more than 2**30 open orders")
         orders = <Order*>realloc(self.orders, capacity * sizeof(Order))

@@ -101,12 +101,12 @@ AUCTION_MISTAKES = (
     Mutant(
         "the younger order pays the taker's rate in an auction",
         (
-            ("execution.pyx", "taker_bps = taker_detail.maker_bps", "pass"),
+            ("execution.pyx", "taker_bps = self.pool.origin_of(taker_slot).maker_bps", "pass"),
             (
                 "ledger.pyx",
-                "            self.pool.details[taker_slot].maker_bps\n            if is_auction\n"
-                "            else self.pool.details[taker_slot].taker_bps,\n",
-                "            self.pool.details[taker_slot].taker_bps,\n",
+                "            self.pool.origin_of(taker_slot).maker_bps\n            if is_auction\n"
+                "            else self.pool.origin_of(taker_slot).taker_bps,\n",
+                "            self.pool.origin_of(taker_slot).taker_bps,\n",
             ),
         ),
     ),

@@ -165,6 +165,10 @@ BOOK_MISTAKES = (
         ),
     ),
     Mutant(
+        "a batch tells the fills of the one before again",
+        (("batch.pyx", "        self.fill_count = 0\n        is_far", "        is_far"),),
+    ),
+    Mutant(
         "a cancelled clip leaves its hidden quantity on the level",
         (
             (

@@ -1,8 +1,9 @@
 """
-Thirty mistakes, made on purpose one by one: do the tests of the core catch each?
+Thirty-seven mistakes, made on purpose one by one: do the tests of the core catch each?
 
 Every mutant is a few edits of the core's source, made in a copy whose changed modules are compiled
-again, and put before the tests: the plain book's, or those that lead a venue through auctions. A
+again, and put before the tests: the plain book's, or those that lead a venue through auctions and
+its orders through their origins. A
 mutant that survives, or an edit whose text the source no longer has, is an error. Run by
 `make test-mutants`, with words to look for in the mistakes if not all are wanted; it takes a few
 minutes, so it is no part of the suite.
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from load_tests.compiled_core import MODULES, ROOT, compile_sources, copy_core
 from tests.core.auction_mistakes import AUCTION_MISTAKES
 from tests.core.book_mistakes import BOOK_MISTAKES, Mutant
+from tests.core.origin_mistakes import ORIGIN_MISTAKES
 
 FLAGS = ("-O0",)
 
@@ -49,16 +51,17 @@ SUITES = (
         "book",
         BOOK_MISTAKES,
         MODULES,
-        ("test_order_book.py", "test_order_book_reference.py"),
-        ("core/test_order_book*.py", "core/reference_book.py"),
+        ("test_order_book.py", "test_order_book_reference.py", "test_batch.py"),
+        ("core/test_order_book*.py", "core/test_batch.py", "core/reference_book.py"),
     ),
     # Seeded tests only: hypothesis would spend the time on the smallest example.
     Suite(
         "venue",
-        AUCTION_MISTAKES,
+        AUCTION_MISTAKES + ORIGIN_MISTAKES,
         tuple(sorted(source.stem for source in (ROOT / "matching_core").glob("*.pyx"))),
         (
             "test_wrong_order.py",
+            "test_origins.py",
             "test_reference.py::test_random_trading_days_agree_and_lead_into_every_corner_of_an_auction",
         ),
         ("reference_*.py", "core/*.py"),
