@@ -21,6 +21,7 @@ the million: the garbage collector need not know them (`gc=False`).
 from msgspec import Struct
 
 from .enums import (
+    Currency,
     ExecInst,
     ProductKind,
     Role,
@@ -219,6 +220,7 @@ class DepositCash(Command, frozen=True, kw_only=True, tag="deposit_cash"):
     account_id: Id
     deposit_amount: Amount
     external_reference: Reference
+    currency: Currency = Currency.CNY
 
 
 class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
@@ -227,6 +229,7 @@ class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
     account_id: Id
     withdrawal_amount: Amount
     external_reference: Reference
+    currency: Currency = Currency.CNY
 
 
 class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):

@@ -83,6 +83,8 @@ class Role(StrEnum):
     TRADER = "trader"
     SUPPLIER = "supplier"
     BANK = "bank"
+    INVESTOR = "investor"
+    """In receipts over a pool of rent, which do not trade yet."""
     OPERATOR = "operator"
     AUDITOR = "auditor"
 
@@ -136,6 +138,14 @@ class PledgeStatus(StrEnum):
     ACTIVE = "active"
     DECLINED = "declined"
     RELEASED = "released"
+
+
+class Currency(StrEnum):
+    """Of a wallet. Trading is in CNY alone, the core's cash; others come in and go out."""
+
+    CNY = "CNY"
+    CNH = "CNH"
+    """Yuan offshore."""
 
 
 class Trust(IntEnum):

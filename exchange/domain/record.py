@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import commands, events, movements
+from . import commands, events, letting, movements
 from .commands import Command
 from .events import Event
 
@@ -49,9 +49,14 @@ AnyCommand = (
     | commands.CountRefusals
     | commands.MarkState
     | commands.RecordStateHash
+    | letting.OpenSublet
+    | letting.AcceptSublet
+    | letting.DeclineSublet
+    | letting.ConsentToSublet
+    | letting.EndSublet
 )
 
-_EVENT_MODULES = (events, movements)
+_EVENT_MODULES = (events, movements, letting)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

@@ -13,6 +13,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from .account_wire import ProductPosition as ProductPosition
+from .account_wire import Run as Run
+from .account_wire import WalletView as WalletView
 from .reasons import Reason
 from .units import (
     CommandId,
@@ -286,26 +289,6 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
     market_ns: int
 
 
-class Run(Struct, frozen=True, array_like=True):
-    """A step of a day function: `qty` GPUs on every day of `[start_day, end_day)`."""
-
-    start_day: int
-    end_day: int
-    qty: int
-
-
-class ProductPosition(Struct, frozen=True, kw_only=True):
-    """An account's step functions in one product; days with nothing are left out."""
-
-    product: str
-    title: list[Run]
-    lien: list[Run]
-    reserved_sale: list[Run]
-    sublet_out: list[Run] = []
-    sublet_in: list[Run] = []
-    reserved_sublet: list[Run] = []
-
-
 class Positions(Message, frozen=True, kw_only=True, tag="positions"):
     """Unit-days held, per product."""
 
@@ -315,12 +298,13 @@ class Positions(Message, frozen=True, kw_only=True, tag="positions"):
 
 
 class Balances(Message, frozen=True, kw_only=True, tag="balances"):
-    """Cash in fen: free, and held by open orders."""
+    """Cash in fen: free, and held by open orders and offers; other currencies beside it."""
 
     as_of_seq: int
     account_id: int
     available_amount: int
     held_amount: int
+    wallets: list[WalletView] = []
 
 
 class OrderView(Struct, frozen=True, kw_only=True):

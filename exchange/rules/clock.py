@@ -7,6 +7,8 @@ away. Where more than `CLOCK_BATCH` orders end at one moment it takes several re
 time: orders whose day is over end first, then each window's, and a window expires with its last.
 Until the last of them orders are refused, so nothing trades that should have ended.
 
+Offers of sublets that lapse do so in the record that comes to their moment.
+
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), and only then do orders and windows end.
 """
@@ -22,6 +24,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from .letting import lapses, next_lapse_ns
 from .participants import cancellations
 from .sessions import next_session_ns, resumptions, session_changes
 from .state import State
@@ -38,6 +41,9 @@ def next_boundary_ns(state: State) -> int:
     session_ns = next_session_ns(state)
     if session_ns is not None:
         due_ns = min(due_ns, session_ns)
+    lapse_ns = next_lapse_ns(state)
+    if lapse_ns is not None:
+        due_ns = min(due_ns, lapse_ns)
     auction_ns = state.core.next_auction_end_ns()
     if auction_ns:
         due_ns = min(due_ns, auction_ns)
@@ -59,13 +65,16 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     require(not state.core.is_uncrossing, Reason.WRONG_STATE, state.market_ns)
     changes = session_changes(to_ns, state)
     ends, is_complete = _ends(to_ns, state)
+    lapsed, is_lapsed = lapses(to_ns, CLOCK_BATCH, state)
     if changes and ends:
         ends, is_complete = [], False
+    is_complete = is_complete and is_lapsed
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    require(is_new or bool(changes or ends), Reason.EMPTY)
+    require(is_new or bool(changes or ends or lapsed), Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
         *_expired_command_ids(to_ns, state),
+        *lapsed,
         *changes,
         *ends,
     ]

@@ -23,6 +23,7 @@ from exchange.domain.windows import Window, date_of, day_at, gate_ns, parse_wind
 
 from .sessions import inherited_halts
 from .state import State
+from .sublets import first_floor
 
 _SUFFIX = {TradingMode.TITLE: "", TradingMode.SUBLET: ".SUB"}
 """What a symbol ends with."""
@@ -102,7 +103,7 @@ def decide_listing(command: ListInstrument, state: State, account_id: int) -> li
         gate_closure_ns=gate_closure_ns,
         mode=command.mode,
     )
-    return [listed, *inherited_halts(listed, state)]
+    return [listed, *first_floor(listed, state), *inherited_halts(listed, state)]
 
 
 def last_trading_day(window: Window, state: State) -> int:
@@ -191,4 +192,5 @@ def evolve_expiry(event: InstrumentExpired, state: State) -> None:
     """The window no longer trades; its halt, if any, is nobody's cause any more."""
     listed = state.instruments[event.instrument_id]
     state.gates.remove((listed.gate_closure_ns, listed.instrument_id))
+    state.rent_floors.pop(event.instrument_id, None)
     state.core.close_instrument(event.instrument_id)
