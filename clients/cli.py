@@ -1,63 +1,31 @@
 """
-The shell's half for those who trade, lend and look: order, cancel, book, positions, marks, pledge.
+The shell's half for those who trade and lend: order, cancel, book, instruments, marks, pledge, key.
 
-Every command takes `--data DIR`, the venue's directory, where it finds the address and the tokens;
-or `--url` and `--token-file` for an exchange elsewhere. `--json` prints one JSON value instead of
-tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailable, 5 protocol.
+Options and exit codes are those of `clients.shell`.
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from clients.directory import add_credentials, read_credentials, read_serving
-from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
-from clients.sdk import SyncExchangeClient
-from exchange.domain.enums import WindowKind
+from clients.directory import add_credentials
+from clients.shell import DEFAULT_DATA, As, AsJson, AsOfSeq, DataDir, TokenFile, Url, money
+from clients.shell import connect as _connect
+from clients.shell import day_of_code as _day_of
+from clients.shell import show as _print
+from clients.shell import table as _table
 from exchange.domain.windows import date_of, parse_window
-from exchange.domain.wire import Run, SelfMatchPolicyWord, SideWord, TimeInForceWord
+from exchange.domain.wire import ModeWord, SelfMatchPolicyWord, SideWord, TimeInForceWord
 
 commands = typer.Typer()
 pledge_commands = typer.Typer(no_args_is_help=True)
 key_commands = typer.Typer(no_args_is_help=True)
 commands.add_typer(pledge_commands, name="pledge", help="Offer, accept, release security.")
 commands.add_typer(key_commands, name="key", help="Make and revoke keys.")
-
-DataDir = Annotated[Path, typer.Option("--data", help="The venue's directory.")]
-Url = Annotated[str, typer.Option("--url", help="Address of an exchange elsewhere.")]
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File that holds the token alone.")
-]
-AsOfSeq = Annotated[int | None, typer.Option("--as-of-seq", help="As the log stood there.")]
-As = Annotated[str, typer.Option("--as", help="Whose token of the directory to use.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
-DEFAULT_DATA = Path("data")
-
-
-def exit_code_of(error: ExchangeError) -> int:
-    """What the shell returns for an error of the SDK."""
-    for kind, code in ((Unauthorized, 3), (Unavailable, 4), (ProtocolError, 5)):
-        if isinstance(error, kind):
-            return code
-    return 1
-
-
-def _day_of(code: str) -> int:
-    """The delivery day that a code such as D270305 names."""
-    try:
-        window = parse_window(code)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    if window.kind is not WindowKind.DAY:
-        raise typer.BadParameter(f"{code} names more than a day")
-    return window.start_day
 
 
 @commands.command()
@@ -79,6 +47,7 @@ def order(
     self_match_policy: Annotated[
         str, typer.Option(help="cancel_incoming, cancel_resting or cancel_both.")
     ] = "cancel_incoming",
+    mode: Annotated[str, typer.Option(help="title, or sublet: for the use of the days.")] = "title",
     client_order_id: str = "",
     as_json: AsJson = False,
 ) -> None:
@@ -96,6 +65,7 @@ def order(
             min_qty=min_qty,
             display_qty=display_qty,
             self_match_policy=cast(SelfMatchPolicyWord, self_match_policy),
+            mode=cast(ModeWord, mode),
             client_order_id=client_order_id or None,
         )
         exchange.logout()
@@ -167,34 +137,6 @@ def instruments(
             one.instrument, f"{date_of(one.start_day)}", f"{date_of(one.end_day)}", str(one.hours)
         )
     _print(listed, as_json, table)
-
-
-@commands.command()
-def positions(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print the unit-days held."""
-    with _connect(data, url, token_file, who) as exchange:
-        held = exchange.positions(as_of_seq=as_of_seq)
-    table = _table(
-        f"account {held.account_id} at seq {held.as_of_seq}",
-        "product",
-        "function",
-        "from",
-        "to",
-        "GPUs",
-    )
-    for position in held.positions:
-        for name in ("title", "lien", "reserved_sale"):
-            for run in cast(Iterable[Run], getattr(position, name)):
-                span = (f"{date_of(run.start_day)}", f"{date_of(run.end_day)}")
-                table.add_row(position.product, name, *span, str(run.qty))
-    _print(held, as_json, table)
 
 
 @commands.command()
@@ -371,43 +313,3 @@ def key_revoke(
     with _connect(data, url, token_file, who) as exchange:
         receipt = exchange.revoke_key(key_id)
     _print(receipt, as_json, f"key {key_id} is revoked at seq {receipt.log_seq}")
-
-
-# -- helpers --------------------------------------------------------------------------------------
-
-
-def money(amount: int) -> str:
-    """Fen as yuan."""
-    return f"{amount // 100:,}.{amount % 100:02d}"
-
-
-def _connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExchangeClient:
-    """A client by the directory's address and tokens, or by those given."""
-    if token_file is not None:
-        token = token_file.read_text().strip()
-    else:
-        tokens = read_credentials(data)
-        if who not in tokens:
-            known = ", ".join(sorted(tokens)) or "none"
-            raise Unauthorized(f"{data} has no token for {who!r}; it has: {known}")
-        token = tokens[who]
-    if not url:
-        try:
-            url = read_serving(data).url
-        except FileNotFoundError:
-            raise Unavailable(f"no exchange has served {data}; start one") from None
-    return SyncExchangeClient(url, token)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _print(value: Any, as_json: bool, shown: str | Table) -> None:
-    if as_json:
-        typer.echo(msgspec.json.encode(value))
-    else:
-        Console().print(shown, highlight=False)

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 import typer
 
-from clients.cli import DEFAULT_DATA, AsJson, DataDir
+from clients.shell import DEFAULT_DATA, AsJson, DataDir
 from exchange.export import ExportFormat, export
 from exchange.log import (
     KEEP_COUNT,

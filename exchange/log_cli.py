@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from clients.cli import DEFAULT_DATA, AsJson, DataDir
+from clients.shell import DEFAULT_DATA, AsJson, DataDir
 from exchange import archive_cli, proof_cli, replay_cli
 from exchange.domain.record import decode_body
 from exchange.gateway.named import named

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields
 
-from clients.cli import money
+from clients.shell import money
 from exchange.domain.events import (
     InstrumentListed,
     KeyRegistered,

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from clients.cli import money
+from clients.shell import money
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import date_of
 from exchange.gateway.named import named

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from clients.cli import DEFAULT_DATA, AsJson, DataDir
+from clients.shell import DEFAULT_DATA, AsJson, DataDir
 from exchange.domain.units import NS_PER_SECOND
 from exchange.log import SignedHeads, prove, read_stretch
 from exchange.log.errors import ProofImpossible

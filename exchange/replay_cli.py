@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from clients.cli import DEFAULT_DATA, AsJson, DataDir
+from clients.shell import DEFAULT_DATA, AsJson, DataDir
 from exchange.difference import difference_row, print_difference
 from exchange.engine import replay as walk
 from exchange.engine.compare import compare_states

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from clients.cli import money
+from clients.shell import money
 from exchange.difference import difference_row, print_difference
 from exchange.engine import replay as walk
 from exchange.fork import Fork, Given

@@ -124,6 +124,11 @@ class TradingMode(StrEnum):
     TITLE = "title"
     SUBLET = "sublet"
 
+    @property
+    def symbol_suffix(self) -> str:
+        """What the symbols of such instruments end with."""
+        return ".SUB" if self is TradingMode.SUBLET else ""
+
 
 class ProductKind(StrEnum):
     """What a product delivers; others than GPU time arrive later."""

@@ -31,6 +31,7 @@ from .units import (
 Position = tuple[int, int]
 SideWord = Literal["buy", "sell"]
 TimeInForceWord = Literal["day", "gtc", "gtd", "ioc", "fok"]
+ModeWord = Literal["title", "sublet"]
 SelfMatchPolicyWord = Literal["cancel_incoming", "cancel_resting", "cancel_both"]
 SessionWord = Literal[
     "pre_open", "continuous", "closing_auction", "closed", "break", "auction", "halted"
@@ -74,7 +75,8 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
 
     `day` ends at 16:00 at the site today, `gtd` at 16:00 on `expire_day`. `all_or_none` goes with
     `ioc` and `fok`. `min_qty` is the least that must trade on entry. With `display_qty` only so
-    much is shown at a time while the order rests.
+    much is shown at a time while the order rests. With `mode` `sublet` it is for the use of the
+    days: it goes to the instrument whose symbol is this one's with `.SUB`.
     """
 
     client_order_id: ClientId
@@ -90,6 +92,7 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
     min_qty: QtyOrZero = 0
     display_qty: QtyOrZero = 0
     self_match_policy: SelfMatchPolicyWord = "cancel_incoming"
+    mode: ModeWord = "title"
 
 
 class AmendOrder(Request, frozen=True, kw_only=True, tag="amend_order"):
@@ -206,8 +209,9 @@ class Error(Message, frozen=True, kw_only=True, tag="error", omit_defaults=False
     """
     A refusal or a failure; also the body of an HTTP problem.
 
-    Every field is sent, because 0 is a value and a limit too. `first_binding_day` and `free_qty`
-    speak of title only.
+    Every field is sent, because 0 is a value and a limit too. For a lack of means `value` is what
+    would be needed and `limit` what is free; where that is days or their rent, `first_binding_day`
+    is the first day that allows no more, and `free_qty` the GPUs that are free on it.
     """
 
     code: int
@@ -426,6 +430,7 @@ class InstrumentView(Struct, frozen=True, kw_only=True):
     hours: int
     gate_closure_ns: int
     is_open: bool
+    mode: ModeWord = "title"
     session_state: SessionWord = "continuous"
     settlement_price: int = 0
     """0 where none was published; then there is no band either."""
@@ -565,6 +570,7 @@ def error_of(
 ) -> Error:
     """The wire's words for a reason; a lack of title names the binding day and what is free."""
     is_title = reason in (Reason.TITLE, Reason.LIEN)
+    is_of_days = is_title or reason in (Reason.RENT, Reason.AFFILIATE)
     return Error(
         code=int(reason),
         name=reason.name.lower(),
@@ -573,7 +579,7 @@ def error_of(
         field=field,
         value=value,
         limit=limit,
-        first_binding_day=day if is_title else 0,
+        first_binding_day=day if is_of_days else 0,
         free_qty=limit if is_title else 0,
         retry="after" if reason in (Reason.RATE, Reason.OVERLOAD) else "never",
         log_seq=log_seq,

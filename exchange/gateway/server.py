@@ -15,7 +15,19 @@ from aiohttp import web
 from exchange.engine.sequencer import Sequencer
 from exchange.projections import Projections
 
-from . import accounts, admin, books, collateral, health, keys, listings, log, pledges
+from . import (
+    accounts,
+    admin,
+    books,
+    collateral,
+    health,
+    keys,
+    listings,
+    log,
+    pledges,
+    statement,
+    sublets,
+)
 from .answers import Handler, problems
 from .border import HUB, known_names, secure
 from .history import ASKING, HISTORY, History
@@ -51,7 +63,19 @@ def build_app(
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(_drain)
     app.router.add_get("/v1/ws", _websocket)
-    for noun in (listings, books, accounts, keys, pledges, collateral, log, admin, health):
+    for noun in (
+        listings,
+        books,
+        accounts,
+        statement,
+        keys,
+        pledges,
+        sublets,
+        collateral,
+        log,
+        admin,
+        health,
+    ):
         app.router.add_routes(noun.routes)
     return app
 

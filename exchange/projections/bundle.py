@@ -20,6 +20,7 @@ from .positions import Positions
 from .projection import Handler, Projection, ProjectionGap
 from .recent import Recent
 from .sessions import Sessions
+from .sublets import Sublets
 from .trades import Trades
 from .venue import Venue
 
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "sessions": Sessions,
     "trades": Trades,
     "pledges": Pledges,
+    "sublets": Sublets,
     "marks": Marks,
     "recent": Recent,
 }
@@ -58,6 +60,7 @@ class Projections:
     sessions: Sessions
     trades: Trades
     pledges: Pledges
+    sublets: Sublets
     marks: Marks
     recent: Recent
 

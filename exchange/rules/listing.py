@@ -25,8 +25,6 @@ from .sessions import inherited_halts
 from .state import State
 from .sublets import first_floor
 
-_SUFFIX = {TradingMode.TITLE: "", TradingMode.SUBLET: ".SUB"}
-"""What a symbol ends with."""
 _LAST_SEARCH_DAYS = 60
 """No decreed holiday is longer; the search for a trading day ends there."""
 
@@ -87,7 +85,7 @@ def decide_listing(command: ListInstrument, state: State, account_id: int) -> li
     today = day_at(state.market_ns)
     require(window.start_day > today, Reason.BAD_WINDOW, window.start_day, today, window.start_day)
     require(_is_named_exactly(window), Reason.BAD_WINDOW, window.start_day, window.end_day)
-    symbol = f"{product.code}:{window.code}{_SUFFIX[command.mode]}"
+    symbol = f"{product.code}:{window.code}{command.mode.symbol_suffix}"
     require(symbol not in state.instrument_ids, Reason.ALREADY_EXISTS)
     gate_closure_ns = gate_ns(last_trading_day(window, state))
     require(
