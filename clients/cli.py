@@ -1,14 +1,11 @@
 """
-The shell's half for those who trade, lend and look: order, cancel, book, positions, marks, pledge.
+The shell's half for those who trade and lend: order, cancel, book, instruments, marks, pledge, key.
 
-Every command takes `--data DIR`, the venue's directory, where it finds the address and the tokens;
-or `--url` and `--token-file` for an exchange elsewhere. `--json` prints one JSON value instead of
-tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailable, 5 protocol.
+Options and exit codes are those of `clients.shell`.
 """
 
 import hashlib
 import secrets
-from collections.abc import Iterable
 from typing import Annotated, cast
 
 import msgspec
@@ -18,28 +15,17 @@ from rich.console import Console
 from clients.directory import add_credentials
 from clients.shell import DEFAULT_DATA, As, AsJson, AsOfSeq, DataDir, TokenFile, Url, money
 from clients.shell import connect as _connect
+from clients.shell import day_of_code as _day_of
 from clients.shell import show as _print
 from clients.shell import table as _table
-from exchange.domain.enums import WindowKind
 from exchange.domain.windows import date_of, parse_window
-from exchange.domain.wire import Run, SelfMatchPolicyWord, SideWord, TimeInForceWord
+from exchange.domain.wire import ModeWord, SelfMatchPolicyWord, SideWord, TimeInForceWord
 
 commands = typer.Typer()
 pledge_commands = typer.Typer(no_args_is_help=True)
 key_commands = typer.Typer(no_args_is_help=True)
 commands.add_typer(pledge_commands, name="pledge", help="Offer, accept, release security.")
 commands.add_typer(key_commands, name="key", help="Make and revoke keys.")
-
-
-def _day_of(code: str) -> int:
-    """The delivery day that a code such as D270305 names."""
-    try:
-        window = parse_window(code)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    if window.kind is not WindowKind.DAY:
-        raise typer.BadParameter(f"{code} names more than a day")
-    return window.start_day
 
 
 @commands.command()
@@ -61,6 +47,7 @@ def order(
     self_match_policy: Annotated[
         str, typer.Option(help="cancel_incoming, cancel_resting or cancel_both.")
     ] = "cancel_incoming",
+    mode: Annotated[str, typer.Option(help="title, or sublet: for the use of the days.")] = "title",
     client_order_id: str = "",
     as_json: AsJson = False,
 ) -> None:
@@ -78,6 +65,7 @@ def order(
             min_qty=min_qty,
             display_qty=display_qty,
             self_match_policy=cast(SelfMatchPolicyWord, self_match_policy),
+            mode=cast(ModeWord, mode),
             client_order_id=client_order_id or None,
         )
         exchange.logout()
@@ -129,34 +117,6 @@ def book(
             str(ask[1]) if ask else "",
         )
     _print(levels, as_json, table)
-
-
-@commands.command()
-def positions(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print the unit-days held."""
-    with _connect(data, url, token_file, who) as exchange:
-        held = exchange.positions(as_of_seq=as_of_seq)
-    table = _table(
-        f"account {held.account_id} at seq {held.as_of_seq}",
-        "product",
-        "function",
-        "from",
-        "to",
-        "GPUs",
-    )
-    for position in held.positions:
-        for name in ("title", "lien", "reserved_sale"):
-            for run in cast(Iterable[Run], getattr(position, name)):
-                span = (f"{date_of(run.start_day)}", f"{date_of(run.end_day)}")
-                table.add_row(position.product, name, *span, str(run.qty))
-    _print(held, as_json, table)
 
 
 @commands.command()

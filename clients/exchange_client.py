@@ -10,6 +10,7 @@ from exchange.domain.wire import (
     AuthOk,
     CancelOrder,
     MassCancel,
+    ModeWord,
     Ping,
     PlaceOrder,
     Pong,
@@ -118,13 +119,15 @@ class ExchangeClient(HttpClient):
         min_qty: int = 0,
         display_qty: int = 0,
         self_match_policy: SelfMatchPolicyWord = "cancel_incoming",
+        mode: ModeWord = "title",
         client_order_id: str | None = None,
         valid_until_ns: int = 0,
     ) -> Ack:
         """
         A limit order; returns once it is durable, its fills follow as executions.
 
-        `expire_day` is a delivery day number, and goes with `gtd` alone.
+        `expire_day` is a delivery day number, and goes with `gtd` alone. With `mode="sublet"` it
+        trades the use of the days, in the book `<instrument>.SUB`.
         """
         order = PlaceOrder(
             client_order_id=client_order_id or new_id(),
@@ -140,6 +143,7 @@ class ExchangeClient(HttpClient):
             min_qty=min_qty,
             display_qty=display_qty,
             self_match_policy=self_match_policy,
+            mode=mode,
         )
         return cast(Ack, await self._ask(order))
 

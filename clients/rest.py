@@ -15,7 +15,9 @@ from uuid import uuid4
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 
+from exchange.domain.account_wire import SubletRequest, SubletsView
 from exchange.domain.listing_views import (
     CalendarView,
     CascadeView,
@@ -24,6 +26,7 @@ from exchange.domain.listing_views import (
     SettlementPrices,
     WindowView,
 )
+from exchange.domain.statement import Statement
 from exchange.domain.wire import (
     AccountView,
     Balances,
@@ -178,7 +181,28 @@ class HttpClient:
         """Cash in fen, free and held."""
         return await self._get("/accounts/me/balances", Balances, _given(as_of_seq=as_of_seq))
 
-    # -- pledges and collateral -------------------------------------------------------------------
+    async def statement(
+        self, *, from_day: int | None = None, to_day: int | None = None, currency: str = "CNY"
+    ) -> Statement:
+        """
+        Every movement of one's cash on the days `[from_day, to_day)` of market time.
+
+        The exchange answers in parts, which are put together here.
+        """
+        params = {"currency": currency, **_given(**{"from": from_day, "to": to_day})}
+        made = await self._get("/accounts/me/statement", Statement, params)
+        part = made
+        while not part.is_complete:
+            rest = {**params, "after_seq": part.through_seq}
+            part = await self._get("/accounts/me/statement", Statement, rest)
+            made = replace(
+                part,
+                opening_amount=made.opening_amount,
+                lines=[*made.lines, *part.lines],
+            )
+        return made
+
+    # -- pledges -------------------------------------------------------------------
 
     async def pledges(self) -> list[PledgeView]:
         """Own pledges; for a bank, those made to it."""
@@ -215,6 +239,52 @@ class HttpClient:
     async def release_pledge(self, pledge_id: int, command_id: str | None = None) -> Receipt:
         """The bank lifts its lien."""
         return await self._post(f"/pledges/{pledge_id}/release", {}, command_id)
+
+    # -- sublets ----------------------------------------------------------------------------------
+
+    async def sublets(self) -> SubletsView:
+        """Own offers and sublets; for a bank, offers that ask for its consent."""
+        return await self._get("/sublets", SubletsView)
+
+    async def open_sublet(
+        self,
+        *,
+        product: str,
+        lessee_account_id: int,
+        start_day: int,
+        end_day: int,
+        sublet_qty: int,
+        rent_price: int,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Offers the use of GPUs on the days `[start_day, end_day)`; `created_id` is the offer."""
+        body = SubletRequest(
+            product=product,
+            lessee_account_id=lessee_account_id,
+            start_day=start_day,
+            end_day=end_day,
+            sublet_qty=sublet_qty,
+            rent_price=rent_price,
+        )
+        return await self._post("/sublets", body, command_id)
+
+    async def accept_sublet(self, offer_id: int, command_id: str | None = None) -> Receipt:
+        """The lessee takes the days and pays their rent into trust; `created_id` is the sublet."""
+        return await self._post(f"/sublets/offers/{offer_id}/accept", {}, command_id)
+
+    async def decline_sublet(self, offer_id: int, command_id: str | None = None) -> Receipt:
+        """The lessee declines, or the lessor withdraws."""
+        return await self._post(f"/sublets/offers/{offer_id}/decline", {}, command_id)
+
+    async def consent_to_sublet(self, offer_id: int, command_id: str | None = None) -> Receipt:
+        """A pledgee agrees to a rent below the least."""
+        return await self._post(f"/sublets/offers/{offer_id}/consent", {}, command_id)
+
+    async def end_sublet(self, sublet_id: int, command_id: str | None = None) -> Receipt:
+        """One side's word that a sublet shall end; the other's, within 15 minutes, ends it."""
+        return await self._post(f"/sublets/{sublet_id}/end", {}, command_id)
+
+    # -- collateral and keys ----------------------------------------------------------------------
 
     async def collateral_marks(
         self, *, as_of_seq: int | None = None, instrument: str | None = None

@@ -1,5 +1,9 @@
 """
-What the shell's commands share: where the exchange is, whose token to use, how to print.
+What the commands of the shell's client half share: options, the connection, how answers are shown.
+
+Every command takes `--data DIR`, the venue's directory, where it finds the address and the tokens;
+or `--url` and `--token-file` for an exchange elsewhere. `--json` prints one JSON value instead of
+tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailable, 5 protocol.
 """
 
 from pathlib import Path
@@ -7,12 +11,14 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from clients.directory import read_credentials, read_serving
 from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
 from clients.sdk import SyncExchangeClient
+from exchange.domain.enums import WindowKind
+from exchange.domain.windows import Window, parse_window
 
 DataDir = Annotated[Path, typer.Option("--data", help="The venue's directory.")]
 Url = Annotated[str, typer.Option("--url", help="Address of an exchange elsewhere.")]
@@ -33,9 +39,26 @@ def exit_code_of(error: ExchangeError) -> int:
     return 1
 
 
+def day_of_code(code: str) -> int:
+    """The delivery day that a code such as D270305 names."""
+    window = window_of_code(code)
+    if window.kind is not WindowKind.DAY:
+        raise typer.BadParameter(f"{code} names more than a day")
+    return window.start_day
+
+
+def window_of_code(code: str) -> Window:
+    """The window that a code names."""
+    try:
+        return parse_window(code)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def money(amount: int) -> str:
     """Fen as yuan."""
-    return f"{amount // 100:,}.{amount % 100:02d}"
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{abs(amount) // 100:,}.{abs(amount) % 100:02d}"
 
 
 def connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExchangeClient:
@@ -64,8 +87,8 @@ def table(title: str, *columns: str) -> Table:
     return made
 
 
-def show(value: Any, as_json: bool, shown: str | Table) -> None:
-    """Prints a value as one JSON value, or as people read it."""
+def show(value: Any, as_json: bool, shown: RenderableType) -> None:
+    """The value as JSON, or what people are shown of it."""
     if as_json:
         typer.echo(msgspec.json.encode(value))
     else:

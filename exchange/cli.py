@@ -1,5 +1,5 @@
 """
-The shell: `exchange init | serve | demo | log | replay | verify`, and all of `clients.cli`.
+The shell: `exchange init | serve | demo | log | replay | verify`, and all of `clients`.
 
 Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venue; 3 unauthorized;
 4 unavailable; 5 protocol; 6 start refused; 7 a newer build's record; 8 a rule raised half way;
@@ -23,10 +23,12 @@ import typer
 import uvloop
 
 from clients import index_prices_cli, reference_cli
+from clients.account_cli import account_commands
 from clients.cli import commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
+from clients.sublet_cli import sublet_commands
 from exchange import app as process
 from exchange import collateral_cli, log_cli
 from exchange.calendars import CalendarUnreadable
@@ -50,6 +52,8 @@ from exchange.settings import (
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
 app.add_typer(reference_cli.commands)
+app.add_typer(account_commands)
+app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(log_cli.commands)
 app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
 app.add_typer(index_prices_cli.commands, name="index-prices")

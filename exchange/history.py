@@ -10,12 +10,15 @@ is quick. It reads the log by itself and writes nothing.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
 from msgspec import Struct
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
 from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
+from exchange.domain.statement import Statement, StatementAsked
+from exchange.domain.windows import start_ns
 from exchange.gateway.worker import Worker
 from exchange.log import (
     ChainVerifier,
@@ -29,6 +32,7 @@ from exchange.log import (
     read_stretch,
 )
 from exchange.projections import Projections
+from exchange.projections.statement import StatementFold
 from exchange.projections.views import Question, answer
 from exchange.reading import reading_client
 
@@ -57,16 +61,44 @@ class Past:
         at = bisect_right(self._checkpoints, seq, key=lambda c: c.head.seq) - 1
         start = self._checkpoints[at]
         projections = Projections.restore(start.projections)
+        for record in self._records(start, seq, projections):
+            projections.apply(record)
+        assert projections.at_seq == seq, f"asked for {seq}, the log ends at {projections.at_seq}"
+        return answer(question, projections)
+
+    def statement(self, asked: StatementAsked, seq: int) -> Statement:
+        """An account's statement as of record `seq`, which is in the log."""
+        from_ns = start_ns(asked.from_day)
+        start = [
+            checkpoint
+            for checkpoint in self._checkpoints
+            if checkpoint.market_ns < from_ns or checkpoint.head.seq <= asked.after_seq
+        ][-1]
+        projections = Projections.restore(start.projections)
+        fold = StatementFold(asked, projections)
+        for record in self._records(start, seq, projections):
+            fold.take(record)
+            if fold.is_over:
+                break
+            projections.apply(record)
+        return fold.statement()
+
+    def _records(
+        self, start: Checkpoint, to_seq: int, projections: Projections
+    ) -> Iterator[Record]:
+        """The records after a checkpoint; the projections take in each, and make new ones."""
         market_ns = start.market_ns
         with reading_client(self._settings) as client:
             verifier = ChainVerifier(self._settings.name, start.head)
             for frame in read_frames(client, verifier, self._archive):
-                market_ns = _fold(frame, seq, market_ns, projections)
-                if projections.at_seq >= seq:
-                    break
+                for record in _decoded(frame, market_ns):
+                    if record.seq > to_seq:
+                        return
+                    yield record
+                    market_ns = record.market_ns
+                if projections.at_seq >= to_seq:
+                    return
                 self._keep(frame.head, market_ns, projections)
-        assert projections.at_seq == seq, f"asked for {seq}, the log ends at {projections.at_seq}"
-        return answer(question, projections)
 
     def prove(self, seq: int, signed: SignedHead) -> RecordProof:
         """The proof of a record under a head that was signed at or after it."""
@@ -98,6 +130,10 @@ class LogHistory:
         """The answer as of a durable record."""
         return await self._worker.run(_ask, seq, question)
 
+    async def statement(self, asked: StatementAsked, seq: int) -> Statement:
+        """An account's statement as of a durable record."""
+        return await self._worker.run(_statement, asked, seq)
+
     def signed_heads(self, from_seq: int, count: int) -> list[SignedHead]:
         """Up to `count` signed heads at or after a seq, oldest first."""
         return self._signed.page(from_seq, count)
@@ -112,17 +148,14 @@ class LogHistory:
         self._worker.close()
 
 
-def _fold(frame: Frame, to_seq: int, market_ns: int, projections: Projections) -> int:
-    """Applies a frame's records up to `to_seq`; returns market time after them."""
+def _decoded(frame: Frame, market_ns: int) -> Iterator[Record]:
+    """A frame's records with their market time, which was so much before them."""
     for seq, encoded in enumerate(frame.records, start=frame.header.first_seq):
-        if seq > to_seq:
-            break
         command, events = decode_body(encoded, seq)
         for event in events:
             if isinstance(event, ClockAdvanced | VenueCreated):
                 market_ns = event.market_ns
-        projections.apply(Record(seq, market_ns, command, events))
-    return market_ns
+        yield Record(seq, market_ns, command, events)
 
 
 # The worker's own; a process has one log.
@@ -136,6 +169,10 @@ def _begin(settings: LogSettings) -> None:
 
 def _ask(seq: int, question: Question) -> bytes:
     return _PAST[0].ask(seq, question)
+
+
+def _statement(asked: StatementAsked, seq: int) -> Statement:
+    return _PAST[0].statement(asked, seq)
 
 
 def _prove(seq: int, signed: SignedHead) -> RecordProof:

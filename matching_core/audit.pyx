@@ -120,7 +120,7 @@ cdef int64_t _check_side(
             reserved,
             book.product.product_id,
             account_id,
-            RESERVED_SUBLET if book.is_sublet else RESERVED_SALE,
+            book.reserves,
             book.start_day,
             book.end_day,
             qty,

@@ -15,6 +15,7 @@ cdef class Book(Queues):
     cdef readonly bint is_resting_allowed
     cdef readonly int64_t gate_closure_ns  # market time; orders are refused from then on
     cdef readonly bint is_sublet   # what trades is the use of days, not their title
+    cdef int reserves              # the day function in which its open sells keep their days
     cdef int64_t rent_floor_price  # the least rent of pledged days, 0 where no price is known
     cdef bint is_closed
     cdef bint is_halted

@@ -8,7 +8,7 @@ What orders do to each other is in `queues` and `plan`; here is what the price o
 from cython cimport final
 from libc.stdint cimport int32_t, int64_t
 
-from .holdings cimport Product
+from .holdings cimport RESERVED_SALE, RESERVED_SUBLET, Product
 from .parties cimport Parties
 from .pool cimport Pool
 from .queues cimport Queues
@@ -42,6 +42,7 @@ cdef class Book(Queues):
         self.gate_closure_ns = gate_closure_ns
         self.high_limit_price = MAX_PRICE
         self.is_sublet = parties is not None
+        self.reserves = RESERVED_SUBLET if self.is_sublet else RESERVED_SALE
         self.parties = parties
 
     cdef int64_t notional(self, int64_t price, int64_t qty) noexcept nogil:

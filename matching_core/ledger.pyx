@@ -26,7 +26,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t
 from .book cimport Book
 from .custody cimport Custody
 from .errors cimport fail
-from .holdings cimport RESERVED_SALE, RESERVED_SUBLET, TITLE, Holding, Product
+from .holdings cimport TITLE, Holding, Product
 from .money cimport MAX_INTEGER, slack_after
 from .origins cimport Origin
 from .pool cimport IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_of
@@ -445,11 +445,9 @@ cdef class Ledger(Custody):
         else:
             seller = book.product.holding_or_new(event.taker_account_id)
             buyer = book.product.holding_or_new(event.maker_account_id)
-        if book.is_sublet:
-            # The use that was sold is granted by the `SubletOpened` that follows.
-            seller.add(RESERVED_SUBLET, book.start_day, book.end_day, -event.last_qty)
-        else:
-            seller.add(RESERVED_SALE, book.start_day, book.end_day, -event.last_qty)
+        seller.add(book.reserves, book.start_day, book.end_day, -event.last_qty)
+        # Use that was sold is granted by the `SubletOpened` that follows.
+        if not book.is_sublet:
             seller.add(TITLE, book.start_day, book.end_day, -event.last_qty)
             buyer.add(TITLE, book.start_day, book.end_day, event.last_qty)
         self._fill(
@@ -585,18 +583,8 @@ cdef class Ledger(Custody):
             free_qty = holding.sellable(book.start_day, book.end_day)
         if free_qty < qty:
             fail("a sell reserves free title; it asks for", qty)
-        return holding.add(
-            RESERVED_SUBLET if book.is_sublet else RESERVED_SALE,
-            book.start_day,
-            book.end_day,
-            qty,
-        )
+        return holding.add(book.reserves, book.start_day, book.end_day, qty)
 
     cdef int _unreserve(self, Book book, int64_t account_id, int64_t qty) except -1:
         cdef Holding holding = book.product.holding(account_id)
-        return holding.add(
-            RESERVED_SUBLET if book.is_sublet else RESERVED_SALE,
-            book.start_day,
-            book.end_day,
-            -qty,
-        )
+        return holding.add(book.reserves, book.start_day, book.end_day, -qty)

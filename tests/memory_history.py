@@ -1,11 +1,14 @@
 """The past of an exchange whose log is a list of records in this process."""
 
 import asyncio
+from collections.abc import Iterator
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
 from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
+from exchange.domain.statement import Statement, StatementAsked
 from exchange.projections import Projections
+from exchange.projections.statement import StatementFold
 from exchange.projections.views import Question, answer
 
 
@@ -34,11 +37,35 @@ class MemoryHistory:
     async def ask(self, seq: int, question: Question) -> bytes:
         """Folds from the first record on, after a while, as another process would."""
         await asyncio.sleep(0.02)
-        projections, market_ns = Projections(), 0
-        for at, body in enumerate(self._encoded[:seq], start=1):
-            command, events = decode_body(body)
-            for event in events:
-                if isinstance(event, ClockAdvanced | VenueCreated):
-                    market_ns = event.market_ns
-            projections.apply(Record(at, market_ns, command, events))
+        projections = Projections()
+        for record in timed(self._encoded[:seq]):
+            projections.apply(record)
         return answer(question, projections)
+
+    async def statement(self, asked: StatementAsked, seq: int) -> Statement:
+        """As `ask` does."""
+        await asyncio.sleep(0.02)
+        return statement_of(asked, self._encoded[:seq])
+
+
+def statement_of(asked: StatementAsked, encoded: list[bytes], **limits: int) -> Statement:
+    """A statement from encoded records."""
+    projections = Projections()
+    fold = StatementFold(asked, projections, **limits)
+    for record in timed(encoded):
+        fold.take(record)
+        if fold.is_over:
+            break
+        projections.apply(record)
+    return fold.statement()
+
+
+def timed(encoded: list[bytes]) -> Iterator[Record]:
+    """Encoded records with the market time that their events say."""
+    market_ns = 0
+    for seq, body in enumerate(encoded, start=1):
+        command, events = decode_body(body)
+        for event in events:
+            if isinstance(event, ClockAdvanced | VenueCreated):
+                market_ns = event.market_ns
+        yield Record(seq, market_ns, command, events)

@@ -28,11 +28,13 @@ from msgspec.structs import replace
 from exchange import genesis
 from exchange.domain import commands as c
 from exchange.domain import enums
+from exchange.domain import letting as l
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.trading_sessions import SessionStart
+from exchange.domain.windows import parse_window
 from exchange.engine.replay import replay, verify
 from exchange.log import (
     ChainVerifier,
@@ -48,7 +50,7 @@ from exchange.log import (
 from exchange.log.frame import HEADER, HEADER_BYTES
 from exchange.rules.state import State
 from tests.properties.test_market import custody_events, new_market, step
-from tests.scenario import OTHER, TRADER, Market, secret_hash
+from tests.scenario import BANK, OTHER, TRADER, Market, secret_hash
 
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = GOLDEN / "fields.json"
@@ -298,6 +300,17 @@ def scripted(seed: int) -> Market:
     market.do(1, c.PublishRiskParameters(risk_parameters=tighter))
     market.do(1, c.DepositCash(account_id=TRADER, deposit_amount=10**9, external_reference="más"))
     market.do(0, c.CountRefusals(counts=[RefusalCount(OTHER, Reason.RATE, 7)]))
+    offer = l.OpenSublet(
+        product_id=1,
+        lessee_account_id=TRADER,
+        start_day=parse_window("D261230").start_day,
+        end_day=parse_window("D261230").end_day,
+        sublet_qty=2,
+        rent_price=1,
+    )
+    offer_id = market.do(OTHER, offer).seq
+    market.do(BANK, l.ConsentToSublet(offer_id=offer_id))
+    market.do(TRADER, l.AcceptSublet(offer_id=offer_id))
     state_sha256 = market.state.hash()
     market.do(0, c.MarkState())
     marked_seq = market.state.marked_seq

@@ -23,6 +23,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from .enums import (
+    Currency,
     ExecInst,
     ProductKind,
     Role,
@@ -245,6 +246,7 @@ class DepositCash(Command, frozen=True, kw_only=True, tag="deposit_cash"):
     account_id: Id
     deposit_amount: Amount
     external_reference: Reference
+    currency: Currency = Currency.CNY
 
 
 class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
@@ -253,6 +255,7 @@ class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
     account_id: Id
     withdrawal_amount: Amount
     external_reference: Reference
+    currency: Currency = Currency.CNY
 
 
 class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):

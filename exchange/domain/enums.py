@@ -85,6 +85,8 @@ class Role(StrEnum):
     TRADER = "trader"
     SUPPLIER = "supplier"
     BANK = "bank"
+    INVESTOR = "investor"
+    """In receipts over a pool of rent, which do not trade yet."""
     OPERATOR = "operator"
     AUDITOR = "auditor"
 
@@ -153,6 +155,11 @@ class TradingMode(StrEnum):
     TITLE = "title"
     SUBLET = "sublet"
 
+    @property
+    def symbol_suffix(self) -> str:
+        """What the symbols of such instruments end with."""
+        return ".SUB" if self is TradingMode.SUBLET else ""
+
 
 class ProductKind(StrEnum):
     """What a product delivers; others than GPU time arrive later."""
@@ -167,6 +174,14 @@ class PledgeStatus(StrEnum):
     ACTIVE = "active"
     DECLINED = "declined"
     RELEASED = "released"
+
+
+class Currency(StrEnum):
+    """Of a wallet. Trading is in CNY alone, the core's cash; others come in and go out."""
+
+    CNY = "CNY"
+    CNH = "CNH"
+    """Yuan offshore."""
 
 
 class Trust(IntEnum):

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from .enums import (
     CancelReason,
+    Currency,
     ExecInst,
     ProductKind,
     Role,
@@ -451,6 +452,7 @@ class CashDeposited(Event, frozen=True, kw_only=True, tag="cash_deposited"):
     account_id: int
     deposit_amount: int
     external_reference: str
+    currency: Currency = Currency.CNY
 
 
 class CashWithdrawn(Event, frozen=True, kw_only=True, tag="cash_withdrawn"):
@@ -459,6 +461,7 @@ class CashWithdrawn(Event, frozen=True, kw_only=True, tag="cash_withdrawn"):
     account_id: int
     withdrawal_amount: int
     external_reference: str
+    currency: Currency = Currency.CNY
 
 
 class CapacityGranted(Event, frozen=True, kw_only=True, tag="capacity_granted"):

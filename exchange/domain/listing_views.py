@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from .wire import SessionWord
+from .wire import ModeWord, SessionWord
 
 
 class ProductView(Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class InstrumentView(Struct, frozen=True, kw_only=True):
     """It trades until 16:00 at the site on this day."""
     open_interest_qty: int = 0
     """Held outside the supplier's house on every day of the window."""
+    mode: ModeWord = "title"
 
 
 class WindowView(InstrumentView, frozen=True, kw_only=True):

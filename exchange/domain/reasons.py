@@ -69,6 +69,11 @@ class Reason(IntEnum):
     IMMEDIATE = 4029
     """An order that never rests, but is post-only or to be shown in part."""
     UNKNOWN_ORDER = 4041
+    UNKNOWN_SUBLET = 4060
+    SUPPLIER_LETS = 4061
+    """A product's house sells its days; it lets none."""
+    AFFILIATE = 4062
+    """Pledged days let to an account of the same party."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

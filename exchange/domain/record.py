@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import commands, events, movements, schedule_events
+from . import commands, events, letting, movements, schedule_events
 from .commands import Command
 from .events import Event
 
@@ -51,9 +51,14 @@ AnyCommand = (
     | commands.CountRefusals
     | commands.MarkState
     | commands.RecordStateHash
+    | letting.OpenSublet
+    | letting.AcceptSublet
+    | letting.DeclineSublet
+    | letting.ConsentToSublet
+    | letting.EndSublet
 )
 
-_EVENT_MODULES = (events, schedule_events, movements)
+_EVENT_MODULES = (events, schedule_events, movements, letting)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

@@ -13,12 +13,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from .account_wire import ProductPosition as ProductPosition
+from .account_wire import Run as Run
+from .account_wire import WalletView as WalletView
 from .reasons import Reason
 from .units import CommandId, Day, Id, Name, Ns, Price, Qty, QtyOrZero
 
 Position = tuple[int, int]
 SideWord = Literal["buy", "sell"]
 TimeInForceWord = Literal["day", "gtc", "gtd", "ioc", "fok"]
+ModeWord = Literal["title", "sublet"]
 SelfMatchPolicyWord = Literal["cancel_incoming", "cancel_resting", "cancel_both"]
 SessionWord = Literal[
     "pre_open", "continuous", "closing_auction", "closed", "break", "auction", "halted"
@@ -65,7 +69,8 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
     `day` ends at 16:00 at the site today, `gtd` at 16:00 on `expire_day`. `all_or_none` goes with
     `ioc` and `fok`. `min_qty` is the least that must trade on entry. With `display_qty` only so
     much is shown at a time while the order rests. `ioc` and `fok` never rest, so they go with
-    neither `post_only` nor `display_qty`.
+    neither `post_only` nor `display_qty`. With `mode` `sublet` it is for the use of the days: it
+    goes to the instrument whose symbol is this one's with `.SUB`.
     """
 
     client_order_id: ClientId
@@ -81,6 +86,7 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
     min_qty: QtyOrZero = 0
     display_qty: QtyOrZero = 0
     self_match_policy: SelfMatchPolicyWord = "cancel_incoming"
+    mode: ModeWord = "title"
 
 
 class AmendOrder(Request, frozen=True, kw_only=True, tag="amend_order"):
@@ -202,8 +208,9 @@ class Error(Message, frozen=True, kw_only=True, tag="error", omit_defaults=False
     """
     A refusal or a failure; also the body of an HTTP problem.
 
-    Every field is sent, because 0 is a value and a limit too. `first_binding_day` and `free_qty`
-    speak of title only.
+    Every field is sent, because 0 is a value and a limit too. For a lack of means `value` is what
+    would be needed and `limit` what is free; where that is days or their rent, `first_binding_day`
+    is the first day that allows no more, and `free_qty` the GPUs that are free on it.
     """
 
     code: int
@@ -285,26 +292,6 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
     market_ns: int
 
 
-class Run(Struct, frozen=True, array_like=True):
-    """A step of a day function: `qty` GPUs on every day of `[start_day, end_day)`."""
-
-    start_day: int
-    end_day: int
-    qty: int
-
-
-class ProductPosition(Struct, frozen=True, kw_only=True):
-    """An account's step functions in one product; days with nothing are left out."""
-
-    product: str
-    title: list[Run]
-    lien: list[Run]
-    reserved_sale: list[Run]
-    sublet_out: list[Run] = []
-    sublet_in: list[Run] = []
-    reserved_sublet: list[Run] = []
-
-
 class Positions(Message, frozen=True, kw_only=True, tag="positions"):
     """Unit-days held, per product."""
 
@@ -314,12 +301,13 @@ class Positions(Message, frozen=True, kw_only=True, tag="positions"):
 
 
 class Balances(Message, frozen=True, kw_only=True, tag="balances"):
-    """Cash in fen: free, and held by open orders."""
+    """Cash in fen: free, and held by open orders and offers; other currencies beside it."""
 
     as_of_seq: int
     account_id: int
     available_amount: int
     held_amount: int
+    wallets: list[WalletView] = []
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -540,6 +528,7 @@ def error_of(
 ) -> Error:
     """The wire's words for a reason; a lack of title names the binding day and what is free."""
     is_title = reason in (Reason.TITLE, Reason.LIEN)
+    is_of_days = is_title or reason in (Reason.RENT, Reason.AFFILIATE)
     return Error(
         code=int(reason),
         name=reason.name.lower(),
@@ -548,7 +537,7 @@ def error_of(
         field=field,
         value=value,
         limit=limit,
-        first_binding_day=day if is_title else 0,
+        first_binding_day=day if is_of_days else 0,
         free_qty=limit if is_title else 0,
         retry="after" if reason in (Reason.RATE, Reason.OVERLOAD) else "never",
         log_seq=log_seq,

@@ -16,6 +16,7 @@ from aiohttp import web
 from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.record import Record
+from exchange.domain.statement import Statement, StatementAsked
 from exchange.projections.views import Question, answer
 
 from .answers import integer_query, json_answer
@@ -30,6 +31,9 @@ class History(Protocol):
 
     async def ask(self, seq: int, question: Question) -> bytes:
         """The answer to a question as of a durable record, as JSON."""
+
+    async def statement(self, asked: StatementAsked, seq: int) -> Statement:
+        """An account's statement as of a durable record."""
 
     def signed_heads(self, from_seq: int, count: int) -> list[SignedHead]:
         """Up to `count` signed heads at or after a seq, oldest first."""

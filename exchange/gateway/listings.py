@@ -91,6 +91,7 @@ def instrument_view(
         hours=(listed.end_day - listed.start_day) * HOURS_PER_DAY,
         gate_closure_ns=listed.gate_closure_ns,
         is_open=instrument.is_open,
+        mode=listed.mode.value,
         session_state=session_word(listed.instrument_id, projections),
         settlement_price=session.settlement_price,
         low_limit_price=session.low_limit_price,

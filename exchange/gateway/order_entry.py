@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from exchange.domain import commands as c
-from exchange.domain.enums import ExecInst, Scope, SelfMatchPolicy, Side, TimeInForce
+from exchange.domain.enums import ExecInst, Scope, SelfMatchPolicy, Side, TimeInForce, TradingMode
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.wire import Ack, AmendOrder, CancelOrder, MassCancel, PlaceOrder, Request
@@ -23,6 +23,7 @@ from .refusals import error_of_outcome, error_of_refusal
 if TYPE_CHECKING:
     from .session import Session
 
+_USE_SUFFIX = TradingMode.SUBLET.symbol_suffix
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _TIMES_IN_FORCE = {member.name.lower(): member for member in TimeInForce}
 _POLICIES = {member.name.lower(): member for member in SelfMatchPolicy}
@@ -38,20 +39,18 @@ _CONDITIONS = {
 class CommandReply:
     """Turns the outcome of one request into its answer."""
 
-    __slots__ = ("client_order_id", "is_idle_charged", "order_id", "request", "session", "thing")
+    __slots__ = ("client_order_id", "is_idle_charged", "order_id", "request", "session")
 
     def __init__(
         self,
         session: "Session",
         request: Request,
-        thing: str,
         client_order_id: str,
         order_id: int | None,
         is_idle_charged: bool,
     ) -> None:
         self.session = session
         self.request = request
-        self.thing = thing
         self.client_order_id = client_order_id
         self.order_id = order_id
         """None where the record itself is the order."""
@@ -65,7 +64,8 @@ class CommandReply:
         if outcome.reason is not None:
             if not outcome.seq:
                 session.count_refusal(outcome.reason)
-            session.send(error_of_outcome(outcome, self.request.request_id, self.thing))
+            thing = _thing(self.request)
+            session.send(error_of_outcome(outcome, self.request.request_id, thing))
             return
         if self.is_idle_charged:
             session.limits.idle_cancels.give_back(1)
@@ -79,6 +79,18 @@ class CommandReply:
                 witness=session.witness_token(),
             )
         )
+
+
+def _symbol(request: PlaceOrder) -> str:
+    """The instrument that an order is for: of the days themselves, or of their use."""
+    return request.instrument if request.mode == "title" else request.instrument + _USE_SUFFIX
+
+
+def _thing(request: Request) -> str:
+    """What was asked for, as a refusal begins."""
+    if isinstance(request, PlaceOrder):
+        return f"{request.side} {request.order_qty} of {_symbol(request)}"
+    return request.instrument if isinstance(request, MassCancel) else ""
 
 
 class OrderEntry:
@@ -101,7 +113,7 @@ class OrderEntry:
                     session_id=self._session.session_id,
                     valid_until_ns=hub.valid_until_ns(request.valid_until_ns),
                     command_id=request.client_order_id,
-                    instrument_id=self._instrument_id(request.instrument),
+                    instrument_id=self._instrument_id(_symbol(request)),
                     side=_SIDES[request.side],
                     order_qty=request.order_qty,
                     limit_price=request.limit_price,
@@ -112,9 +124,7 @@ class OrderEntry:
                     self_match_policy=_POLICIES[request.self_match_policy],
                     expire_day=request.expire_day,
                 ),
-                CommandReply(
-                    self._session, request, request.instrument, request.client_order_id, None, False
-                ),
+                CommandReply(self._session, request, request.client_order_id, None, False),
             )
 
     def amend(self, request: AmendOrder) -> None:
@@ -132,7 +142,7 @@ class OrderEntry:
                     limit_price=request.limit_price,
                 ),
                 CommandReply(
-                    self._session, request, "", request.client_order_id, request.order_id, False
+                    self._session, request, request.client_order_id, request.order_id, False
                 ),
             )
 
@@ -159,7 +169,7 @@ class OrderEntry:
                 orig_client_order_id=request.client_order_id,
             ),
             CommandReply(
-                self._session, request, "", request.client_order_id, request.order_id, is_idle
+                self._session, request, request.client_order_id, request.order_id, is_idle
             ),
         )
 
@@ -179,7 +189,7 @@ class OrderEntry:
                     instrument_id=instrument_id,
                     side=None if request.side is None else _SIDES[request.side],
                 ),
-                CommandReply(self._session, request, request.instrument, "", 0, False),
+                CommandReply(self._session, request, "", 0, False),
             )
 
     def _submit(self, command: c.Command, reply: CommandReply) -> None:

@@ -49,7 +49,7 @@ async def request_pledge(request: web.Request) -> web.Response:
         pledged_qty=body.pledged_qty,
         bank_account_id=body.bank_account_id,
     )
-    return await execute(request, command)
+    return await execute(request, command, f"pledge {body.pledged_qty} of {body.product}")
 
 
 @routes.post("/v1/pledges/{pledge_id}/{action:accept|decline|release}")
@@ -71,7 +71,8 @@ async def act_on_pledge(request: web.Request) -> web.Response:
         command_id=command_id,
         pledge_id=pledge_id,
     )
-    return await execute(request, command)
+    action = request.match_info["action"]
+    return await execute(request, command, f"{action} pledge {pledge_id}")
 
 
 def pledge_view(pledge: Pledge, projections: Projections) -> PledgeView:

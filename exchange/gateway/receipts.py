@@ -12,13 +12,17 @@ from .history import HISTORY
 from .refusals import error_of_outcome
 
 
-async def execute(request: web.Request, command: Command) -> web.Response:
-    """201 with the place in the log and the id created, or the refusal as a problem."""
+async def execute(request: web.Request, command: Command, thing: str = "") -> web.Response:
+    """
+    201 with the place in the log and the id created, or the refusal as a problem.
+
+    `thing` is what was asked for, in the words of who asked, with which a refusal begins.
+    """
     outcome = await request.app[HUB].sequencer.execute(command)
     if outcome.reason is not None:
         if outcome.seq:
             request[LIMITS].refusals.spend(1)
-        raise Problem(error_of_outcome(outcome))
+        raise Problem(error_of_outcome(outcome, thing=thing))
     receipt = Receipt(
         log_seq=outcome.seq,
         created_id=await _created_id(request, outcome.seq, outcome.is_duplicate),

@@ -45,15 +45,21 @@ _SENTENCES: dict[Reason, str] = {
     Reason.ALL_OR_NONE: "all or none of {value} GPUs can neither rest nor be shown in part",
     Reason.EXPIRE_DAY: "the order cannot end on day {value}; the limit is {limit}",
     Reason.IMMEDIATE: "an order of time in force {value} never rests: not post-only, not in part",
+    Reason.UNKNOWN_SUBLET: "there is no sublet or offer {value} of the account's",
+    Reason.SUPPLIER_LETS: "the supplier's house sells its days and lets none",
+    Reason.AFFILIATE: "pledged days are not let to an affiliate, as account {value} is; first "
+    "binding day {date}",
     Reason.UNKNOWN_ORDER: "there is no such open order",
     Reason.ALREADY_DONE: "that is already done",
     Reason.ID_CONFLICT: "the id was used for another command, in record {limit}",
     Reason.TOO_LATE: "the command was valid until {limit}, it is {value}",
     Reason.CASH: "{value} fen are needed and {limit} fen are available",
-    Reason.TITLE: "{value} GPUs are wanted and {limit} are free on {date}",
+    Reason.TITLE: "{value} GPUs are wanted and {limit} are free; first binding day {date}",
     Reason.SELF_MATCH: "the order would trade with the account's own order {value}",
     Reason.HALTED: "no orders are taken now (session state {value}); cancelling stays possible",
-    Reason.LIEN: "{value} GPUs are wanted and {limit} are free of liens on {date}",
+    Reason.LIEN: "{value} GPUs are wanted, {limit} are free of liens; first binding day {date}",
+    Reason.RENT: "a rent of {value} fen for pledged days is under the least, {limit} fen (half the "
+    "mark; 0 where there is none); first binding day {date}",
     Reason.NOT_LEADER: "the last append began {value} ms ago, above {limit} ms another may lead",
     Reason.LOG_UNAVAILABLE: "the log cannot be written",
     Reason.DRAINING: "the exchange is going down",
@@ -66,6 +72,8 @@ _SENTENCES: dict[Reason, str] = {
 def describe(reason: Reason, value: int = 0, limit: int = 0, day: int = 0) -> str:
     """The sentence for a reason and its numbers."""
     sentence = _SENTENCES.get(reason)
+    if reason is Reason.ALREADY_EXISTS and value and not limit:
+        return f"record {value} has that already"
     if sentence is None:
         return f"{reason.name.lower().replace('_', ' ')}: {value} against {limit}"
     return sentence.format(value=value, limit=limit, day=day, date=date_of(day) if day else "")

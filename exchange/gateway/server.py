@@ -27,6 +27,8 @@ from . import (
     log,
     pledges,
     settlements,
+    statement,
+    sublets,
 )
 from .answers import Handler, problems
 from .border import HUB, known_names, secure
@@ -79,8 +81,10 @@ def build_app(
         settlements,
         books,
         accounts,
+        statement,
         keys,
         pledges,
+        sublets,
         collateral,
         log,
         admin,

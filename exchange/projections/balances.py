@@ -2,14 +2,15 @@
 Cash: what each account may use, what its orders and holds keep, what lies in escrow and in trust.
 
 Events carry every amount, so folding only adds. The sum of all available and held cash, of all
-escrow and of all trusts is what was deposited less what was withdrawn, after every record.
+escrow and of all trusts is what was deposited less what was withdrawn, after every record. That is
+so in CNY; wallets in other currencies only come in and go out.
 """
 
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-from exchange.domain.enums import Side, Trust
+from exchange.domain.enums import Currency, Side, Trust
 from exchange.domain.events import (
     CashDeposited,
     CashWithdrawn,
@@ -55,7 +56,8 @@ class BalancesState(Struct):
     escrow: list[tuple[int, int]]
     trusts: list[tuple[int, int]]
     holds: list[tuple[int, tuple[int, int]]]
-    deposited_amount: int
+    deposited: list[tuple[Currency, int]]
+    wallets: list[tuple[tuple[int, Currency], int]]
 
 
 class Balances(Projection[BalancesState]):
@@ -74,8 +76,10 @@ class Balances(Projection[BalancesState]):
         """By product."""
         self.trust_amounts: dict[int, int] = {}
         """By what the venue keeps it for, see `Trust`."""
-        self.deposited_amount = 0
-        """Deposits less withdrawals, of all accounts."""
+        self.deposited_amounts: dict[Currency, int] = {}
+        """Deposits less withdrawals of all accounts, by currency."""
+        self.wallet_amounts: dict[tuple[int, Currency], int] = {}
+        """By account and currency, save those in CNY and those of 0."""
         self._balances: dict[int, Balance] = {}
         self._holds: dict[int, tuple[int, int]] = {}
         """(account, amount) by hold."""
@@ -105,8 +109,19 @@ class Balances(Projection[BalancesState]):
         """The account's cash; nothing where none ever came."""
         return self._balances.get(account_id, Balance(account_id))
 
+    @property
+    def deposited_amount(self) -> int:
+        """Deposits less withdrawals of all accounts, in CNY."""
+        return self.deposited_amounts.get(Currency.CNY, 0)
+
+    def wallets_of(self, account_id: int) -> dict[Currency, int]:
+        """What the account has in other currencies than CNY, all of it available."""
+        currencies = (currency for currency in Currency if currency is not Currency.CNY)
+        found = {c: self.wallet_amounts.get((account_id, c), 0) for c in currencies}
+        return {currency: amount for currency, amount in found.items() if amount}
+
     def total_amount(self) -> int:
-        """All cash there is, wherever it lies; equals `deposited_amount`."""
+        """All CNY there is, wherever it lies; equals what was deposited of it."""
         cash = sum(b.available_amount + b.held_amount for b in self._balances.values())
         return cash + sum(self.escrow_amounts.values()) + sum(self.trust_amounts.values())
 
@@ -117,7 +132,8 @@ class Balances(Projection[BalancesState]):
             sorted(self.escrow_amounts.items()),
             sorted(self.trust_amounts.items()),
             sorted(self._holds.items()),
-            self.deposited_amount,
+            sorted(self.deposited_amounts.items()),
+            sorted(self.wallet_amounts.items()),
         )
 
     def load(self, state: BalancesState) -> None:
@@ -126,7 +142,8 @@ class Balances(Projection[BalancesState]):
         self.escrow_amounts = dict(state.escrow)
         self.trust_amounts = dict(state.trusts)
         self._holds = dict(state.holds)
-        self.deposited_amount = state.deposited_amount
+        self.deposited_amounts = dict(state.deposited)
+        self.wallet_amounts = dict(state.wallets)
 
     def _move(self, account_id: int, available_amount: int, held_amount: int = 0) -> None:
         balance = self._balances.get(account_id)
@@ -137,12 +154,23 @@ class Balances(Projection[BalancesState]):
         self.changed.add(account_id)
 
     def _deposit(self, event: CashDeposited, _record: Record, _index: int) -> None:
-        self.deposited_amount += event.deposit_amount
-        self._move(event.account_id, event.deposit_amount)
+        self._transfer(event.account_id, event.currency, event.deposit_amount)
 
     def _withdraw(self, event: CashWithdrawn, _record: Record, _index: int) -> None:
-        self.deposited_amount -= event.withdrawal_amount
-        self._move(event.account_id, -event.withdrawal_amount)
+        self._transfer(event.account_id, event.currency, -event.withdrawal_amount)
+
+    def _transfer(self, account_id: int, currency: Currency, amount: int) -> None:
+        """Into the venue, or out of it."""
+        total_amount = self.deposited_amounts.get(currency, 0) + amount
+        self.deposited_amounts[currency] = total_amount
+        if currency is Currency.CNY:
+            self._move(account_id, amount)
+            return
+        self.changed.add(account_id)
+        rest_amount = self.wallet_amounts.get((account_id, currency), 0) + amount
+        self.wallet_amounts[account_id, currency] = rest_amount
+        if rest_amount == 0:
+            del self.wallet_amounts[account_id, currency]
 
     def _hold(self, event: OrderAccepted, _record: Record, _index: int) -> None:
         if event.held_amount:

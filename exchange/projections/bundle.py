@@ -23,6 +23,7 @@ from .projection import Handler, Projection, ProjectionGap
 from .recent import Recent
 from .sessions import Sessions
 from .settlements import Settlements
+from .sublets import Sublets
 from .trades import Trades
 from .venue import Venue
 
@@ -40,6 +41,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
+    "sublets": Sublets,
     "marks": Marks,
     "recent": Recent,
 }
@@ -67,6 +69,7 @@ class Projections:
     interest: Interest
     trades: Trades
     pledges: Pledges
+    sublets: Sublets
     marks: Marks
     recent: Recent
 

@@ -64,6 +64,10 @@ class OpenSale(Struct, gc=False):
     leaves_qty: int
 
 
+_USABLE = {"title": 1, "sublet_out": -1, "sublet_in": 1}
+_SUBLETTABLE = {"title": 1, "sublet_out": -1, "reserved_sublet": -1, "reserved_sale": -1}
+_SELLABLE = {**_SUBLETTABLE, "lien": -1}
+"""What can be done with a day, as sums of its functions."""
 Rows = list[tuple[Span, int]]
 
 
@@ -136,6 +140,9 @@ class Positions(Projection[PositionsState]):
                 sublet_out=runs(holding.sublet_out),
                 sublet_in=runs(holding.sublet_in),
                 reserved_sublet=runs(holding.reserved_sublet),
+                usable=runs(_sum(holding, _USABLE)),
+                sellable=_above_zero(runs(_sum(holding, _SELLABLE))),
+                sublettable=_above_zero(runs(_sum(holding, _SUBLETTABLE))),
             )
             for (owner_id, product_id), holding in self._holdings.items()
             if owner_id == account_id
@@ -346,6 +353,20 @@ def _clear(holding: Holding, day: int) -> bool:
             _add(spans, (day, day + 1), -qty)
             is_changed = True
     return is_changed
+
+
+def _sum(holding: Holding, signs: Mapping[str, int]) -> dict[Span, int]:
+    """Day functions added up, each with its sign."""
+    total: dict[Span, int] = {}
+    for name, sign in signs.items():
+        for span, qty in getattr(holding, name).items():
+            _add(total, span, sign * qty)
+    return total
+
+
+def _above_zero(steps: list[Run]) -> list[Run]:
+    """What is free is never less than nothing; days that were let and pledged at once would be."""
+    return [run for run in steps if run.qty > 0]
 
 
 def _first(row: tuple[int, object]) -> int:

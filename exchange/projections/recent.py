@@ -17,6 +17,8 @@ from exchange.domain.events import (
     PledgeRequested,
     ProductDefined,
 )
+from exchange.domain.letting import SubletOffered
+from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
 
 from .projection import Handler, Projection
@@ -30,6 +32,8 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     ParticipantAdmitted: "account_id",
     PledgeRequested: "pledge_id",
     ProductDefined: "product_id",
+    SubletOffered: "offer_id",
+    SubletGranted: "sublet_id",
 }
 
 

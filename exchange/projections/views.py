@@ -19,6 +19,7 @@ from exchange.domain.wire import (
     Positions,
     SessionWord,
     Trade,
+    WalletView,
 )
 
 from .bundle import Projections
@@ -84,6 +85,10 @@ def private_view(noun: str, account_id: int, projections: Projections) -> Messag
         account_id=account_id,
         available_amount=balance.available_amount,
         held_amount=balance.held_amount,
+        wallets=[
+            WalletView(currency=currency.value, available_amount=amount)
+            for currency, amount in projections.balances.wallets_of(account_id).items()
+        ],
     )
 
 

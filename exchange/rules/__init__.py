@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 
 from exchange.domain import commands as c
 from exchange.domain import events as e
+from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import schedule_events as s
 from exchange.domain.commands import Command
@@ -23,6 +24,7 @@ from exchange.domain.events import Event
 from . import (
     clock,
     custody,
+    letting,
     listing,
     marks,
     orders,
@@ -75,6 +77,11 @@ DECIDE: dict[type[Command], Decide] = {
     c.AcceptPledge: pledges.decide_accept,
     c.DeclinePledge: pledges.decide_decline,
     c.ReleasePledge: pledges.decide_release,
+    l.OpenSublet: letting.decide_open,
+    l.AcceptSublet: letting.decide_accept,
+    l.DeclineSublet: letting.decide_decline,
+    l.ConsentToSublet: letting.decide_consent,
+    l.EndSublet: letting.decide_end,
     c.AdvanceClock: clock.decide_clock,
     c.PublishSettlementPrices: settlement.decide_settlement,
     c.CountRefusals: participants.decide_refusal_counts,
@@ -142,6 +149,14 @@ EVOLVE: dict[type[Event], Evolve] = {
     m.CapacityWithdrawn: custody.evolve_capacity_withdrawn,
     m.EscrowReleased: custody.evolve_escrow_released,
     m.DeliveryDayClosed: custody.evolve_day_closed,
+    l.RentFloorPublished: sublets.evolve_floor,
+    l.SubletOffered: letting.evolve_offered,
+    l.SubletConsented: letting.evolve_consented,
+    l.SubletAccepted: letting.evolve_offer_over,
+    l.SubletDeclined: letting.evolve_offer_over,
+    l.SubletLapsed: letting.evolve_offer_over,
+    l.SubletEndAsked: letting.evolve_end_asked,
+    l.SubletEndAgreed: letting.evolve_end_agreed,
     e.IndexPricePublished: marks.evolve_index_price,
     e.RiskParametersPublished: marks.evolve_risk_parameters,
     e.NodeMarked: marks.evolve_node_mark,

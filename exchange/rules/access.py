@@ -7,6 +7,7 @@ from functools import cache
 from msgspec import Struct
 
 from exchange.domain import commands as c
+from exchange.domain import letting as l
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
@@ -14,6 +15,7 @@ from exchange.domain.reasons import Reason, Refused
 from .state import VENUE_ACCOUNT_ID, State
 
 _EVERYBODY = frozenset(Role)
+_TRADER = frozenset({Role.TRADER})
 _TRADING = frozenset({Role.TRADER, Role.SUPPLIER})
 _OPERATOR = frozenset({Role.OPERATOR})
 _VENUE: frozenset[Role] = frozenset()
@@ -48,6 +50,11 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.AcceptPledge: frozenset({Role.BANK}),
     c.DeclinePledge: _TRADING | {Role.BANK},
     c.ReleasePledge: frozenset({Role.BANK}),
+    l.OpenSublet: _TRADER,
+    l.AcceptSublet: _TRADER,
+    l.DeclineSublet: _TRADER,
+    l.ConsentToSublet: frozenset({Role.BANK}),
+    l.EndSublet: _TRADER,
     c.AdvanceClock: _VENUE,
     c.UncrossBooks: _VENUE,
     c.PublishSettlementPrices: _VENUE,

@@ -8,6 +8,8 @@ time: orders whose day is over end first, then each window's, and a window expir
 then what schedules ask for is listed. Until the last of them orders are refused, so nothing trades
 that should have ended.
 
+Offers of sublets that lapse do so in the record that comes to their moment.
+
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), a trading day's settlement prices are published
 (`PublishSettlementPrices`), and only then do orders and windows end. `owed_before` names what the
@@ -30,6 +32,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from .letting import lapses, next_lapse_ns
 from .participants import cancellations
 from .schedule import cascade, due_listings, ends_by, is_listing_due
 from .sessions import next_session_ns, resumptions, session_changes
@@ -51,6 +54,9 @@ def next_boundary_ns(state: State) -> int:
     session_ns = next_session_ns(state)
     if session_ns is not None:
         due_ns = min(due_ns, session_ns)
+    lapse_ns = next_lapse_ns(state)
+    if lapse_ns is not None:
+        due_ns = min(due_ns, lapse_ns)
     auction_ns = state.core.next_auction_end_ns()
     if auction_ns:
         due_ns = min(due_ns, auction_ns)
@@ -81,14 +87,17 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     require(owed_before(state) is None, Reason.WRONG_STATE, state.market_ns)
     changes = session_changes(to_ns, state)
     work, is_complete = _work(to_ns, state)
+    lapsed, is_lapsed = lapses(to_ns, CLOCK_BATCH, state)
     if (changes and work) or is_settlement_due(to_ns, state):
         work, is_complete = [], False
+    is_complete = is_complete and is_lapsed
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    is_due = bool(changes or work) or is_listing_due(to_ns, state)
+    is_due = bool(changes or work or lapsed) or is_listing_due(to_ns, state)
     require(is_new or is_due, Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
         *_expired_command_ids(to_ns, state),
+        *lapsed,
         *changes,
         *work,
     ]

@@ -5,6 +5,8 @@ Each function takes in one movement; the core checks it again, and `CoreError` m
 which decided it is wrong. No rule but these touches balances, title or escrow.
 """
 
+from msgspec.structs import replace
+
 from exchange.domain import movements as m
 from exchange.domain.events import SubletOpened
 
@@ -92,7 +94,7 @@ def evolve_sublet_granted(event: m.SubletGranted, state: State) -> None:
 
 
 def evolve_sublet_ended(event: m.SubletEnded, state: State) -> None:
-    """The days are their owner's to use."""
+    """The days are their owner's to use; what lies before them stays let."""
     state.core.end_sublet(
         event.product_id,
         event.lessor_account_id,
@@ -101,6 +103,9 @@ def evolve_sublet_ended(event: m.SubletEnded, state: State) -> None:
         event.end_day,
         event.sublet_qty,
     )
+    sublet = state.sublets.pop(event.sublet_id)
+    if sublet.start_day < event.start_day:
+        state.sublets[event.sublet_id] = replace(sublet, end_day=event.start_day)
 
 
 def evolve_capacity_withdrawn(event: m.CapacityWithdrawn, state: State) -> None:

@@ -34,9 +34,8 @@ from exchange.domain.windows import Window, date_of, day_at, gate_ns, parse_wind
 
 from .sessions import inherited_halts
 from .state import State
+from .sublets import first_floor
 
-_SUFFIX = {TradingMode.TITLE: "", TradingMode.SUBLET: ".SUB"}
-"""What a symbol ends with."""
 _LAST_SEARCH_DAYS = 60
 """No decreed holiday is longer; the search for a trading day ends there."""
 _OF_A_DAY = (WindowKind.DAY, WindowKind.BALANCE, WindowKind.USER_DEFINED)
@@ -128,7 +127,7 @@ def decide_listing(command: ListInstrument, state: State, account_id: int) -> li
     listed = listed_window(
         len(state.instruments) + 1, product, window, gate_closure_ns, command.mode
     )
-    return [listed, *inherited_halts(listed, state)]
+    return [listed, *first_floor(listed, state), *inherited_halts(listed, state)]
 
 
 def listed_window(
@@ -152,7 +151,7 @@ def listed_window(
 
 
 def _symbol(product: ProductDefined, window: Window, mode: TradingMode) -> str:
-    return f"{product.code}:{window.code}{_SUFFIX[mode]}"
+    return f"{product.code}:{window.code}{mode.symbol_suffix}"
 
 
 def last_trading_day(window: Window, state: State) -> int:
@@ -262,4 +261,5 @@ def evolve_expiry(event: InstrumentExpired, state: State) -> None:
     """The window no longer trades; its halt, if any, is nobody's cause any more."""
     listed = state.instruments[event.instrument_id]
     state.gates.remove((listed.gate_closure_ns, listed.instrument_id))
+    state.rent_floors.pop(event.instrument_id, None)
     state.core.close_instrument(event.instrument_id)

@@ -43,6 +43,7 @@ from .closing import add_closing_trades
 from .listing import trading_days_between
 from .market_data import Node, NodeTrade
 from .state import State
+from .sublets import floors_after
 
 SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
 _BASIS_ONE_E12 = 10**12
@@ -120,9 +121,10 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
         if marked != node.mark:
             events.append(marked)
         events += _observed(node, mark, state, parameters)
-    changed_count = sum(isinstance(event, NodeMarked) for event in events)
+    changed = [event for event in events if isinstance(event, NodeMarked)]
     require(len(events) > 0, Reason.EMPTY)
-    return [*events, MarksPublished(node_count=len(nodes), changed_count=changed_count)]
+    published = MarksPublished(node_count=len(nodes), changed_count=len(changed))
+    return [*events, published, *floors_after(changed, state)]
 
 
 def _nodes_to_mark(state: State) -> list[Node]:

@@ -3,9 +3,8 @@ The order path's doorway to the core.
 
 An order's own checks (lot, means, self-match, what it would trade) are the core's, beside the
 book; what only the rules know is checked here first: whose order it is, whether a supplier sells
-its own product, and whether the gate is open at this moment. A core function has planned and
-applied when it returns; its events wait in the core, already encoded.
-
+its own product (its days, never their use), and whether the gate is open at this moment. A core
+function has planned and applied when it returns; its events wait in the core, already encoded.
 
 A day order ends at 16:00 at the site on the delivery day that runs when it is placed; after that
 hour there is no such moment left, and it is refused. A good-till-date order names its day, the
@@ -13,7 +12,7 @@ window's last trading day at most. What is due is ended by the clock.
 """
 
 from exchange.domain.commands import AmendOrder, CancelOrder, MassCancel, PlaceOrder
-from exchange.domain.enums import Role, TimeInForce
+from exchange.domain.enums import Role, Side, TimeInForce, TradingMode
 from exchange.domain.events import InstrumentListed
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import day_at, last_gated_day
@@ -22,6 +21,7 @@ from .state import Seen, State
 
 # Python finds a member by its class in 75 ns, by a name of the module in 3.
 _TRADER, _DAY, _GTD = Role.TRADER, TimeInForce.DAY, TimeInForce.GTD
+_SUBLET, _SELL = TradingMode.SUBLET, Side.SELL
 _NO_IDS: dict[str, Seen] = {}
 _ACCOUNT_ID, _INSTRUMENT_ID = 1, 4
 """Their places in what the core tells of an order."""
@@ -32,6 +32,9 @@ MASS_CANCEL_LIMIT = 1_000
 def place(command: PlaceOrder, state: State, account_id: int) -> None:
     """Places an order; its id is the sequence number of this record."""
     instrument = _require_tradable(command.instrument_id, state, account_id)
+    if instrument.mode is _SUBLET and command.side is _SELL:
+        is_house = state.core.is_house(instrument.product_id, account_id)
+        require(not is_house, Reason.SUPPLIER_LETS, account_id)
     refusal = state.core.place(
         state.seq + 1,
         account_id,
@@ -110,7 +113,8 @@ def _require_tradable(instrument_id: int, state: State, account_id: int) -> Inst
         raise Refused(Reason.UNKNOWN_INSTRUMENT, instrument_id)
     if _TRADER not in state.participants[account_id].roles:
         product = state.products[instrument.product_id]
-        require(product.supplier_account_id == account_id, Reason.WRONG_ROLE, account_id)
+        is_own = product.supplier_account_id == account_id and instrument.mode is not _SUBLET
+        require(is_own, Reason.WRONG_ROLE, account_id)
     return instrument
 
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from exchange.domain.commands import Command
-from exchange.domain.enums import PledgeStatus, Role
+from exchange.domain.enums import Currency, PledgeStatus, Role
 from exchange.domain.events import (
     BandWidthsPublished,
     CalendarPublished,
@@ -35,6 +35,7 @@ from exchange.domain.events import (
     SubletOpened,
     VenueCreated,
 )
+from exchange.domain.letting import SubletEndAsked, SubletOffered
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, AnyCommand, array_header
 from exchange.domain.schedule_events import ListingsScheduled
@@ -79,6 +80,13 @@ class Pledge(Struct, frozen=True):
 
     request: PledgeRequested
     status: PledgeStatus
+
+
+class SubletOffer(Struct, frozen=True):
+    """A sublet on offer, and who has agreed of those that must."""
+
+    offer: SubletOffered
+    consented_bank_ids: list[int]
 
 
 def new_core(base_day: int) -> Venue:
@@ -142,11 +150,19 @@ class State:
     """Halted instruments, each with those whose halt is the cause, in order."""
     calendars: dict[int, CalendarPublished] = field(default_factory=dict)
     """By year, the highest version."""
-    references: set[str] = field(default_factory=set)
-    """External references used, as `deposit:…` and `withdrawal:…`."""
+    references: dict[str, int] = field(default_factory=dict)
+    """Records by the external reference they used, as `deposit:…` and `withdrawal:…`."""
+    wallets: dict[int, dict[Currency, int]] = field(default_factory=dict)
+    """Cash in other currencies than the core's, by account; entries of 0 are left out."""
     grant_count: int = 0
     sublets: dict[int, SubletOpened] = field(default_factory=dict)
     """Those whose days are not all delivered, by the trade that opened them."""
+    sublet_offers: dict[int, SubletOffer] = field(default_factory=dict)
+    """Those that stand, by id."""
+    sublet_ends: dict[int, SubletEndAsked] = field(default_factory=dict)
+    """One side's word that a sublet shall end, by sublet."""
+    rent_floors: dict[int, int] = field(default_factory=dict)
+    """The least rent of pledged days, by open instrument; none where no mark says it."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)

@@ -1,11 +1,17 @@
 """
 Cash in and out, and capacity: the only sources of money and title.
 
-An external reference names a payment at the venue's bank and is good once, whoever sends it again.
+A wallet is an account's cash in one currency. That in CNY is the core's, which trades and holds it;
+the others come in and go out here, and nothing else touches them.
+
+An external reference names a payment at the venue's bank and is good once, whoever sends it again
+and with whatever amount: the refusal names the record that has it. A command that is repeated under
+its own id gets its first outcome; another command with the same reference is somebody's mistake,
+and an answer that looked like success would hide it.
 """
 
 from exchange.domain.commands import DepositCash, GrantCapacity, WithdrawCash
-from exchange.domain.enums import Role
+from exchange.domain.enums import Currency, Role
 from exchange.domain.events import CapacityGranted, CashDeposited, CashWithdrawn, Event
 from exchange.domain.reasons import Reason, require
 from exchange.domain.units import MAX_INTEGER, MAX_QTY
@@ -21,17 +27,17 @@ MAX_GRANT_DAYS = 3_660
 
 
 def decide_deposit(command: DepositCash, state: State, account_id: int) -> list[Event]:
-    """Credits an account; all cash of the venue together stays an exact integer."""
+    """Credits a wallet; all cash of the venue in a currency stays an exact integer."""
     state.participant(command.account_id)
-    reference = f"deposit:{command.external_reference}"
-    require(reference not in state.references, Reason.ALREADY_EXISTS)
-    total_amount = state.core.deposits_amount + command.deposit_amount
+    _require_unused(f"deposit:{command.external_reference}", state)
+    total_amount = _deposits_amount(command.currency, state) + command.deposit_amount
     require(total_amount <= MAX_INTEGER, Reason.CASH, total_amount, MAX_INTEGER)
     return [
         CashDeposited(
             account_id=command.account_id,
             deposit_amount=command.deposit_amount,
             external_reference=command.external_reference,
+            currency=command.currency,
         )
     ]
 
@@ -39,9 +45,8 @@ def decide_deposit(command: DepositCash, state: State, account_id: int) -> list[
 def decide_withdrawal(command: WithdrawCash, state: State, account_id: int) -> list[Event]:
     """Debits what is available; what open orders hold cannot leave."""
     state.participant(command.account_id)
-    reference = f"withdrawal:{command.external_reference}"
-    require(reference not in state.references, Reason.ALREADY_EXISTS)
-    available_amount, _ = state.core.balances(command.account_id)
+    _require_unused(f"withdrawal:{command.external_reference}", state)
+    available_amount = _available_amount(command.account_id, command.currency, state)
     require(
         command.withdrawal_amount <= available_amount,
         Reason.CASH,
@@ -53,8 +58,27 @@ def decide_withdrawal(command: WithdrawCash, state: State, account_id: int) -> l
             account_id=command.account_id,
             withdrawal_amount=command.withdrawal_amount,
             external_reference=command.external_reference,
+            currency=command.currency,
         )
     ]
+
+
+def _require_unused(reference: str, state: State) -> None:
+    seq = state.references.get(reference, 0)
+    require(seq == 0, Reason.ALREADY_EXISTS, seq)
+
+
+def _deposits_amount(currency: Currency, state: State) -> int:
+    """Deposits less withdrawals of all accounts."""
+    if currency is Currency.CNY:
+        return state.core.deposits_amount
+    return sum(wallet.get(currency, 0) for wallet in state.wallets.values())
+
+
+def _available_amount(account_id: int, currency: Currency, state: State) -> int:
+    if currency is Currency.CNY:
+        return state.core.balances(account_id)[0]
+    return state.wallets.get(account_id, {}).get(currency, 0)
 
 
 def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[Event]:
@@ -64,7 +88,7 @@ def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[
     A report proves a product's capacity once: sent again, however late, it creates nothing.
     """
     product = state.product(command.product_id)
-    require(_evidence(command) not in state.references, Reason.ALREADY_EXISTS)
+    _require_unused(_evidence(command), state)
     auditor = state.participant_with(command.auditor_account_id, Role.AUDITOR)
     require(auditor.account_id != account_id, Reason.SAME_PERSON, account_id)
     days = command.end_day - command.start_day
@@ -102,20 +126,37 @@ def _evidence(grant: GrantCapacity | CapacityGranted) -> str:
 
 def evolve_deposit(event: CashDeposited, state: State) -> None:
     """The money is available."""
-    state.references.add(f"deposit:{event.external_reference}")
-    state.core.deposit(event.account_id, event.deposit_amount)
+    state.references[f"deposit:{event.external_reference}"] = state.seq
+    if event.currency is Currency.CNY:
+        state.core.deposit(event.account_id, event.deposit_amount)
+    else:
+        _add(event.account_id, event.currency, event.deposit_amount, state)
 
 
 def evolve_withdrawal(event: CashWithdrawn, state: State) -> None:
     """The money is gone."""
-    state.references.add(f"withdrawal:{event.external_reference}")
-    state.core.withdraw(event.account_id, event.withdrawal_amount)
+    state.references[f"withdrawal:{event.external_reference}"] = state.seq
+    if event.currency is Currency.CNY:
+        state.core.withdraw(event.account_id, event.withdrawal_amount)
+    else:
+        _add(event.account_id, event.currency, -event.withdrawal_amount, state)
+
+
+def _add(account_id: int, currency: Currency, amount: int, state: State) -> None:
+    """Into a wallet; an empty one is forgotten, so that equal states are equal."""
+    wallet = state.wallets.setdefault(account_id, {})
+    wallet[currency] = wallet.get(currency, 0) + amount
+    assert wallet[currency] >= 0, "a wallet is never overdrawn"
+    if wallet[currency] == 0:
+        del wallet[currency]
+    if not wallet:
+        del state.wallets[account_id]
 
 
 def evolve_grant(event: CapacityGranted, state: State) -> None:
     """The supplier owns the unit-days."""
     state.grant_count = event.grant_id
-    state.references.add(_evidence(event))
+    state.references[_evidence(event)] = state.seq
     state.core.grant(
         event.product_id, event.account_id, event.start_day, event.end_day, event.granted_qty
     )

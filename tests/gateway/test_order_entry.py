@@ -102,7 +102,7 @@ async def test_conditions_that_do_not_go_together_are_refused_with_thing_value_a
     error = await socket.ask(replace(buy("a", 6, request_id=4), **conditions))
     assert (error.code, error.value, error.request_id) == (code, value, 4)
     assert limit is None or error.limit == limit
-    assert error.message.startswith(SYMBOL)
+    assert error.message.startswith(f"buy 6 of {SYMBOL}: ")
     assert str(value) in error.message
     assert error.log_seq == len(house.records)
 

@@ -5,9 +5,11 @@ import random
 import pytest
 
 from exchange.domain.commands import AmendOrder, CancelOrder, MassCancel, PlaceOrder
-from exchange.domain.enums import ExecInst, SelfMatchPolicy, Side, TimeInForce
+from exchange.domain.enums import Currency, ExecInst, SelfMatchPolicy, Side, TimeInForce
 from exchange.domain.record import Record, decode_body
+from exchange.domain.wire import ProductPosition, Run
 from exchange.projections import Projections
+from tests.properties.test_market import run
 from tests.scenario import OTHER, SUPPLIER, TRADER, Market
 
 ACCOUNTS = (SUPPLIER, TRADER, OTHER)
@@ -19,6 +21,46 @@ def folded(market: Market) -> Projections:
     for seq, body in enumerate(market.records, start=1):
         projections.apply(Record(seq, market.state.market_ns, *decode_body(body)))
     return projections
+
+
+def assert_free(market: Market, account_id: int, position: ProductPosition) -> None:
+    """What a position says can be sold or let on a day is what the core would allow."""
+    days = {day for run in position.title for day in (run.start_day, run.end_day - 1, run.end_day)}
+    for day in days:
+        for name, ask in (
+            ("sellable", market.core.sellable),
+            ("sublettable", market.core.sublettable),
+        ):
+            free_qty, _ = ask(account_id, 1, day, day + 1)
+            assert qty_on(getattr(position, name), day) == free_qty, (account_id, name, day)
+        owned = {row[0]: row[2:] for row in market.core.holders(1, day)}
+        title, _, sublet_out, sublet_in = owned.get(account_id, (0, 0, 0, 0))
+        assert qty_on(position.usable, day) == title - sublet_out + sublet_in
+
+
+def qty_on(runs: list[Run], day: int) -> int:
+    """A day function on one day."""
+    return sum(run.qty for run in runs if run.start_day <= day < run.end_day)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_wallets_and_positions_agree_with_the_engine_in_a_market_of_everything(seed):
+    market = run(seed)
+    projections = folded(market)
+    for account_id in (0, *market.state.participants):
+        balance = projections.balances.of(account_id)
+        found = (balance.available_amount, balance.held_amount)
+        assert found == market.core.balances(account_id), account_id
+        wallets = projections.balances.wallets_of(account_id)
+        assert wallets == market.state.wallets.get(account_id, {})
+        for position in projections.positions.of(account_id):
+            assert_free(market, account_id, position)
+    assert projections.balances.total_amount() == projections.balances.deposited_amount
+    for currency in set(Currency) - {Currency.CNY}:
+        total = sum(wallet.get(currency, 0) for wallet in market.state.wallets.values())
+        assert projections.balances.deposited_amounts.get(currency, 0) == total
+    restored = Projections.restore(projections.checkpoint())
+    assert restored.digest() == projections.digest()
 
 
 def random_command(dice: random.Random, instruments: list[int], seq: int):
@@ -76,6 +118,7 @@ def test_projections_agree_with_the_engine(seed):
             for name in ("title", "lien", "reserved_sale"):
                 steps = [(r.start_day, r.end_day, r.qty) for r in getattr(position, name)]
                 assert steps == market.core.day_function(account_id, 1, name), (account_id, name)
+            assert_free(market, account_id, position)
     assert projections.balances.total_amount() == projections.balances.deposited_amount
     ((product_id),) = market.state.products
     window = market.state.instruments[instruments[2]]

@@ -411,6 +411,9 @@ def test_a_sell_reserves_title_and_a_trade_moves_it():
         title=[Run(*JUNE, 10)],
         lien=[],
         reserved_sale=[Run(*JUNE, 6)],
+        usable=[Run(*JUNE, 10)],
+        sellable=[Run(*JUNE, 4)],
+        sublettable=[Run(*JUNE, 4)],
     )
     tape.add(trade((5, SUPPLIER, 2), (6, TRADER, 0), 4, 5))
     (held,) = tape.projection.of(SUPPLIER)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from exchange.domain.commands import Command
-from exchange.domain.enums import Trust
+from exchange.domain.enums import Currency, Trust
 from exchange.domain.events import (
     CapacityGranted,
     CashDeposited,
@@ -35,7 +35,8 @@ class Ledger:
     """Adds up what events say came into the market, and compares it with what the core holds."""
 
     def __init__(self) -> None:
-        self.money = 0
+        self.money: Counter[Currency] = Counter()
+        """Fen by currency; only that in CNY is ever in escrow or in trust."""
         self.granted: Counter[tuple[int, int]] = Counter()
         """GPUs by (product, day)."""
         self.escrow: Counter[tuple[int, int]] = Counter()
@@ -47,9 +48,9 @@ class Ledger:
         for event in events:
             match event:
                 case CashDeposited():
-                    self.money += event.deposit_amount
+                    self.money[event.currency] += event.deposit_amount
                 case CashWithdrawn():
-                    self.money -= event.withdrawal_amount
+                    self.money[event.currency] -= event.withdrawal_amount
                 case CapacityGranted():
                     for day in range(event.start_day, event.end_day):
                         self.granted[event.product_id, day] += event.granted_qty
@@ -102,7 +103,18 @@ class Ledger:
             expected = {d: a for (p, d), a in self.escrow.items() if p == product_id and a}
             assert {d: a for d, a in escrow.items() if a} == expected
             escrow_total += sum(escrow.values())
-        assert sum(map(sum, balances)) + escrow_total + self.trust(core) == self.money
+        total = sum(map(sum, balances)) + escrow_total + self.trust(core)
+        assert total == self.money[Currency.CNY]
+        self.compare_wallets(state)
+
+    def compare_wallets(self, state) -> None:
+        """Other currencies only come in and go out."""
+        wallets = list(state.wallets.values())
+        assert all(amount > 0 for wallet in wallets for amount in wallet.values())
+        assert all(Currency.CNY not in wallet for wallet in wallets)
+        for currency in set(Currency) - {Currency.CNY}:
+            total = sum(wallet.get(currency, 0) for wallet in wallets)
+            assert total == self.money[currency]
 
     def trust(self, core) -> int:
         """What is in trust, which is what rents and bonds paid less what was given out."""

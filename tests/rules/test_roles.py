@@ -1,26 +1,36 @@
-"""Who may do what: every command under every role, against the table of the market's rules."""
+"""
+Who may do what: every command under every role, against the table of the market's rules.
 
-from typing import Any
+A row of `MATRIX` is a command, the roles that may give it, and its fields; every other role is
+refused with `wrong_role`. Of two-person commands `test_two_persons_…` shows that one is refused.
+"""
+
+from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.domain import commands as c
+from exchange.domain import letting as l
 from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
 from exchange.domain.reasons import Reason, RefusalCount
+from exchange.domain.record import AnyCommand
 from exchange.domain.windows import parse_window
 from exchange.rules import ROLES, VENUE_COMMANDS
-from tests.rules.markets import day
+from tests.rules.markets import day, own
 from tests.rules.test_participants import GENESIS
-from tests.scenario import AUDITOR, BANK, SUPPLIER, TRADER, Market, secret_hash
+from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER, Market, secret_hash
 
 OPERATOR = 1
+INVESTOR = 8
 KEYS = {
     Role.OPERATOR: OPERATOR,
     Role.SUPPLIER: SUPPLIER,
     Role.TRADER: TRADER,
     Role.BANK: BANK,
     Role.AUDITOR: AUDITOR,
+    Role.INVESTOR: INVESTOR,
 }
 FEBRUARY = parse_window("M2702")
 DAYS = {"start_day": FEBRUARY.start_day, "end_day": FEBRUARY.end_day}
@@ -30,6 +40,7 @@ ANYBODY = set(Role)
 OPERATORS = {Role.OPERATOR}
 TRADING = {Role.TRADER, Role.SUPPLIER}
 LENDING = {Role.BANK}
+TRADERS = {Role.TRADER}
 
 MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     # the exchange's own
@@ -48,6 +59,21 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.AmendOrder: (TRADING, {"order_id": 1, "order_qty": 1}),
     c.CancelOrder: (TRADING, {"order_id": 1}),
     c.MassCancel: (TRADING, {}),
+    # sublets: traders their own; a supplier sells its days and lets none
+    l.OpenSublet: (
+        TRADERS,
+        {
+            "product_id": 1,
+            "lessee_account_id": OTHER,
+            "sublet_qty": 1,
+            "rent_price": 1,
+            **DAYS,
+        },
+    ),
+    l.AcceptSublet: (TRADERS, {"offer_id": 1}),
+    l.DeclineSublet: (TRADERS, {"offer_id": 1}),
+    l.ConsentToSublet: (LENDING, {"offer_id": 1}),
+    l.EndSublet: (TRADERS, {"sublet_id": 1}),
     # pledges: owners ask, banks take, lift or decline
     c.RequestPledge: (
         TRADING,
@@ -135,11 +161,14 @@ def market() -> Market:
     market = Market()
     market.grant("Y27", 10)
     market.list_window("M2701")
+    assert market.admit("investor", Role.INVESTOR) == INVESTOR
     return market
 
 
 def test_the_matrix_names_every_command_and_agrees_with_the_rules():
-    assert {kind: roles for kind, (roles, _) in MATRIX.items()} == ROLES
+    assert MATRIX.keys() == set(get_args(AnyCommand)), "a command without a row, or a row too many"
+    for kind, (roles, _) in MATRIX.items():
+        assert roles == ROLES[kind], f"the roles of {kind.__name__}"
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -172,6 +201,72 @@ def test_one_role_that_may_is_enough_among_several():
     january = market.list_window("M2701")
     market.deposit(both, 10**9)
     market.order(both, january, Side.BUY, 1, 1)
+
+
+def test_an_investor_only_looks_so_far_and_keeps_its_keys_and_sessions():
+    assert {kind for kind, (roles, _) in MATRIX.items() if Role.INVESTOR in roles} == {
+        c.RevokeKey,
+        c.OpenSession,
+        c.CloseSession,
+    }
+
+
+def test_one_role_that_may_not_is_named_and_nothing_changes(market):
+    before = market.state.core.snapshot()
+    outcome = market.execute(INVESTOR, c.MassCancel())
+    assert (outcome.reason, outcome.value) == (Reason.WRONG_ROLE, INVESTOR)
+    assert market.state.core.snapshot() == before
+
+
+# -- two persons -----------------------------------------------------------------------------------
+
+
+def assert_takes_two(market: Market, alone: int, other: int, command: c.Command) -> None:
+    """Refused for the person who is already on one side, accepted from another."""
+    outcome = market.refused(alone, command)
+    assert (outcome.reason, outcome.value) == (Reason.SAME_PERSON, alone)
+    market.do(other, replace(command, command_id="other"))
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR])
+def test_two_persons_admit_an_operator_or_an_auditor(role):
+    market = Market()
+    market.do(OPERATOR, c.AdmitParticipant(name="new", roles=[role]))
+    account_id = len(market.state.participants)
+    assert_takes_two(market, OPERATOR, 2, c.ConfirmAdmission(account_id=account_id))
+
+
+def test_two_persons_stand_for_a_grant():
+    market = Market()
+    both = market.admit("operator and auditor", Role.OPERATOR, Role.AUDITOR)
+    _, fields = MATRIX[c.GrantCapacity]
+    grant = c.GrantCapacity(**fields | {"auditor_account_id": both})
+    assert_takes_two(market, both, OPERATOR, grant)
+
+
+def test_two_persons_make_a_pledge():
+    market = Market()
+    both = market.admit("trading bank", Role.BANK, Role.TRADER)
+    market.grant("Y27", 10)
+    _, fields = MATRIX[c.RequestPledge]
+    request = c.RequestPledge(**fields | {"bank_account_id": both})
+    assert_takes_two(market, both, SUPPLIER, request)
+
+
+def test_two_persons_make_a_sublet_and_end_it():
+    market = Market()
+    market.grant("M2702", 1)
+    own(market, TRADER, market.list_window("M2702"), 1)
+    own_offer = l.OpenSublet(**MATRIX[l.OpenSublet][1] | {"lessee_account_id": TRADER})
+    outcome = market.refused(TRADER, own_offer)
+    assert (outcome.reason, outcome.value) == (Reason.SAME_PERSON, TRADER)
+    offer_id = market.do(TRADER, replace(own_offer, lessee_account_id=OTHER)).seq
+    outcome = market.refused(TRADER, l.AcceptSublet(offer_id=offer_id))
+    assert outcome.reason is Reason.UNKNOWN_SUBLET, "its own offer is not one to it"
+    market.do(OTHER, l.AcceptSublet(offer_id=offer_id))
+    (sublet_id,) = market.state.sublets
+    market.do(TRADER, l.EndSublet(sublet_id=sublet_id))
+    assert_takes_two(market, TRADER, OTHER, l.EndSublet(sublet_id=sublet_id))
 
 
 def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():

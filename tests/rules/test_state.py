@@ -17,7 +17,8 @@ from exchange.domain.commands import (
     PublishCalendar,
     RevokeKey,
 )
-from exchange.domain.enums import Role, Side
+from exchange.domain.enums import Currency, Role, Side
+from exchange.domain.letting import EndSublet, OpenSublet
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import gate_ns, last_gated_day
 from exchange.rules.state import State, StateUnreadable
@@ -44,6 +45,29 @@ def full_market() -> Market:
     market.uncross()
     market.advance(gate_ns(last_gated_day(market.state.market_ns) + 1) - NS_PER_MINUTE)
     own(market, TRADER, market.state.gates[-1][1], 1)
+    market.do(
+        1,
+        DepositCash(
+            account_id=TRADER,
+            deposit_amount=9,
+            external_reference="offshore",
+            currency=Currency.CNH,
+        ),
+    )
+    free_day = next(
+        at for at in range(20_800, 20_900) if market.core.sublettable(TRADER, 1, at, at + 1)[0]
+    )
+    offer = OpenSublet(
+        product_id=1,
+        lessee_account_id=OTHER,
+        start_day=free_day,
+        end_day=free_day + 1,
+        sublet_qty=1,
+        rent_price=100,
+    )
+    market.do(TRADER, offer)
+    sublet = next(iter(market.state.sublets.values()))
+    market.execute(sublet.lessor_account_id, EndSublet(sublet_id=sublet.sublet_id))
     if not market.state.halts:
         market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
     market.do(0, MarkState())
@@ -93,9 +117,9 @@ def test_commands_are_remembered_as_what_they_were():
 
 def test_a_restored_core_can_write_events():
     again = State.restore(DATA)
-    instrument_id = again.gates[-1][1]
+    instrument_id = next(number for _, number in again.gates if number not in again.halts)
     order_id = again.seq + 1
-    assert again.core.place(order_id, TRADER, 1, 0, instrument_id, Side.BUY, 1, 100, 1, 0) == 0
+    assert again.core.place(order_id, TRADER, 1, 0, instrument_id, Side.BUY, 1, 98, 1, 0) == 0
     count, data = again.core.take_events()
     assert count == 2
     assert b"order_accepted" in data
@@ -141,7 +165,7 @@ def test_bytes_of_chance_are_refused(data):
         ("keys", {}),
         ("keys", [[1, None]]),
         ("token_hashes", ["text"]),
-        ("references", [b"bytes"]),
+        ("references", [[b"bytes", 1]]),
         ("sessions", [[1, ["session_closed", 1, 1]]]),
         ("seen", [[1, [["c", {"seq": 1, "command": ["no_command"], "refusal": None}]]]]),
         ("pledges", [[1, {"request": None, "status": "lost"}]]),

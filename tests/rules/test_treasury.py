@@ -8,9 +8,10 @@ from exchange.domain.commands import (
     DefineProduct,
     DepositCash,
     GrantCapacity,
+    PlaceOrder,
     WithdrawCash,
 )
-from exchange.domain.enums import ProductKind, Role, Side
+from exchange.domain.enums import Currency, ProductKind, Role, Side
 from exchange.domain.events import CapacityGranted, CashDeposited, CashWithdrawn
 from exchange.domain.reasons import Reason
 from exchange.domain.units import MAX_INTEGER, MAX_QTY, NS_PER_DAY
@@ -66,15 +67,20 @@ def test_a_deposit_is_available_at_once_and_a_withdrawal_gone(market):
 
 def test_a_reference_is_good_for_one_deposit_of_anybody(market):
     market.do(OPERATOR, deposit(100))
-    assert_refused(market, OPERATOR, deposit(100), Reason.ALREADY_EXISTS)
-    assert_refused(market, 2, deposit(5, account_id=OTHER), Reason.ALREADY_EXISTS)
+    first_seq = market.state.seq
+    assert_refused(market, OPERATOR, deposit(100), Reason.ALREADY_EXISTS, first_seq)
+    other = deposit(5, account_id=OTHER)
+    assert_refused(market, 2, other, Reason.ALREADY_EXISTS, first_seq)
+    offshore = replace(other, currency=Currency.CNH, command_id="offshore")
+    assert_refused(market, 2, offshore, Reason.ALREADY_EXISTS, first_seq)
     market.do(OPERATOR, deposit(5, "in 2", OTHER))
 
 
 def test_deposits_and_withdrawals_have_references_of_their_own(market):
     market.do(OPERATOR, deposit(100, "same"))
     market.do(OPERATOR, withdrawal(10, "same"))
-    assert_refused(market, OPERATOR, withdrawal(10, "same"), Reason.ALREADY_EXISTS)
+    seq = market.state.seq
+    assert_refused(market, OPERATOR, withdrawal(10, "same"), Reason.ALREADY_EXISTS, seq)
 
 
 def test_a_refused_payment_does_not_use_its_reference_up(market):
@@ -124,6 +130,52 @@ def test_what_an_open_order_holds_cannot_leave(market):
     market.assert_replays()
 
 
+# -- wallets ---------------------------------------------------------------------------------------
+
+
+def offshore(command: DepositCash | WithdrawCash) -> DepositCash | WithdrawCash:
+    """The same in yuan offshore."""
+    return replace(command, currency=Currency.CNH)
+
+
+def test_a_wallet_of_another_currency_comes_in_and_goes_out_and_buys_nothing(market):
+    market.do(OPERATOR, offshore(deposit(100)))
+    assert market.events[0].currency is Currency.CNH
+    assert market.state.wallets == {TRADER: {Currency.CNH: 100}}
+    assert market.core.balances(TRADER) == (0, 0)
+    assert market.core.deposits_amount == 0
+    month = market.list_window("M2701")
+    assert_refused(market, TRADER, bid(month), Reason.CASH, 745, 0)
+    market.do(OPERATOR, offshore(withdrawal(99)))
+    assert market.state.wallets == {TRADER: {Currency.CNH: 1}}
+    market.do(OPERATOR, offshore(withdrawal(1, "out 2")))
+    assert market.state.wallets == {}
+    market.assert_replays()
+
+
+def test_no_wallet_is_overdrawn_and_none_pays_for_another(market):
+    market.do(OPERATOR, deposit(100))
+    assert_refused(market, OPERATOR, offshore(withdrawal(1)), Reason.CASH, 1, 0)
+    market.do(OPERATOR, offshore(deposit(50, "in 2")))
+    assert_refused(market, OPERATOR, offshore(withdrawal(51)), Reason.CASH, 51, 50)
+    assert_refused(market, OPERATOR, withdrawal(101), Reason.CASH, 101, 100)
+    others = offshore(withdrawal(1, account_id=OTHER))
+    assert_refused(market, OPERATOR, others, Reason.CASH, 1, 0)
+
+
+def test_all_cash_of_a_currency_stays_an_integer_that_a_browser_holds(market):
+    market.do(OPERATOR, deposit(MAX_INTEGER))
+    market.do(OPERATOR, offshore(deposit(MAX_INTEGER - 1, "in 2")))
+    beyond = offshore(deposit(2, "in 3", OTHER))
+    assert_refused(market, OPERATOR, beyond, Reason.CASH, MAX_INTEGER + 1, MAX_INTEGER)
+    market.do(OPERATOR, offshore(deposit(1, "in 3", OTHER)))
+
+
+def bid(instrument_id: int) -> PlaceOrder:
+    """One GPU at the least price."""
+    return PlaceOrder(instrument_id=instrument_id, side=Side.BUY, order_qty=1, limit_price=1)
+
+
 # -- capacity --------------------------------------------------------------------------------------
 
 
@@ -167,7 +219,7 @@ def test_a_report_proves_capacity_once(market):
     first = grant("2027-03-01", "2027-04-01")
     market.do(OPERATOR, first)
     again = replace(first, start_day=day("2027-05-01"), end_day=day("2027-06-01"))
-    assert_refused(market, OPERATOR, again, Reason.ALREADY_EXISTS)
+    assert_refused(market, OPERATOR, again, Reason.ALREADY_EXISTS, market.state.seq)
 
 
 def test_a_grant_is_of_a_known_product(market):

@@ -1,0 +1,136 @@
+"""The shell's commands about the own account: positions, balances, statement."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.table import Table
+
+from clients.heatmap import HeldDay, heatmap, held_days
+from clients.shell import (
+    DEFAULT_DATA,
+    As,
+    AsJson,
+    AsOfSeq,
+    DataDir,
+    TokenFile,
+    Url,
+    connect,
+    money,
+    show,
+    table,
+    window_of_code,
+)
+from exchange.domain.account_wire import Run
+from exchange.domain.statement import Statement, csv_of
+from exchange.domain.windows import date_of, day_at
+from exchange.domain.wire import Positions
+
+account_commands = typer.Typer()
+_FUNCTIONS = (
+    "title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet", "usable",
+    "sellable", "sublettable",
+)  # fmt: skip
+CALENDAR_WIDTH = 80
+
+
+@account_commands.command()
+def positions(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_of_seq: AsOfSeq = None,
+    calendar: Annotated[
+        bool, typer.Option("--calendar", help="A heatmap, months down and days across.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the unit-days held."""
+    with connect(data, url, token_file, who) as exchange:
+        held = exchange.positions(as_of_seq=as_of_seq)
+    if not calendar:
+        show(held, as_json, _position_table(held))
+        return
+    days: list[HeldDay] = [day for position in held.positions for day in held_days(position)]
+    drawn = Group(*(heatmap(position) for position in held.positions))
+    if as_json:
+        show(days, as_json, "")
+    else:
+        width = max(CALENDAR_WIDTH, Console().width)
+        Console(width=width).print(drawn, highlight=False)
+
+
+@account_commands.command()
+def balances(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_of_seq: AsOfSeq = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the cash in each currency."""
+    with connect(data, url, token_file, who) as exchange:
+        cash = exchange.balances(as_of_seq=as_of_seq)
+    shown = table(
+        f"account {cash.account_id} at seq {cash.as_of_seq}", "wallet", "available", "held"
+    )
+    shown.add_row("CNY", money(cash.available_amount), money(cash.held_amount))
+    for wallet in cash.wallets:
+        shown.add_row(wallet.currency, money(wallet.available_amount), money(0))
+    show(cash, as_json, shown)
+
+
+@account_commands.command()
+def statement(
+    window: Annotated[
+        str, typer.Argument(help="Days of market time, as a window's code: M2703, D270305, …")
+    ] = "",
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    currency: str = "CNY",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print every movement of the account's cash, each with the record that caused it."""
+    span = window_of_code(window) if window else None
+    with connect(data, url, token_file, who) as exchange:
+        made = exchange.statement(
+            from_day=None if span is None else span.start_day,
+            to_day=None if span is None else span.end_day,
+            currency=currency,
+        )
+    if as_csv:
+        typer.echo(csv_of(made), nl=False)
+    else:
+        show(made, as_json, _statement_table(made))
+
+
+def _position_table(held: Positions) -> Table:
+    title = f"account {held.account_id} at seq {held.as_of_seq}"
+    shown = table(title, "product", "function", "from", "to", "GPUs")
+    for position in held.positions:
+        for name in _FUNCTIONS:
+            runs: list[Run] = getattr(position, name)
+            for run in runs:
+                span = (f"{date_of(run.start_day)}", f"{date_of(run.end_day)}")
+                shown.add_row(position.product, name, *span, str(run.qty))
+    return shown
+
+
+def _statement_table(made: Statement) -> Table:
+    span = f"{date_of(made.from_day)} to {date_of(made.to_day)}"
+    title = f"account {made.account_id}, {made.currency}, {span}, through seq {made.through_seq}"
+    shown = table(title, "date", "seq", "purpose", "what", "amount", "balance")
+    for name in ("amount", "balance"):
+        next(column for column in shown.columns if column.header == name).justify = "right"
+    shown.add_row("", "", "opening", "", "", money(made.opening_amount))
+    for line in made.lines:
+        date = date_of(day_at(line.market_ns)).isoformat()
+        amounts = (money(line.amount), money(line.balance_amount))
+        shown.add_row(date, str(line.seq), line.purpose, line.description, *amounts)
+    shown.add_row("", "", "closing", "", "", money(made.closing_amount))
+    return shown
