@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.domain import commands, events
+from exchange.domain import commands, desk_commands, desk_events, events, movements
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 from exchange.domain.risk_parameters import RiskParameters
@@ -44,7 +44,7 @@ PLAIN_INTEGERS = {"version", "year", "month", "level", "value", "limit", "day", 
 
 MESSAGES = [
     kind
-    for module in (commands, events)
+    for module in (commands, events, movements, desk_commands, desk_events)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Command | Event) and kind not in (Command, Event)
 ]

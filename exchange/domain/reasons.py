@@ -33,6 +33,8 @@ class Reason(IntEnum):
     OVERLOAD = 3004
     COMMAND_IDS = 3005
     SUBSCRIPTIONS = 3006
+    DESK_ITEMS = 3007
+    """As many open requests, quotes and blocks as an account may have."""
     # market
     UNKNOWN_INSTRUMENT = 4001
     LOT = 4003
@@ -67,6 +69,20 @@ class Reason(IntEnum):
     EXPIRE_DAY = 4028
     """An expire day that is over, beyond the window's trading, missing, or not asked for."""
     UNKNOWN_ORDER = 4041
+    UNKNOWN_QUOTE_REQUEST = 4051
+    UNKNOWN_QUOTE = 4052
+    UNKNOWN_BLOCK = 4053
+    UNKNOWN_TRADE = 4054
+    UNKNOWN_CORRECTION = 4055
+    LIFETIME = 4056
+    """A request or a quote that would live too short or too long."""
+    SMALL_BLOCK = 4057
+    """A block below the least notional."""
+    ALLOCATION = 4058
+    """Parts that are too many, are named twice, or do not add up to the block."""
+    DESK_CLOSED = 4059
+    SIDE = 4060
+    """A quote on the side that was not asked for, or on none where both were."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

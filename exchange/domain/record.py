@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import commands, events, movements
+from . import commands, desk_commands, desk_events, events, movements
 from .commands import Command
 from .events import Event
 
@@ -44,6 +44,22 @@ AnyCommand = (
     | commands.AcceptPledge
     | commands.DeclinePledge
     | commands.ReleasePledge
+    | desk_commands.RequestQuote
+    | desk_commands.SubmitQuote
+    | desk_commands.AcceptQuote
+    | desk_commands.WithdrawQuote
+    | desk_commands.WithdrawQuoteRequest
+    | desk_commands.ProposeBlock
+    | desk_commands.ConfirmBlock
+    | desk_commands.DeclineBlock
+    | desk_commands.WaiveBand
+    | desk_commands.ConfirmWaiver
+    | desk_commands.AllocateBlock
+    | desk_commands.RequestBust
+    | desk_commands.RequestCorrection
+    | desk_commands.ApproveCorrection
+    | desk_commands.DeclineCorrection
+    | desk_commands.RecordClaim
     | commands.AdvanceClock
     | commands.UncrossBooks
     | commands.CountRefusals
@@ -51,7 +67,7 @@ AnyCommand = (
     | commands.RecordStateHash
 )
 
-_EVENT_MODULES = (events, movements)
+_EVENT_MODULES = (events, movements, desk_events)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

@@ -8,6 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from exchange.domain.desk_events import (
+    BlockProposed,
+    CorrectionRequested,
+    DeskTradeExecuted,
+    QuoteRequested,
+    QuoteSubmitted,
+)
 from exchange.domain.events import (
     CapacityGranted,
     Event,
@@ -24,12 +31,17 @@ from .projection import Handler, Projection
 RECENT_COUNT = 4_096
 
 _ID_FIELDS: Mapping[type[Event], str] = {
+    BlockProposed: "block_id",
     CapacityGranted: "grant_id",
+    CorrectionRequested: "correction_id",
+    DeskTradeExecuted: "trade_id",
     InstrumentListed: "instrument_id",
     KeyRegistered: "key_id",
     ParticipantAdmitted: "account_id",
     PledgeRequested: "pledge_id",
     ProductDefined: "product_id",
+    QuoteRequested: "quote_request_id",
+    QuoteSubmitted: "quote_id",
 }
 
 

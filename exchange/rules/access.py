@@ -7,6 +7,7 @@ from functools import cache
 from msgspec import Struct
 
 from exchange.domain import commands as c
+from exchange.domain import desk_commands as d
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
@@ -47,6 +48,22 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.AcceptPledge: frozenset({Role.BANK}),
     c.DeclinePledge: _TRADING | {Role.BANK},
     c.ReleasePledge: frozenset({Role.BANK}),
+    d.RequestQuote: _TRADING,
+    d.SubmitQuote: _TRADING,
+    d.AcceptQuote: _TRADING,
+    d.WithdrawQuote: _TRADING,
+    d.WithdrawQuoteRequest: _TRADING,
+    d.ProposeBlock: _TRADING,
+    d.ConfirmBlock: _TRADING,
+    d.DeclineBlock: _TRADING,
+    d.AllocateBlock: _TRADING,
+    d.RequestBust: _TRADING,
+    d.RequestCorrection: _TRADING,
+    d.WaiveBand: _OPERATOR,
+    d.ConfirmWaiver: _OPERATOR,
+    d.ApproveCorrection: _OPERATOR,
+    d.DeclineCorrection: _OPERATOR,
+    d.RecordClaim: _OPERATOR,
     c.AdvanceClock: _VENUE,
     c.UncrossBooks: _VENUE,
     c.CountRefusals: _VENUE,

@@ -1,11 +1,12 @@
 """
 Market time and what it brings about.
 
-Boundaries are the gates of windows, the starts of delivery days, and 16:00 of each day on which an
-open order ends. Each is crossed in a record of its own, in order, however long the exchange was
-away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records, all of that
-time: orders whose day is over end first, then each window's, and a window expires with its last.
-Until the last of them orders are refused, so nothing trades that should have ended.
+Boundaries are the gates of windows, the starts of delivery days, 16:00 of each day on which an open
+order ends, and the moments of the desk (`desk_clock`). Each is crossed in a record of its own, in
+order, however long the exchange was away. Where more than `CLOCK_BATCH` orders end at one moment it
+takes several records, all of that time: orders whose day is over end first, then each window's, and
+a window expires with its last. Until the last of them orders are refused, so nothing trades that
+should have ended.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), and only then do orders and windows end.
@@ -22,6 +23,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from .desk_clock import clear_desk, desk_ends, next_desk_ns
 from .participants import cancellations
 from .sessions import next_session_ns, resumptions, session_changes
 from .state import State
@@ -44,6 +46,9 @@ def next_boundary_ns(state: State) -> int:
     expire_day = state.core.next_expire_day()
     if expire_day:
         due_ns = min(due_ns, gate_ns(expire_day))
+    desk_ns = next_desk_ns(state)
+    if desk_ns is not None:
+        due_ns = min(due_ns, desk_ns)
     return min(due_ns, state.gates[0][0]) if state.gates else due_ns
 
 
@@ -62,12 +67,14 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     if changes and ends:
         ends, is_complete = [], False
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    require(is_new or bool(changes or ends), Reason.EMPTY)
+    desk = desk_ends(to_ns, state)
+    require(is_new or bool(changes or ends or desk), Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
         *_expired_command_ids(to_ns, state),
         *changes,
         *ends,
+        *desk,
     ]
 
 
@@ -119,6 +126,7 @@ def evolve_clock(event: ClockAdvanced, state: State) -> None:
     state.core.set_clock(event.market_ns, not event.is_complete)
     if is_later and event.market_ns == start_ns(day_at(event.market_ns)):
         state.day_rolls.append((event.market_ns, state.seq))
+        clear_desk(state)
 
 
 def evolve_command_ids(event: CommandIdsExpired, state: State) -> None:

@@ -39,6 +39,7 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, AnyCommand, array_header
 from matching_core.venue import CoreError, Venue
 
+from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -132,6 +133,12 @@ class State:
     sublets: dict[int, SubletOpened] = field(default_factory=dict)
     """Those whose days are not all delivered, by the trade that opened them."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
+    quote_requests: dict[int, QuoteRequest] = field(default_factory=dict)
+    quotes: dict[int, Quote] = field(default_factory=dict)
+    blocks: dict[int, Block] = field(default_factory=dict)
+    desk_trades: dict[int, DeskTrade] = field(default_factory=dict)
+    corrections: dict[int, Correction] = field(default_factory=dict)
+    """Of the desk, see `desk`: what is over stays until the day ends."""
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)
     """Command ids in use, by account."""

@@ -20,6 +20,7 @@ from exchange.domain.commands import (
 from exchange.domain.enums import Role, Side
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
+from tests.properties.test_desk import desk_step, fund_desk
 from tests.properties.test_market import new_market, step
 from tests.scenario import OTHER, TRADER, Market
 
@@ -29,6 +30,7 @@ GENESIS = State()
 def full_market() -> Market:
     """Something in every field of the state."""
     market = new_market()
+    fund_desk(market)
     market.do(1, PublishCalendar(year=2027, version=2, trading_days=[20_820, 20_821]))
     market.do(1, AdmitParticipant(name="waiting", roles=[Role.AUDITOR]))
     market.do(1, RevokeKey(revoked_key_id=OTHER))
@@ -36,6 +38,8 @@ def full_market() -> Market:
     rng = random.Random(21)
     for _ in range(150):
         market.execute(*step(rng, market))
+    for _ in range(120):
+        market.execute(*desk_step(rng, market))
     market.do(TRADER, OpenSession())
     market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
     if not market.state.halts:
