@@ -11,6 +11,7 @@ from exchange.domain.record import Record
 
 from .balances import Balances
 from .depth import Depth
+from .desk import Desk
 from .listings import Listings
 from .marks import Marks
 from .orders import Orders
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "sessions": Sessions,
     "trades": Trades,
     "pledges": Pledges,
+    "desk": Desk,
     "marks": Marks,
     "recent": Recent,
 }
@@ -58,6 +60,7 @@ class Projections:
     sessions: Sessions
     trades: Trades
     pledges: Pledges
+    desk: Desk
     marks: Marks
     recent: Recent
 
