@@ -10,7 +10,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.domain import commands, events, schedule_events
+from exchange.domain import (
+    commands,
+    desk_commands,
+    desk_events,
+    events,
+    letting,
+    movements,
+    schedule_events,
+)
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 from exchange.domain.risk_parameters import RiskParameters
@@ -45,7 +53,15 @@ PLAIN_INTEGERS = {"version", "year", "month", "level", "value", "limit", "day", 
 
 MESSAGES = [
     kind
-    for module in (commands, events, schedule_events)
+    for module in (
+        commands,
+        events,
+        schedule_events,
+        movements,
+        letting,
+        desk_commands,
+        desk_events,
+    )
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Command | Event) and kind not in (Command, Event)
 ]

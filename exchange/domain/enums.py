@@ -184,6 +184,49 @@ class Currency(StrEnum):
     """Yuan offshore."""
 
 
+class QuoteRequestStatus(StrEnum):
+    """A request's life: open, quoted with its first quote, then one of the ends."""
+
+    OPEN = "open"
+    QUOTED = "quoted"
+    EXECUTED = "executed"
+    """A quote was accepted, which makes and pays the trade in the same record."""
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class QuoteStatus(StrEnum):
+    """A quote is firm until one of its ends."""
+
+    FIRM = "firm"
+    ACCEPTED = "accepted"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    NOT_TAKEN = "not_taken"
+    """Another quote was, or the request was withdrawn."""
+
+
+class BlockStatus(StrEnum):
+    """A block's life: alleged by one side, then confirmed and so registered, or not."""
+
+    ALLEGED = "alleged"
+    REGISTERED = "registered"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+
+
+class CorrectionStatus(StrEnum):
+    """A bust's or correction's life; it takes two operators."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    """By the first."""
+    DONE = "done"
+    DECLINED = "declined"
+    CLAIMED = "claimed"
+    """It could not be done; a claim is on record."""
+
+
 class Trust(IntEnum):
     """What the venue keeps money for, besides the escrow of delivery days."""
 

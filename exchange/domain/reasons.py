@@ -33,6 +33,8 @@ class Reason(IntEnum):
     OVERLOAD = 3004
     COMMAND_IDS = 3005
     SUBSCRIPTIONS = 3006
+    DESK_ITEMS = 3007
+    """As many open requests, quotes and blocks as an account may have."""
     # market
     UNKNOWN_INSTRUMENT = 4001
     LOT = 4003
@@ -69,6 +71,20 @@ class Reason(IntEnum):
     IMMEDIATE = 4029
     """An order that never rests, but is post-only or to be shown in part."""
     UNKNOWN_ORDER = 4041
+    SIDE = 4050
+    """A quote on the side that was not asked for, or on none where both were."""
+    UNKNOWN_QUOTE_REQUEST = 4051
+    UNKNOWN_QUOTE = 4052
+    UNKNOWN_BLOCK = 4053
+    UNKNOWN_TRADE = 4054
+    UNKNOWN_CORRECTION = 4055
+    LIFETIME = 4056
+    """A request or a quote that would live too short or too long."""
+    SMALL_BLOCK = 4057
+    """A block below the least notional."""
+    ALLOCATION = 4058
+    """Parts that are too many, are named twice, or do not add up to the block."""
+    DESK_CLOSED = 4059
     UNKNOWN_SUBLET = 4060
     SUPPLIER_LETS = 4061
     """A product's house sells its days; it lets none."""

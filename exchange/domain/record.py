@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import commands, events, letting, movements, schedule_events
+from . import (
+    commands,
+    desk_commands,
+    desk_events,
+    events,
+    letting,
+    movements,
+    schedule_events,
+)
 from .commands import Command
 from .events import Event
 
@@ -45,6 +53,22 @@ AnyCommand = (
     | commands.AcceptPledge
     | commands.DeclinePledge
     | commands.ReleasePledge
+    | desk_commands.RequestQuote
+    | desk_commands.SubmitQuote
+    | desk_commands.AcceptQuote
+    | desk_commands.WithdrawQuote
+    | desk_commands.WithdrawQuoteRequest
+    | desk_commands.ProposeBlock
+    | desk_commands.ConfirmBlock
+    | desk_commands.DeclineBlock
+    | desk_commands.WaiveBand
+    | desk_commands.ConfirmWaiver
+    | desk_commands.AllocateBlock
+    | desk_commands.RequestBust
+    | desk_commands.RequestCorrection
+    | desk_commands.ApproveCorrection
+    | desk_commands.DeclineCorrection
+    | desk_commands.RecordClaim
     | commands.AdvanceClock
     | commands.UncrossBooks
     | commands.PublishSettlementPrices
@@ -58,7 +82,7 @@ AnyCommand = (
     | letting.EndSublet
 )
 
-_EVENT_MODULES = (events, schedule_events, movements, letting)
+_EVENT_MODULES = (events, schedule_events, movements, letting, desk_events)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

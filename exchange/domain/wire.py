@@ -11,42 +11,46 @@ so that a client sees a gap at once and can resume from any position it remember
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from .account_wire import ProductPosition as ProductPosition
 from .account_wire import Run as Run
 from .account_wire import WalletView as WalletView
+from .desk_wire import (
+    AcceptQuote,
+    ConfirmBlock,
+    DeclineBlock,
+    Desk,
+    DeskTrades,
+    ProposeBlock,
+    RequestQuote,
+    SubmitQuote,
+    WithdrawQuote,
+    WithdrawQuoteRequest,
+)
 from .reasons import Reason
-from .units import CommandId, Day, Id, Name, Ns, Price, Qty, QtyOrZero
+from .units import (
+    CommandId,
+    Day,
+    Id,
+    Name,
+    Ns,
+    Price,
+    Qty,
+    QtyOrZero,
+)
+from .wire_words import ClientId as ClientId
+from .wire_words import ExecType as ExecType
+from .wire_words import Message as Message
+from .wire_words import Position as Position
+from .wire_words import Request as Request
+from .wire_words import SelfMatchPolicyWord as SelfMatchPolicyWord
+from .wire_words import SessionWord as SessionWord
+from .wire_words import SideWord as SideWord
+from .wire_words import Symbol as Symbol
+from .wire_words import TimeInForceWord as TimeInForceWord
 
-Position = tuple[int, int]
-SideWord = Literal["buy", "sell"]
-TimeInForceWord = Literal["day", "gtc", "gtd", "ioc", "fok"]
 ModeWord = Literal["title", "sublet"]
-SelfMatchPolicyWord = Literal["cancel_incoming", "cancel_resting", "cancel_both"]
-SessionWord = Literal[
-    "pre_open", "continuous", "closing_auction", "closed", "break", "auction", "halted"
-]
-ExecType = Literal["new", "trade", "cancelled", "replaced", "expired"]
-Symbol = Annotated[str, Meta(min_length=1, max_length=96)]
-ClientId = Annotated[str, Meta(pattern=r"^[\x20-\x7e]{1,36}$")]
-"""Printable ASCII, because it is shown in terminals and logs."""
-
-
-# -- websocket: what clients send -----------------------------------------------------------------
-
-
-class Request(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="type",
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-):
-    """Base of all requests."""
-
-    request_id: Id = 0
 
 
 class Auth(Request, frozen=True, kw_only=True, tag="auth"):
@@ -121,7 +125,7 @@ class MassCancel(Request, frozen=True, kw_only=True, tag="mass_cancel"):
 class Subscribe(Request, frozen=True, kw_only=True, tag="subscribe"):
     """
     Channels: `book:<instrument>:<depth>`, `trades:<instrument>`, `orders`, `positions`,
-    `balances`, `marks`. Each answers with a snapshot first.
+    `balances`, `marks`, `desk`, `desk_trades`. Each answers with a snapshot first.
     """
 
     channels: Annotated[
@@ -151,6 +155,14 @@ AnyRequest = (
     | AmendOrder
     | CancelOrder
     | MassCancel
+    | RequestQuote
+    | SubmitQuote
+    | AcceptQuote
+    | WithdrawQuote
+    | WithdrawQuoteRequest
+    | ProposeBlock
+    | ConfirmBlock
+    | DeclineBlock
     | Subscribe
     | Unsubscribe
     | Ping
@@ -159,10 +171,6 @@ AnyRequest = (
 
 
 # -- websocket: what the exchange sends -----------------------------------------------------------
-
-
-class Message(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """Base of all messages to clients, who ignore fields they do not know."""
 
 
 class Hello(Message, frozen=True, kw_only=True, tag="hello"):
@@ -307,7 +315,7 @@ class Balances(Message, frozen=True, kw_only=True, tag="balances"):
     account_id: int
     available_amount: int
     held_amount: int
-    wallets: list[WalletView] = []
+    wallets: list[WalletView] = field(default_factory=list)
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -396,6 +404,8 @@ AnyMessage = (
     | Balances
     | Orders
     | Marks
+    | Desk
+    | DeskTrades
     | Pong
     | Done
     | Bye

@@ -186,6 +186,11 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
     "mark": _marks,
     "index": _indices,
     "pledge": _table("pledges"),
+    "quote_request": _table("quote_requests"),
+    "quote": _table("quotes"),
+    "block": _table("blocks"),
+    "desk_trade": _table("desk_trades"),
+    "correction": _table("corrections"),
     "session": _table("sessions"),
     "participant": _table("participants"),
     "key": _table("keys"),
@@ -197,7 +202,7 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
 CORE_NOUNS = {"balance", "order", "level", "book", "escrow", "granted", "position", "queue"}
 _SHOWN_FIELDS = {
     "seq", "market_ns", "pledges", "sessions", "participants", "keys", "products", "instruments",
-    "halts", "market_data",
+    "halts", "market_data", "quote_requests", "quotes", "blocks", "desk_trades", "corrections",
 }  # fmt: skip
 """In a noun or in `Place`; the market data's other parts are named one by one."""
 _EVERY_LEVEL = 2**31 - 1

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from exchange.domain import commands as c
+from exchange.domain import desk_commands as d
 from exchange.domain.enums import Role
 
 from .answers import not_found
@@ -37,6 +38,11 @@ COMMANDS: dict[str, type[c.Command]] = {
         c.PublishIndexPrice,
         c.PublishRiskParameters,
         c.PublishMarks,
+        d.WaiveBand,
+        d.ConfirmWaiver,
+        d.ApproveCorrection,
+        d.DeclineCorrection,
+        d.RecordClaim,
     )
 }
 

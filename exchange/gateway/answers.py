@@ -27,6 +27,7 @@ _STATUSES = {
     Reason.OPEN_ORDERS: 429,
     Reason.COMMAND_IDS: 429,
     Reason.SUBSCRIPTIONS: 429,
+    Reason.DESK_ITEMS: 429,
     Reason.INTERNAL_ERROR: 500,
 }
 _STATUSES_OF_THOUSAND = {1: 400, 2: 401, 3: 503, 4: 409, 5: 409, 9: 503}

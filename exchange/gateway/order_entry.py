@@ -192,6 +192,12 @@ class OrderEntry:
                 CommandReply(self._session, request, "", 0, False),
             )
 
+    def send(self, request: Request, command: c.Command) -> None:
+        """A command that is no order, at an order's rate; its answer names no order."""
+        if self._is_allowed(request, ORDER_COST):
+            signed = replace(command, key_id=self._key_id, session_id=self._session.session_id)
+            self._submit(signed, CommandReply(self._session, request, "", 0, False))
+
     def _submit(self, command: c.Command, reply: CommandReply) -> None:
         try:
             self._hub.sequencer.submit(command, reply)

@@ -40,6 +40,7 @@ from exchange.domain.wire import (
 
 from .auth import Identity, authenticate
 from .codec import Codec
+from .desk_entry import DESK_REQUESTS, desk_command
 from .hub import Hub
 from .limits import AccountLimits
 from .order_entry import OrderEntry
@@ -323,6 +324,10 @@ class Session:
             CancelOrder: entry.cancel,
             MassCancel: entry.mass_cancel,
         }
+        self._handlers |= dict.fromkeys(
+            DESK_REQUESTS,
+            lambda request: entry.send(request, desk_command(request, self._hub)),
+        )
         self._count_authenticated()
         hub.sessions[outcome.seq] = self
         orders = hub.projections.orders

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from exchange.domain.desk_wire import DeskTrades, PublicDeskTrade
 from exchange.domain.events import NodeMarked
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record
@@ -28,6 +29,8 @@ from exchange.domain.wire import (
     Trade,
 )
 from exchange.projections import Projections
+from exchange.projections.desk import DeskTrade
+from exchange.projections.desk_views import public_trade_view, public_trades_view
 from exchange.projections.orders import Step
 from exchange.projections.views import indication_view, private_view, session_word
 
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 SNAPSHOT_TRADES_COUNT = 50
-_PRIVATE = ("orders", "positions", "balances")
+_PRIVATE = ("orders", "positions", "balances", "desk")
 
 
 class Channel(Struct, frozen=True):
@@ -116,6 +119,8 @@ class Streams:
         self._private: dict[str, dict[int, set[Session]]] = {
             kind: defaultdict(set) for kind in _PRIVATE
         }
+        self._desk_trades: set[Session] = set()
+        self._new_desk_trades: list[PublicDeskTrade] = []
         self._marks: set[Session] = set()
         self._new_marks: list[NodeMarkView] = []
         self._lagging: dict[Session, float] = {}
@@ -125,12 +130,13 @@ class Streams:
         self._order_readers = self._private["orders"]
         projections.orders.listener = self._on_step
         projections.trades.listener = self._on_trade
+        projections.desk.listener = self._on_desk_trade
 
     # -- subscribing
 
     def parse(self, name: str) -> Channel | None:
         """The channel of that name; None where there is none."""
-        if name in _PRIVATE or name == "marks":
+        if name in _PRIVATE or name in ("marks", "desk_trades"):
             return Channel(name, name)
         kind, _, rest = name.partition(":")
         depth = 0
@@ -157,6 +163,9 @@ class Streams:
                     channel.instrument_id, SNAPSHOT_TRADES_COUNT
                 )
                 session.send_all(list(reversed(latest)))
+            case "desk_trades":
+                self._desk_trades.add(session)
+                session.send(public_trades_view(self._projections))
             case "marks":
                 self._marks.add(session)
                 session.send(marks_message(self._projections, self._projections.at_seq))
@@ -180,6 +189,8 @@ class Streams:
                         del feeds[channel.depth]
             case "trades":
                 self._trades[channel.instrument_id].discard(session)
+            case "desk_trades":
+                self._desk_trades.discard(session)
             case "marks":
                 self._marks.discard(session)
             case kind:
@@ -214,6 +225,10 @@ class Streams:
         if self._trades.get(instrument_id):
             self._new_trades[instrument_id].append(trade)
 
+    def _on_desk_trade(self, trade: DeskTrade) -> None:
+        if self._desk_trades:
+            self._new_desk_trades.append(public_trade_view(trade, self._projections))
+
     def marks_changed(self, record: Record) -> None:
         """A marking cycle came: its changes go out with the commit."""
         if self._marks:
@@ -224,7 +239,7 @@ class Streams:
     # -- publishing
 
     def committed(self) -> None:
-        """Sends trades and marks at once; books, positions and balances at their interval."""
+        """Sends trades and marks at once; books and what is private at their interval."""
         for instrument_id, trades in self._new_trades.items():
             self._broadcast(self._trades[instrument_id], trades)
         self._new_trades.clear()
@@ -232,6 +247,10 @@ class Streams:
             message = Marks(as_of_seq=self._projections.at_seq, marks=self._new_marks)
             self._broadcast(self._marks, [message])
             self._new_marks = []
+        if self._new_desk_trades:
+            news = DeskTrades(as_of_seq=self._projections.at_seq, desk_trades=self._new_desk_trades)
+            self._broadcast(self._desk_trades, [news])
+            self._new_desk_trades = []
         self._publish_later()
 
     def _publish_later(self) -> None:
@@ -243,7 +262,7 @@ class Streams:
             loop.call_later(due_s, self.publish)
 
     def publish(self) -> None:
-        """Sends books, positions and balances that moved since the last time."""
+        """Sends books, positions, balances and desks that moved since the last time."""
         self._is_publish_due = False
         self._published_s = asyncio.get_running_loop().time()
         projections = self._projections
@@ -253,9 +272,14 @@ class Streams:
         projections.depth.changed.clear()
         projections.sessions.changed.clear()
         self._catch_up()
+        desk = projections.desk
+        if desk.is_changed_for_all:
+            desk.changed |= self._private["desk"].keys()
+            desk.is_changed_for_all = False
         for kind, changed in (
             ("positions", projections.positions.changed),
             ("balances", projections.balances.changed),
+            ("desk", desk.changed),
         ):
             readers = self._private[kind]
             for account_id in changed & readers.keys():

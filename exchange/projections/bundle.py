@@ -12,6 +12,7 @@ from exchange.domain.record import Record
 from .balances import Balances
 from .calendars import Calendars
 from .depth import Depth
+from .desk import Desk
 from .interest import Interest
 from .listings import Listings
 from .marks import Marks
@@ -42,6 +43,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "trades": Trades,
     "pledges": Pledges,
     "sublets": Sublets,
+    "desk": Desk,
     "marks": Marks,
     "recent": Recent,
 }
@@ -70,6 +72,7 @@ class Projections:
     trades: Trades
     pledges: Pledges
     sublets: Sublets
+    desk: Desk
     marks: Marks
     recent: Recent
 

@@ -8,6 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from exchange.domain.desk_events import (
+    BlockProposed,
+    CorrectionRequested,
+    DeskTradeExecuted,
+    QuoteRequested,
+    QuoteSubmitted,
+)
 from exchange.domain.events import (
     CapacityGranted,
     Event,
@@ -26,7 +33,10 @@ from .projection import Handler, Projection
 RECENT_COUNT = 4_096
 
 _ID_FIELDS: Mapping[type[Event], str] = {
+    BlockProposed: "block_id",
     CapacityGranted: "grant_id",
+    CorrectionRequested: "correction_id",
+    DeskTradeExecuted: "trade_id",
     InstrumentListed: "instrument_id",
     KeyRegistered: "key_id",
     ParticipantAdmitted: "account_id",
@@ -34,6 +44,8 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     ProductDefined: "product_id",
     SubletOffered: "offer_id",
     SubletGranted: "sublet_id",
+    QuoteRequested: "quote_request_id",
+    QuoteSubmitted: "quote_id",
 }
 
 

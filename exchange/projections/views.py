@@ -23,10 +23,11 @@ from exchange.domain.wire import (
 )
 
 from .bundle import Projections
+from .desk_views import desk_view
 from .indication import indication_of
 from .sessions import COLLECTING
 
-Noun = Literal["orders", "positions", "balances", "book", "trades"]
+Noun = Literal["orders", "positions", "balances", "desk", "book", "trades"]
 _SESSION_WORDS: dict[SessionState, SessionWord] = {
     SessionState.PRE_OPEN: "pre_open",
     SessionState.CONTINUOUS: "continuous",
@@ -65,7 +66,9 @@ def answer(question: Question, projections: Projections) -> bytes:
 
 
 def private_view(noun: str, account_id: int, projections: Projections) -> Message:
-    """An account's orders, positions or balances."""
+    """An account's orders, positions, balances or desk."""
+    if noun == "desk":
+        return desk_view(account_id, projections)
     if noun == "orders":
         return Orders(
             as_of_seq=projections.at_seq,

@@ -14,6 +14,8 @@ from typing import Any
 from msgspec.structs import astuple
 
 from exchange.domain import commands as c
+from exchange.domain import desk_commands as d
+from exchange.domain import desk_events as de
 from exchange.domain import events as e
 from exchange.domain import letting as l
 from exchange.domain import movements as m
@@ -22,14 +24,18 @@ from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
 from . import (
+    blocks,
     clock,
+    corrections,
     custody,
+    desk_trades,
     letting,
     listing,
     marks,
     orders,
     participants,
     pledges,
+    quotes,
     schedule,
     sessions,
     settlement,
@@ -82,6 +88,22 @@ DECIDE: dict[type[Command], Decide] = {
     l.DeclineSublet: letting.decide_decline,
     l.ConsentToSublet: letting.decide_consent,
     l.EndSublet: letting.decide_end,
+    d.RequestQuote: quotes.decide_request,
+    d.SubmitQuote: quotes.decide_submit,
+    d.AcceptQuote: quotes.decide_accept,
+    d.WithdrawQuote: quotes.decide_withdraw_quote,
+    d.WithdrawQuoteRequest: quotes.decide_withdraw_request,
+    d.ProposeBlock: blocks.decide_propose,
+    d.ConfirmBlock: blocks.decide_confirm,
+    d.DeclineBlock: blocks.decide_decline,
+    d.WaiveBand: blocks.decide_waive,
+    d.ConfirmWaiver: blocks.decide_confirm_waiver,
+    d.AllocateBlock: blocks.decide_allocate,
+    d.RequestBust: corrections.decide_bust_request,
+    d.RequestCorrection: corrections.decide_correction_request,
+    d.ApproveCorrection: corrections.decide_approve,
+    d.DeclineCorrection: corrections.decide_decline,
+    d.RecordClaim: corrections.decide_claim,
     c.AdvanceClock: clock.decide_clock,
     c.PublishSettlementPrices: settlement.decide_settlement,
     c.CountRefusals: participants.decide_refusal_counts,
@@ -157,6 +179,25 @@ EVOLVE: dict[type[Event], Evolve] = {
     l.SubletLapsed: letting.evolve_offer_over,
     l.SubletEndAsked: letting.evolve_end_asked,
     l.SubletEndAgreed: letting.evolve_end_agreed,
+    de.QuoteRequested: quotes.evolve_request,
+    de.QuoteSubmitted: quotes.evolve_quote,
+    de.QuoteAccepted: quotes.evolve_acceptance,
+    de.QuoteEnded: quotes.evolve_quote_end,
+    de.QuoteRequestEnded: quotes.evolve_request_end,
+    de.BlockProposed: blocks.evolve_proposal,
+    de.BandWaiverRequested: blocks.evolve_waiver_request,
+    de.BandWaived: blocks.evolve_waiver,
+    de.BlockRegistered: blocks.evolve_registration,
+    de.BlockEnded: blocks.evolve_end,
+    de.BlockAllocated: blocks.evolve_allocation,
+    de.DeskTradeExecuted: desk_trades.evolve_execution,
+    de.DeskTradePublished: desk_trades.evolve_publication,
+    de.CorrectionRequested: corrections.evolve_request,
+    de.CorrectionApproved: corrections.evolve_approval,
+    de.TradeBusted: corrections.evolve_bust,
+    de.TradePriceCorrected: corrections.evolve_price,
+    de.CorrectionDeclined: corrections.evolve_decline,
+    de.ClaimRecorded: corrections.evolve_claim,
     e.IndexPricePublished: marks.evolve_index_price,
     e.RiskParametersPublished: marks.evolve_risk_parameters,
     e.NodeMarked: marks.evolve_node_mark,

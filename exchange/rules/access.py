@@ -7,6 +7,7 @@ from functools import cache
 from msgspec import Struct
 
 from exchange.domain import commands as c
+from exchange.domain import desk_commands as d
 from exchange.domain import letting as l
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
@@ -55,6 +56,22 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     l.DeclineSublet: _TRADER,
     l.ConsentToSublet: frozenset({Role.BANK}),
     l.EndSublet: _TRADER,
+    d.RequestQuote: _TRADING,
+    d.SubmitQuote: _TRADING,
+    d.AcceptQuote: _TRADING,
+    d.WithdrawQuote: _TRADING,
+    d.WithdrawQuoteRequest: _TRADING,
+    d.ProposeBlock: _TRADING,
+    d.ConfirmBlock: _TRADING,
+    d.DeclineBlock: _TRADING,
+    d.AllocateBlock: _TRADING,
+    d.RequestBust: _TRADING,
+    d.RequestCorrection: _TRADING,
+    d.WaiveBand: _OPERATOR,
+    d.ConfirmWaiver: _OPERATOR,
+    d.ApproveCorrection: _OPERATOR,
+    d.DeclineCorrection: _OPERATOR,
+    d.RecordClaim: _OPERATOR,
     c.AdvanceClock: _VENUE,
     c.UncrossBooks: _VENUE,
     c.PublishSettlementPrices: _VENUE,

@@ -1,12 +1,12 @@
 """
 Market time and what it brings about.
 
-Boundaries are the gates of windows, the starts of delivery days, and 16:00 of each day on which an
-open order ends. Each is crossed in a record of its own, in order, however long the exchange was
-away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records, all of that
-time: orders whose day is over end first, then each window's, and a window expires with its last;
-then what schedules ask for is listed. Until the last of them orders are refused, so nothing trades
-that should have ended.
+Boundaries are the gates of windows, the starts of delivery days, 16:00 of each day on which an open
+order ends, and the moments of the desk (`desk_clock`). Each is crossed in a record of its own, in
+order, however long the exchange was away. Where more than `CLOCK_BATCH` orders end at one moment it
+takes several records, all of that time: orders whose day is over end first, then each window's, and
+a window expires with its last; then what schedules ask for is listed. Until the last of them orders
+are refused, so nothing trades that should have ended.
 
 Offers of sublets that lapse do so in the record that comes to their moment.
 
@@ -32,6 +32,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from .desk_clock import clear_desk, desk_ends, next_desk_ns
 from .letting import lapses, next_lapse_ns
 from .participants import cancellations
 from .schedule import cascade, due_listings, ends_by, is_listing_due
@@ -63,6 +64,9 @@ def next_boundary_ns(state: State) -> int:
     expire_day = state.core.next_expire_day()
     if expire_day:
         due_ns = min(due_ns, gate_ns(expire_day))
+    desk_ns = next_desk_ns(state)
+    if desk_ns is not None:
+        due_ns = min(due_ns, desk_ns)
     return min(due_ns, state.gates[0][0]) if state.gates else due_ns
 
 
@@ -92,7 +96,8 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
         work, is_complete = [], False
     is_complete = is_complete and is_lapsed
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    is_due = bool(changes or work or lapsed) or is_listing_due(to_ns, state)
+    desk = desk_ends(to_ns, state)
+    is_due = bool(changes or work or lapsed or desk) or is_listing_due(to_ns, state)
     require(is_new or is_due, Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
@@ -100,6 +105,7 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
         *lapsed,
         *changes,
         *work,
+        *desk,
     ]
 
 
@@ -166,6 +172,7 @@ def evolve_clock(event: ClockAdvanced, state: State) -> None:
         state.day_rolls.append((event.market_ns, state.seq))
         if state.schedules:
             begin_closing(day_at(event.market_ns), state)
+        clear_desk(state)
 
 
 def evolve_command_ids(event: CommandIdsExpired, state: State) -> None:

@@ -42,6 +42,7 @@ from exchange.domain.schedule_events import ListingsScheduled
 from matching_core.venue import CoreError, Venue
 
 from .closing import ClosingTrades, SettledPrice
+from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -164,6 +165,12 @@ class State:
     rent_floors: dict[int, int] = field(default_factory=dict)
     """The least rent of pledged days, by open instrument; none where no mark says it."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
+    quote_requests: dict[int, QuoteRequest] = field(default_factory=dict)
+    quotes: dict[int, Quote] = field(default_factory=dict)
+    blocks: dict[int, Block] = field(default_factory=dict)
+    desk_trades: dict[int, DeskTrade] = field(default_factory=dict)
+    corrections: dict[int, Correction] = field(default_factory=dict)
+    """Of the desk, see `desk`: what is over stays until the day ends."""
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)
     """Command ids in use, by account."""

@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from exchange.domain import desk_events as desk
 from exchange.domain.commands import (
     AcceptPledge,
     AdvanceClock,
@@ -300,6 +301,11 @@ def custody_events() -> list[type[Event]]:
     return [CapacityWithdrawn, CashPaid, DeliveryDayClosed, EscrowReleased, TitleTransferred]
 
 
+def desk_events() -> list[type[Event]]:
+    """What happens at the desk, see `test_desk`."""
+    return [kind for kind in EVENT_TYPES.values() if kind.__module__ == desk.__name__]
+
+
 def run(seed: int) -> Market:
     """One run: every record conserves value, and refusals are the market's own."""
     rng, market, ledger = random.Random(seed), new_market(has_sessions=seed % 2 == 1), Ledger()
@@ -333,6 +339,6 @@ def test_the_random_market_reaches_every_event_of_trading_and_lending():
     assert reasons[CancelReason.EXPIRED] > 5
     assert reasons[CancelReason.PRICE_BAND] > 0
     elsewhere = {"key_revoked", "refusals_counted", "state_marked", "state_hashed"}
-    elsewhere |= set(map(tag_of, custody_events()))
+    elsewhere |= set(map(tag_of, [*custody_events(), *desk_events()]))
     assert set(seen) >= set(EVENT_TYPES) - elsewhere
     assert seen["trade_executed"] > 50

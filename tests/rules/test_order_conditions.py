@@ -297,3 +297,11 @@ def test_an_amended_order_ends_on_the_day_it_was_given(market):
     market.do(TRADER, AmendOrder(order_id=order_id, limit_price=99, order_qty=20))
     market.advance(gate_ns(FIRST_DAY))
     assert [e.cancelled_qty for e in market.events if isinstance(e, OrderCancelled)] == [20]
+
+
+def test_an_order_that_never_rests_is_neither_post_only_nor_an_iceberg(market):
+    post_only = bid(market, exec_inst=ExecInst.POST_ONLY, time_in_force=IOC)
+    assert_refused(market, TRADER, post_only, Reason.IMMEDIATE, IOC)
+    iceberg = bid(market, time_in_force=IOC, display_qty=2)
+    assert_refused(market, TRADER, iceberg, Reason.IMMEDIATE, IOC, 2)
+    market.do(TRADER, bid(market, time_in_force=IOC))

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.domain import commands as c
+from exchange.domain import desk_commands as d
 from exchange.domain import letting as l
 from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
 from exchange.domain.reasons import Reason, RefusalCount
@@ -82,6 +83,33 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.AcceptPledge: (LENDING, {"pledge_id": 1}),
     c.ReleasePledge: (LENDING, {"pledge_id": 1}),
     c.DeclinePledge: (TRADING | LENDING, {"pledge_id": 1}),
+    # the desk: traders and suppliers deal, operators decide what is out of order
+    d.RequestQuote: (TRADING, {"product_id": 1, "request_qty": 1, **DAYS}),
+    d.SubmitQuote: (TRADING, {"quote_request_id": 99, "quote_price": 1}),
+    d.AcceptQuote: (TRADING, {"quote_id": 99}),
+    d.WithdrawQuote: (TRADING, {"quote_id": 99}),
+    d.WithdrawQuoteRequest: (TRADING, {"quote_request_id": 99}),
+    d.ProposeBlock: (
+        TRADING,
+        {
+            "counterparty_account_id": 99,
+            "product_id": 1,
+            "side": Side.BUY,
+            "block_qty": 1,
+            "block_price": 1,
+            **DAYS,
+        },
+    ),
+    d.ConfirmBlock: (TRADING, {"block_id": 99}),
+    d.DeclineBlock: (TRADING, {"block_id": 99}),
+    d.AllocateBlock: (TRADING, {"block_id": 99, "allocations": []}),
+    d.RequestBust: (TRADING, {"trade_id": 99, "note": "test"}),
+    d.RequestCorrection: (TRADING, {"trade_id": 99, "corrected_price": 1, "note": "test"}),
+    d.WaiveBand: (OPERATORS, {"block_id": 99, "note": "test"}),
+    d.ConfirmWaiver: (OPERATORS, {"block_id": 99}),
+    d.ApproveCorrection: (OPERATORS, {"correction_id": 99}),
+    d.DeclineCorrection: (OPERATORS, {"correction_id": 99, "note": "test"}),
+    d.RecordClaim: (OPERATORS, {"correction_id": 99, "claim_amount": 1, "note": "test"}),
     # listing, calendar, money, capacity, marks: the operator
     c.DefineProduct: (
         OPERATORS,

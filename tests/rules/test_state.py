@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exchange.domain.commands import (
     AdmitParticipant,
+    AdvanceClock,
     DepositCash,
     HaltInstrument,
     MarkState,
@@ -23,6 +24,7 @@ from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import gate_ns, last_gated_day
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
+from tests.properties.test_desk import desk_step, fund_desk
 from tests.properties.test_market import new_market, step
 from tests.rules.markets import own
 from tests.scenario import OTHER, TRADER, Market
@@ -33,6 +35,7 @@ GENESIS = State()
 def full_market() -> Market:
     """Something in every field of the state."""
     market = new_market()
+    fund_desk(market)
     market.do(1, PublishCalendar(year=2027, version=2, trading_days=[20_820, 20_821]))
     market.do(1, AdmitParticipant(name="waiting", roles=[Role.AUDITOR]))
     market.do(1, RevokeKey(revoked_key_id=OTHER))
@@ -68,6 +71,10 @@ def full_market() -> Market:
     market.do(TRADER, offer)
     sublet = next(iter(market.state.sublets.values()))
     market.execute(sublet.lessor_account_id, EndSublet(sublet_id=sublet.sublet_id))
+    for _ in range(200):
+        key_id, command = desk_step(rng, market)
+        if not isinstance(command, AdvanceClock):
+            market.execute(key_id, command)
     if not market.state.halts:
         market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
     market.do(0, MarkState())

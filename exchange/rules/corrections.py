@@ -1,0 +1,286 @@
+"""
+Busts and corrections of desk trades: asked for by a party, decided by two operators.
+
+    requested ──first operator──▶ approved ──second──▶ done
+        └───────────┴──── an operator ────▶ declined | claimed
+
+Nothing is deleted: a bust is a trade back, by movements of its own, in one record. It takes every
+day from the buyer and the price from the seller, so it is refused, with the first binding day,
+while a day is sold on, pledged, let or offered; and while the seller has not the cash. What remains
+then is another price, which moves the difference in cash alone, or a claim on record.
+
+The bust of a primary sale returns the days' share of the escrow to the house, which pays the price
+back; that of a supplier's buy-back pays into the escrow again what it gave up. Fees are returned
+with a bust and stay with a correction.
+"""
+
+from msgspec.structs import replace
+
+from exchange.domain.desk_commands import (
+    ApproveCorrection,
+    DeclineCorrection,
+    RecordClaim,
+    RequestBust,
+    RequestCorrection,
+)
+from exchange.domain.desk_events import (
+    ClaimRecorded,
+    CorrectionApproved,
+    CorrectionDeclined,
+    CorrectionRequested,
+    TradeBusted,
+    TradePriceCorrected,
+)
+from exchange.domain.enums import CorrectionStatus, Purpose
+from exchange.domain.events import EscrowFunded, Event
+from exchange.domain.movements import CashPaid, TitleTransferred, TradeSettled
+from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.units import NS_PER_MINUTE
+from exchange.domain.windows import day_at
+
+from .desk import Correction, DeskTrade
+from .desk_trades import Terms, escrow_returns, escrow_share, require_free, terms_of, total_of
+from .state import VENUE_ACCOUNT_ID, State
+
+DISPUTE_NS = 10 * NS_PER_MINUTE
+"""After the trade; whoever finds out later has its claim outside the venue."""
+
+
+# -- decide ---------------------------------------------------------------------------------------
+
+
+def decide_bust_request(command: RequestBust, state: State, account_id: int) -> list[Event]:
+    """A party wants a trade undone."""
+    return _request(command.trade_id, 0, command.note, state, account_id)
+
+
+def decide_correction_request(
+    command: RequestCorrection, state: State, account_id: int
+) -> list[Event]:
+    """A party wants a trade at another price."""
+    return _request(command.trade_id, command.corrected_price, command.note, state, account_id)
+
+
+def _request(
+    trade_id: int, corrected_price: int, note: str, state: State, account_id: int
+) -> list[Event]:
+    trade = state.desk_trades.get(trade_id)
+    if trade is None:
+        raise Refused(Reason.UNKNOWN_TRADE, trade_id)
+    parties = (trade.executed.buyer_account_id, trade.executed.seller_account_id)
+    require(account_id in parties, Reason.UNKNOWN_TRADE, trade_id)
+    require(not trade.is_busted, Reason.ALREADY_DONE, trade_id)
+    require(corrected_price != trade.trade_price, Reason.EMPTY, corrected_price)
+    latest_ns = trade.executed_ns + DISPUTE_NS
+    require(state.market_ns <= latest_ns, Reason.TOO_LATE, state.market_ns, latest_ns)
+    for correction in state.corrections.values():
+        is_open = correction.is_open and correction.requested.trade_id == trade_id
+        correction_id = correction.requested.correction_id
+        require(not is_open, Reason.ALREADY_EXISTS, correction_id)
+    return [
+        CorrectionRequested(
+            correction_id=state.seq + 1,
+            trade_id=trade_id,
+            account_id=account_id,
+            corrected_price=corrected_price,
+            note=note,
+        )
+    ]
+
+
+def decide_approve(command: ApproveCorrection, state: State, account_id: int) -> list[Event]:
+    """One operator agrees; the second one's word does it, or is refused for what stands against."""
+    correction = _open_correction(command.correction_id, state)
+    if correction.status is CorrectionStatus.REQUESTED:
+        return [
+            CorrectionApproved(correction_id=command.correction_id, operator_account_id=account_id)
+        ]
+    require(correction.first_operator_id != account_id, Reason.SAME_PERSON, account_id)
+    requested = correction.requested
+    trade = state.desk_trades[requested.trade_id]
+    if requested.corrected_price == 0:
+        busted = TradeBusted(
+            correction_id=command.correction_id,
+            trade_id=requested.trade_id,
+            operator_account_id=account_id,
+        )
+        return [busted, *_reversal(trade, state)]
+    corrected = TradePriceCorrected(
+        correction_id=command.correction_id,
+        trade_id=requested.trade_id,
+        corrected_price=requested.corrected_price,
+        operator_account_id=account_id,
+    )
+    return [corrected, _difference(trade, requested.corrected_price, state)]
+
+
+def decide_decline(command: DeclineCorrection, state: State, account_id: int) -> list[Event]:
+    """An operator ends a request; the trade stands."""
+    _open_correction(command.correction_id, state)
+    return [
+        CorrectionDeclined(
+            correction_id=command.correction_id, operator_account_id=account_id, note=command.note
+        )
+    ]
+
+
+def decide_claim(command: RecordClaim, state: State, account_id: int) -> list[Event]:
+    """An operator puts on record what the asker claims of the other party."""
+    requested = _open_correction(command.correction_id, state).requested
+    executed = state.desk_trades[requested.trade_id].executed
+    parties = {executed.buyer_account_id, executed.seller_account_id}
+    (respondent_id,) = parties - {requested.account_id}
+    return [
+        ClaimRecorded(
+            correction_id=command.correction_id,
+            trade_id=requested.trade_id,
+            claimant_account_id=requested.account_id,
+            respondent_account_id=respondent_id,
+            claim_amount=command.claim_amount,
+            operator_account_id=account_id,
+            note=command.note,
+        )
+    ]
+
+
+def _open_correction(correction_id: int, state: State) -> Correction:
+    correction = state.corrections.get(correction_id)
+    if correction is None:
+        raise Refused(Reason.UNKNOWN_CORRECTION, correction_id)
+    require(correction.is_open, Reason.WRONG_STATE, correction_id)
+    return correction
+
+
+# -- what undoes a trade ---------------------------------------------------------------------------
+
+
+def _reversal(trade: DeskTrade, state: State) -> list[Event]:
+    """The trade back: fees first, so that they help to pay, then escrow, price and days."""
+    executed = trade.executed
+    terms = replace(terms_of(executed), price=trade.trade_price)
+    buyer_id, seller_id = terms.buyer_account_id, terms.seller_account_id
+    today = day_at(state.market_ns)
+    require(terms.start_day > today, Reason.TOO_LATE, today, terms.start_day, terms.start_day)
+    require_free(buyer_id, terms, terms.qty, state)
+    returned = escrow_share(terms, state) if executed.escrow_amount else []
+    available_amount, _ = state.core.balances(seller_id)
+    available_amount += executed.seller_fee_amount + total_of(returned)
+    price_amount = terms.notional_amount
+    require(price_amount <= available_amount, Reason.CASH, price_amount, available_amount)
+    fees = ((buyer_id, executed.buyer_fee_amount), (seller_id, executed.seller_fee_amount))
+    events: list[Event] = [
+        *(_paid(VENUE_ACCOUNT_ID, payee_id, fee, Purpose.BUST) for payee_id, fee in fees if fee),
+        *escrow_returns(executed.trade_id, terms, seller_id, returned),
+        _paid(seller_id, buyer_id, price_amount, Purpose.BUST),
+        TitleTransferred(
+            product_id=terms.product_id,
+            seller_account_id=buyer_id,
+            buyer_account_id=seller_id,
+            start_day=terms.start_day,
+            end_day=terms.end_day,
+            transferred_qty=terms.qty,
+        ),
+    ]
+    return events + _refunded_escrow(trade, terms, state)
+
+
+def _refunded_escrow(trade: DeskTrade, terms: Terms, state: State) -> list[Event]:
+    """A supplier's buy-back is undone: it pays into the escrow what that had returned to it."""
+    executed = trade.executed
+    if not executed.returned_escrow:
+        return []
+    escrow_amount = total_of(executed.returned_escrow)
+    available_amount, _ = state.core.balances(terms.buyer_account_id)
+    available_amount += executed.buyer_fee_amount + terms.notional_amount
+    require(escrow_amount <= available_amount, Reason.CASH, escrow_amount, available_amount)
+    return [
+        TradeSettled(
+            trade_id=executed.trade_id,
+            buyer_account_id=terms.buyer_account_id,
+            seller_account_id=terms.seller_account_id,
+            cash_amount=0,
+            escrow_amount=escrow_amount,
+            buyer_fee_amount=0,
+            seller_fee_amount=0,
+            purpose=Purpose.BUST,
+        ),
+        *(
+            EscrowFunded(
+                trade_id=executed.trade_id,
+                product_id=terms.product_id,
+                start_day=run.start_day,
+                end_day=run.end_day,
+                sold_qty=terms.qty,
+                day_amount=run.day_amount,
+            )
+            for run in executed.returned_escrow
+        ),
+    ]
+
+
+def _difference(trade: DeskTrade, corrected_price: int, state: State) -> Event:
+    """Who gains by the new price is paid by the other; the escrow of the days stays as it was."""
+    terms = terms_of(trade.executed)
+    corrected_amount = replace(terms, price=corrected_price).notional_amount
+    change_amount = corrected_amount - replace(terms, price=trade.trade_price).notional_amount
+    payer_id, payee_id = terms.buyer_account_id, terms.seller_account_id
+    if change_amount < 0:
+        payer_id, payee_id = payee_id, payer_id
+    paid_amount = abs(change_amount)
+    available_amount, _ = state.core.balances(payer_id)
+    require(paid_amount <= available_amount, Reason.CASH, paid_amount, available_amount)
+    return _paid(payer_id, payee_id, paid_amount, Purpose.CORRECTION)
+
+
+def _paid(payer_id: int, payee_id: int, paid_amount: int, purpose: Purpose) -> CashPaid:
+    return CashPaid(
+        payer_account_id=payer_id,
+        payee_account_id=payee_id,
+        paid_amount=paid_amount,
+        purpose=purpose,
+    )
+
+
+# -- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve_request(event: CorrectionRequested, state: State) -> None:
+    """Operators have something to decide."""
+    state.corrections[event.correction_id] = Correction(event, CorrectionStatus.REQUESTED)
+
+
+def evolve_approval(event: CorrectionApproved, state: State) -> None:
+    """The first of them agreed."""
+    correction = state.corrections[event.correction_id]
+    state.corrections[event.correction_id] = replace(
+        correction, status=CorrectionStatus.APPROVED, first_operator_id=event.operator_account_id
+    )
+
+
+def evolve_bust(event: TradeBusted, state: State) -> None:
+    """The trade is undone."""
+    _set_status(event.correction_id, CorrectionStatus.DONE, state)
+    trade = state.desk_trades[event.trade_id]
+    state.desk_trades[event.trade_id] = replace(trade, is_busted=True)
+
+
+def evolve_price(event: TradePriceCorrected, state: State) -> None:
+    """The trade has another price."""
+    _set_status(event.correction_id, CorrectionStatus.DONE, state)
+    trade = state.desk_trades[event.trade_id]
+    state.desk_trades[event.trade_id] = replace(trade, trade_price=event.corrected_price)
+
+
+def evolve_decline(event: CorrectionDeclined, state: State) -> None:
+    """The request is over."""
+    _set_status(event.correction_id, CorrectionStatus.DECLINED, state)
+
+
+def evolve_claim(event: ClaimRecorded, state: State) -> None:
+    """The request is over, the claim on record."""
+    _set_status(event.correction_id, CorrectionStatus.CLAIMED, state)
+
+
+def _set_status(correction_id: int, status: CorrectionStatus, state: State) -> None:
+    correction = state.corrections[correction_id]
+    state.corrections[correction_id] = replace(correction, status=status)

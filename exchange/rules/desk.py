@@ -1,0 +1,87 @@
+"""
+What lies on the OTC desk's table: requests, quotes, blocks, trades, and what is wrong with them.
+
+Each entry is the event that created it with where it stands. Those that are over stay until the
+next day begins, so that acting on one is refused for what became of it.
+"""
+
+from msgspec import Struct
+
+from exchange.domain.desk_events import (
+    BlockProposed,
+    CorrectionRequested,
+    DeskTradeExecuted,
+    QuoteRequested,
+    QuoteSubmitted,
+)
+from exchange.domain.enums import BlockStatus, CorrectionStatus, QuoteRequestStatus, QuoteStatus
+
+
+class QuoteRequest(Struct, frozen=True):
+    """A request for quote."""
+
+    asked: QuoteRequested
+    status: QuoteRequestStatus
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes quotes."""
+        return self.status in (QuoteRequestStatus.OPEN, QuoteRequestStatus.QUOTED)
+
+
+class Quote(Struct, frozen=True):
+    """A quote."""
+
+    submitted: QuoteSubmitted
+    status: QuoteStatus
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is firm."""
+        return self.status is QuoteStatus.FIRM
+
+
+class Block(Struct, frozen=True):
+    """A block."""
+
+    proposed: BlockProposed
+    status: BlockStatus
+    waiver_operator_id: int = 0
+    """Who first waived the band for it."""
+    is_waived: bool = False
+    trade_id: int = 0
+    is_allocated: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for its other side."""
+        return self.status is BlockStatus.ALLEGED
+
+
+class DeskTrade(Struct, frozen=True):
+    """A trade that the desk made."""
+
+    executed: DeskTradeExecuted
+    executed_ns: int
+    trade_price: int
+    """As corrected."""
+    is_busted: bool = False
+    is_published: bool = False
+
+    @property
+    def is_unpublished(self) -> bool:
+        """Whether the public has yet to hear of it."""
+        return not self.is_published and not self.is_busted
+
+
+class Correction(Struct, frozen=True):
+    """What a party wants done about a trade."""
+
+    requested: CorrectionRequested
+    status: CorrectionStatus
+    first_operator_id: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether operators have yet to decide."""
+        return self.status in (CorrectionStatus.REQUESTED, CorrectionStatus.APPROVED)
