@@ -31,6 +31,7 @@ from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import EVENT_TYPES, decode_body
 from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.schedule_events import ChildInterest
 from exchange.domain.trading_sessions import SessionStart
 from exchange.engine.replay import replay, verify
 from exchange.log import (
@@ -69,6 +70,7 @@ MESSAGES = [
     RiskParameters,
     RefusalCount,
     SessionStart,
+    ChildInterest,
 ]
 ENUMERATIONS = [
     *(
