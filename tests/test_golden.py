@@ -36,6 +36,7 @@ from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
 from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.schedule_events import ChildInterest
 from exchange.domain.trading_sessions import SessionStart
 from exchange.domain.windows import parse_window
 from exchange.engine.replay import replay, verify
@@ -80,6 +81,7 @@ MESSAGES = [
     RiskParameters,
     RefusalCount,
     SessionStart,
+    ChildInterest,
 ]
 ENUMERATIONS = [
     *(
