@@ -186,6 +186,8 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
     "mark": _marks,
     "index": _indices,
     "pledge": _table("pledges"),
+    "sublet": _table("sublets"),
+    "sublet_offer": _table("sublet_offers"),
     "session": _table("sessions"),
     "participant": _table("participants"),
     "key": _table("keys"),
@@ -197,7 +199,7 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
 CORE_NOUNS = {"balance", "order", "level", "book", "escrow", "granted", "position", "queue"}
 _SHOWN_FIELDS = {
     "seq", "market_ns", "pledges", "sessions", "participants", "keys", "products", "instruments",
-    "halts", "market_data",
+    "halts", "market_data", "sublets", "sublet_offers",
 }  # fmt: skip
 """In a noun or in `Place`; the market data's other parts are named one by one."""
 _EVERY_LEVEL = 2**31 - 1
