@@ -125,8 +125,8 @@ def _statement_table(made: Statement) -> Table:
     span = f"{date_of(made.from_day)} to {date_of(made.to_day)}"
     title = f"account {made.account_id}, {made.currency}, {span}, through seq {made.through_seq}"
     shown = table(title, "date", "seq", "purpose", "what", "amount", "balance")
-    for name in ("amount", "balance"):
-        next(column for column in shown.columns if column.header == name).justify = "right"
+    for column in shown.columns[-2:]:
+        column.justify, column.no_wrap = "right", True
     shown.add_row("", "", "opening", "", "", money(made.opening_amount))
     for line in made.lines:
         date = date_of(day_at(line.market_ns)).isoformat()

@@ -83,7 +83,7 @@ def heatmap(position: ProductPosition) -> Text:
             drawn.append_text(_cell(of_month.get(number), most_qty))
         drawn.append("\n")
     legend = (f"{sign} {words}" for sign, (words, _) in _BINDINGS.items() if sign != " ")
-    drawn.append("        " + ", ".join(legend) + "\n", "dim")
+    drawn.append(" ".join(legend) + "\n", "dim")
     return drawn
 
 

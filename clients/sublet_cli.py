@@ -18,6 +18,7 @@ from clients.shell import (
     table,
     window_of_code,
 )
+from exchange.domain.account_wire import SubletOfferView, SubletView
 from exchange.domain.windows import date_of
 
 sublet_commands = typer.Typer(no_args_is_help=True)
@@ -121,20 +122,23 @@ def list_sublets(
     """Print own offers and sublets."""
     with connect(data, url, token_file, who) as exchange:
         view = exchange.sublets()
-    columns = ("product", "lessor", "lessee", "from", "to", "GPUs", "rent")
+    columns = ("product", "of, to", "first, last", "GPUs", "rent")
     offers = table(f"offers at seq {view.as_of_seq}", "offer", *columns, "total", "waits for")
     for offer in view.offers:
-        sides = (str(offer.lessor_account_id), str(offer.lessee_account_id))
-        span = (f"{date_of(offer.start_day)}", f"{date_of(offer.end_day)}")
-        terms = (str(offer.sublet_qty), money(offer.rent_price), money(offer.rent_amount))
         awaited = ", ".join(f"bank {bank_id}" for bank_id in offer.awaited_bank_ids)
-        shown = (offer.product, *sides, *span, *terms, awaited or "the lessee")
-        offers.add_row(str(offer.offer_id), *shown)
+        total = money(offer.rent_amount)
+        offers.add_row(str(offer.offer_id), *_terms(offer), total, awaited or "the lessee")
     sublets = table("let", "sublet", *columns, "ends early")
     for sublet in view.sublets:
-        sides = (str(sublet.lessor_account_id), str(sublet.lessee_account_id))
-        span = (f"{date_of(sublet.start_day)}", f"{date_of(sublet.end_day)}")
         asked = f"asked by {sublet.end_asked_account_id}" if sublet.end_asked_account_id else ""
-        rent = (str(sublet.sublet_qty), money(sublet.rent_price), asked)
-        sublets.add_row(str(sublet.sublet_id), sublet.product, *sides, *span, *rent)
+        sublets.add_row(str(sublet.sublet_id), *_terms(sublet), asked)
+    for shown in (offers, sublets):
+        shown.columns[0].no_wrap = True
     show(view, as_json, Group(offers, sublets))
+
+
+def _terms(of: SubletOfferView | SubletView) -> list[str]:
+    """Of whom to whom, of what, when, how many, for how much an hour."""
+    first, last = date_of(of.start_day), date_of(of.end_day - 1)
+    sides = f"{of.lessor_account_id} to {of.lessee_account_id}"
+    return [of.product, sides, f"{first} {last}", str(of.sublet_qty), money(of.rent_price)]

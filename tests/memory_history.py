@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from exchange.domain.events import ClockAdvanced, VenueCreated
 from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
-from exchange.domain.statement import Statement, StatementAsked
+from exchange.domain.statement import MAX_STATEMENT_LINES, Statement, StatementAsked
 from exchange.projections import Projections
 from exchange.projections.statement import StatementFold
 from exchange.projections.views import Question, answer
@@ -17,6 +17,7 @@ class MemoryHistory:
 
     def __init__(self, encoded: list[bytes]) -> None:
         self._encoded = encoded
+        self.max_statement_lines = MAX_STATEMENT_LINES
         self.heads: list[SignedHead] = []
         """What a test puts there."""
 
@@ -45,7 +46,7 @@ class MemoryHistory:
     async def statement(self, asked: StatementAsked, seq: int) -> Statement:
         """As `ask` does."""
         await asyncio.sleep(0.02)
-        return statement_of(asked, self._encoded[:seq])
+        return statement_of(asked, self._encoded[:seq], max_lines=self.max_statement_lines)
 
 
 def statement_of(asked: StatementAsked, encoded: list[bytes], **limits: int) -> Statement:

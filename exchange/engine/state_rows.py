@@ -191,6 +191,8 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
     "block": _table("blocks"),
     "desk_trade": _table("desk_trades"),
     "correction": _table("corrections"),
+    "sublet": _table("sublets"),
+    "sublet_offer": _table("sublet_offers"),
     "session": _table("sessions"),
     "participant": _table("participants"),
     "key": _table("keys"),
@@ -203,6 +205,7 @@ CORE_NOUNS = {"balance", "order", "level", "book", "escrow", "granted", "positio
 _SHOWN_FIELDS = {
     "seq", "market_ns", "pledges", "sessions", "participants", "keys", "products", "instruments",
     "halts", "market_data", "quote_requests", "quotes", "blocks", "desk_trades", "corrections",
+    "sublets", "sublet_offers",
 }  # fmt: skip
 """In a noun or in `Place`; the market data's other parts are named one by one."""
 _EVERY_LEVEL = 2**31 - 1

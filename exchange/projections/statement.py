@@ -98,7 +98,7 @@ def _pay(event: m.CashPaid, _: Listings) -> Moves:
 
 
 def _settle(event: m.TradeSettled, _: Listings) -> Moves:
-    words = f"trade {event.trade_id}"
+    words = f"{event.purpose} {event.trade_id}"
     price_amount = event.cash_amount + event.escrow_amount
     yield CashMoved(event.buyer_account_id, event.purpose, -price_amount, f"bought by {words}")
     yield CashMoved(event.seller_account_id, event.purpose, event.cash_amount, f"sold by {words}")

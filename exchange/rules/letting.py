@@ -45,7 +45,7 @@ from .sublets import floor_of
 
 OFFER_NS = 15 * NS_PER_MINUTE
 """How long an offer stands, and one side's word that a sublet shall end."""
-FIRST_SUBLET_ID = 10**15
+FIRST_SUBLET_ID = 10**12
 """Trades in books number their sublets from 1 on, offers that are taken from here."""
 
 

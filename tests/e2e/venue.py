@@ -192,6 +192,7 @@ async def picture(venue: VenueProcess, as_of_seq: int) -> dict[str, Any]:
             assert answer.status == 200, answer
             shown[f"{name}{kind}"] = _timeless(answer.value)
         shown[f"{name} pledges"] = (await fetch(venue, "/v1/pledges", name)).value
+        shown[f"{name} sublets"] = _timeless((await fetch(venue, "/v1/sublets", name)).value)
         for path in ("/v1/marks", "/v1/collateral/marks"):
             answer = await fetch(venue, f"{path}?as_of_seq={as_of_seq}", name)
             assert answer.status == 200, answer

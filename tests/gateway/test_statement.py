@@ -1,10 +1,12 @@
 """Statements over HTTP."""
 
+import msgspec
 import pytest
 
+from clients.rest import HttpClient
 from exchange.domain.statement import Statement
 
-from .conftest import OPERATOR, OTHER, SUPPLIER, TRADER, bearer, buy, sell
+from .conftest import OPERATOR, OTHER, SUPPLIER, TRADER, bearer, buy, sell, token
 
 PATH = "/v1/accounts/me/statement"
 
@@ -73,6 +75,21 @@ async def test_it_comes_as_csv_where_that_is_asked_for(house, query, headers):
 async def test_a_bad_question_names_the_parameter(house, query, field):
     status, problem = await house.get(f"{PATH}{query}", TRADER)
     assert (status, problem["code"], problem["field"]) == (400, 1004, field)
+
+
+async def test_a_long_statement_comes_in_parts_which_the_sdk_puts_together(house):
+    await trade(house)
+    whole = (await house.get(PATH, TRADER))[1]
+    house.history.max_statement_lines = 1
+    _, first = await house.get(PATH, TRADER)
+    assert (first["is_complete"], len(first["lines"])) == (False, 1)
+    _, second = await house.get(f"{PATH}?after_seq={first['through_seq']}", TRADER)
+    assert second["opening_amount"] == first["closing_amount"]
+    async with HttpClient(str(house.client.make_url("")), token(TRADER)) as client:
+        made = await client.statement()
+    assert msgspec.to_builtins(made)["lines"] == whole["lines"]
+    assert (made.opening_amount, made.is_complete) == (0, True)
+    assert made.closing_amount == whole["closing_amount"]
 
 
 async def test_a_statement_is_for_whoever_has_a_key(house):
