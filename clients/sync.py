@@ -108,6 +108,12 @@ class SyncExchangeClient:
         """One of the operator's commands by its tag in the log."""
         return self.run(self.exchange.admin(command_tag, command_id=command_id, **fields))
 
+    def supply(
+        self, noun: str, command_tag: str, *, command_id: str | None = None, **fields: object
+    ) -> Receipt:
+        """A command about `capacity`, `deliveries` or `bonds`, by its tag in the log."""
+        return self.run(self.exchange.supply(noun, command_tag, command_id=command_id, **fields))
+
     connect = _waiting(ExchangeClient.connect)
     logout = _waiting(ExchangeClient.logout)
     place = _waiting(ExchangeClient.place)
@@ -138,6 +144,9 @@ class SyncExchangeClient:
     accept_pledge = _waiting(ExchangeClient.accept_pledge)
     decline_pledge = _waiting(ExchangeClient.decline_pledge)
     release_pledge = _waiting(ExchangeClient.release_pledge)
+    capacity = _waiting(ExchangeClient.capacity)
+    deliveries = _waiting(ExchangeClient.deliveries)
+    bonds = _waiting(ExchangeClient.bonds)
     register_key = _waiting(ExchangeClient.register_key)
     revoke_key = _waiting(ExchangeClient.revoke_key)
     collateral_marks = _waiting(ExchangeClient.collateral_marks)

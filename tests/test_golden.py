@@ -6,8 +6,8 @@ may be added at the end, with a default; nothing may be removed, renamed or move
 are frames as they were written: they must decode, replay to the state they had, decide the same
 again and encode to the same bytes.
 
-    python -m tests.test_golden --write     after something was added: the fields, and the last log
-    python -m tests.test_golden --add       the fields, and one more log beside those that there are
+    python -m tests.test_golden --write     after something was added: the fields, and the last logs
+    python -m tests.test_golden --add       the fields, and more logs beside those that there are
 
 Once a log of a release is kept, only `--add`: an old log shows that the old bytes can still be
 read. What `--write` changed shows in the diff, and each changed line is to be meant.
@@ -25,13 +25,19 @@ import pytest
 from msgspec.structs import replace
 
 from exchange import genesis
+from exchange.domain import capacity_commands as cc
 from exchange.domain import commands as c
+from exchange.domain import delivery_commands as dc
+from exchange.domain import delivery_events as de
 from exchange.domain import enums
+from exchange.domain import movements as m
 from exchange.domain.enums import Role, Scope
+from exchange.domain.meter_readings import HourRuling, Reading
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.trading_sessions import SessionStart
+from exchange.domain.windows import day_at
 from exchange.engine.replay import replay, verify
 from exchange.log import (
     ChainVerifier,
@@ -46,8 +52,9 @@ from exchange.log import (
 )
 from exchange.log.frame import HEADER, HEADER_BYTES
 from exchange.rules.state import State
-from tests.properties.test_market import custody_events, new_market, step
-from tests.scenario import OTHER, TRADER, Market, secret_hash
+from tests.properties.test_deliveries import deliver_step, terminate
+from tests.properties.test_market import new_market, step
+from tests.scenario import AUDITOR, OTHER, SUPPLIER, TRADER, Market, secret_hash
 
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = GOLDEN / "fields.json"
@@ -59,6 +66,7 @@ AT_NS = 1_795_363_200_000_000_000
 BARRIER = EpochBarrier("golden", bytes(16), "golden", bytes(32), 1)
 SEED = 20_261_126
 STEPS_COUNT = 1_500
+DELIVERY_STEPS_COUNT = 600
 RECORDS_PER_FRAME = 7
 
 COMMANDS: list[type[msgspec.Struct]] = list(get_args(AnyCommand))
@@ -69,6 +77,9 @@ MESSAGES = [
     RiskParameters,
     RefusalCount,
     SessionStart,
+    Reading,
+    HourRuling,
+    de.Payout,
 ]
 ENUMERATIONS = [
     *(
@@ -78,6 +89,13 @@ ENUMERATIONS = [
     ),
     Reason,
 ]
+NOT_YET = {
+    # The movements come with the first commands that cause them.
+    m.HoldOpened, m.HoldClosed, m.TradeSettled, m.TitleTransferred, m.SubletGranted,
+    m.SubletEnded, de.DeliveryPostponed,
+    # A day of a thousand payouts, which has a test of its own.
+    de.SettlementPlanned,
+}  # fmt: skip
 
 
 # -- fields ----------------------------------------------------------------------------------------
@@ -243,8 +261,7 @@ def test_every_command_and_event_is_in_a_golden_log():
     for record in (record for name in LOGS for record in records_of(name)):
         command, events = decode_body(record)
         seen |= {type(command), *map(type, events)}
-    # The movements come with the first commands that cause them.
-    assert {*COMMANDS, *EVENT_TYPES.values()} - seen == set(custody_events())
+    assert {*COMMANDS, *EVENT_TYPES.values()} - seen == NOT_YET
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -303,6 +320,28 @@ def scripted() -> Market:
     return market
 
 
+def delivered() -> Market:
+    """The market of the deliveries, whose supplier is terminated in the end."""
+    market = new_market()
+    market.do(1, c.PublishSettlementPrice(instrument_id=4, settlement_price=102))
+    rng = random.Random(SEED)
+    for _ in range(DELIVERY_STEPS_COUNT):
+        market.execute(*deliver_step(rng, market))
+    tomorrow = day_at(market.state.market_ns) + 1
+    finding = {"derated_qty": 0, "evidence_sha256": secret_hash("finding")}
+    days = {"start_day": tomorrow, "end_day": tomorrow + 1}
+    market.do(AUDITOR, cc.DerateCapacity(product_id=1, **days, **finding))
+    market.do(SUPPLIER, dc.PostBond(bond_amount=10_000_000))
+    market.do(SUPPLIER, dc.WithdrawBond(bond_amount=1))
+    terminate(market)
+    market.drain()
+    market.assert_replays()
+    return market
+
+
+SCRIPTS = (scripted, delivered)
+
+
 def framed(records: list[bytes]) -> tuple[bytes, Head]:
     """The records as frames behind a barrier, back to back, and the head after them."""
     frame = encode_barrier(NAME, NAME.genesis, AT_NS, BARRIER)
@@ -320,9 +359,8 @@ def write_fields() -> None:
     FIELDS.write_text(json.dumps(shape_now(), indent=1) + "\n")
 
 
-def write_log(name: str) -> None:
+def write_log(name: str, market: Market) -> None:
     """Writes one golden log with what is to be expected of it."""
-    market = scripted()
     data, head = framed(market.records)
     noted = {
         "seq": head.seq,
@@ -336,9 +374,8 @@ def write_log(name: str) -> None:
 
 if __name__ == "__main__":
     write_fields()
-    if sys.argv[1:] == ["--add"]:
-        write_log(f"log_{len(LOGS) + 1}")
-    elif sys.argv[1:] == ["--write"]:
-        write_log(LOGS[-1] if LOGS else "log_1")
-    else:
+    if sys.argv[1:] not in (["--write"], ["--add"]):
         sys.exit("--write or --add")
+    first = len(LOGS) + 1 if sys.argv[1:] == ["--add"] else max(1, len(LOGS) - len(SCRIPTS) + 1)
+    for number, script in enumerate(SCRIPTS, start=first):
+        write_log(f"log_{number}", script())

@@ -67,6 +67,20 @@ class Reason(IntEnum):
     EXPIRE_DAY = 4028
     """An expire day that is over, beyond the window's trading, missing, or not asked for."""
     UNKNOWN_ORDER = 4041
+    UNKNOWN_DELIVERY = 4050
+    """No delivery day of the product has begun then and is still open."""
+    READING_CONFLICT = 4051
+    """Another quantity for an hour that is known: the value is new, the limit what is known."""
+    NOT_YET = 4052
+    """The value is when it was asked for, the limit when it can be: days or market time."""
+    UNKNOWN_GRANT = 4053
+    EVIDENCE = 4054
+    """What is countersigned is not what was verified."""
+    HOUR = 4055
+    """A ruling on an hour that has a reading, or none on one without; the value is the hour."""
+    UNKNOWN_CLAIM = 4056
+    UNCONCERNED = 4057
+    """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093
@@ -81,6 +95,10 @@ class Reason(IntEnum):
     LIEN = 5005
     RENT = 5006
     """Pledged days for less than half their mark; the limit 0 says that there is no mark."""
+    BOND = 5007
+    """What is left of a bond would be below what sold days ask for."""
+    SUSPENDED = 5008
+    """A suspended supplier sells nothing of its own; the value is its account."""
     # server
     NOT_LEADER = 9001
     LOG_UNAVAILABLE = 9002

@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from . import commands, events, movements
+from . import (
+    capacity_commands,
+    capacity_events,
+    commands,
+    delivery_commands,
+    delivery_events,
+    events,
+    movements,
+)
 from .commands import Command
 from .events import Event
 
@@ -49,9 +57,27 @@ AnyCommand = (
     | commands.CountRefusals
     | commands.MarkState
     | commands.RecordStateHash
+    | capacity_commands.SubmitCapacity
+    | capacity_commands.InspectCapacity
+    | capacity_commands.VerifyCapacity
+    | capacity_commands.RejectCapacity
+    | capacity_commands.WithdrawCapacity
+    | capacity_commands.DerateCapacity
+    | delivery_commands.RecordReadings
+    | delivery_commands.ReportDelivery
+    | delivery_commands.AttestDelivery
+    | delivery_commands.DisputeDelivery
+    | delivery_commands.RuleDelivery
+    | delivery_commands.CountersignRuling
+    | delivery_commands.PostBond
+    | delivery_commands.WithdrawBond
+    | delivery_commands.PayClaim
+    | delivery_commands.SuspendSupplier
+    | delivery_commands.ReinstateSupplier
+    | delivery_commands.TerminateSupplier
 )
 
-_EVENT_MODULES = (events, movements)
+_EVENT_MODULES = (events, movements, capacity_events, delivery_events)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

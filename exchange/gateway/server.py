@@ -15,7 +15,18 @@ from aiohttp import web
 from exchange.engine.sequencer import Sequencer
 from exchange.projections import Projections
 
-from . import accounts, admin, books, collateral, health, keys, listings, log, pledges
+from . import (
+    accounts,
+    admin,
+    books,
+    collateral,
+    deliveries,
+    health,
+    keys,
+    listings,
+    log,
+    pledges,
+)
 from .answers import Handler, problems
 from .border import HUB, known_names, secure
 from .history import ASKING, HISTORY, History
@@ -51,7 +62,8 @@ def build_app(
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(_drain)
     app.router.add_get("/v1/ws", _websocket)
-    for noun in (listings, books, accounts, keys, pledges, collateral, log, admin, health):
+    public = (listings, books, accounts, keys, pledges, deliveries, collateral, log)
+    for noun in (*public, admin, health):
         app.router.add_routes(noun.routes)
     return app
 

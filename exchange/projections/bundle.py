@@ -10,6 +10,7 @@ from exchange.domain.events import Event
 from exchange.domain.record import Record
 
 from .balances import Balances
+from .deliveries import Deliveries
 from .depth import Depth
 from .listings import Listings
 from .marks import Marks
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "sessions": Sessions,
     "trades": Trades,
     "pledges": Pledges,
+    "deliveries": Deliveries,
     "marks": Marks,
     "recent": Recent,
 }
@@ -58,6 +60,7 @@ class Projections:
     sessions: Sessions
     trades: Trades
     pledges: Pledges
+    deliveries: Deliveries
     marks: Marks
     recent: Recent
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from exchange.domain.capacity_events import CapacitySubmitted
 from exchange.domain.events import (
     CapacityGranted,
     Event,
@@ -25,6 +26,7 @@ RECENT_COUNT = 4_096
 
 _ID_FIELDS: Mapping[type[Event], str] = {
     CapacityGranted: "grant_id",
+    CapacitySubmitted: "grant_id",
     InstrumentListed: "instrument_id",
     KeyRegistered: "key_id",
     ParticipantAdmitted: "account_id",

@@ -13,23 +13,33 @@ from typing import Any
 
 from msgspec.structs import astuple
 
+from exchange.domain import capacity_commands as cc
+from exchange.domain import capacity_events as ce
 from exchange.domain import commands as c
+from exchange.domain import delivery_commands as dc
+from exchange.domain import delivery_events as de
 from exchange.domain import events as e
 from exchange.domain import movements as m
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
 from . import (
+    bonds,
+    capacity,
     clock,
     custody,
+    delivery,
+    delivery_clock,
     listing,
     marks,
     orders,
     participants,
     pledges,
+    releases,
     sessions,
     state_hash,
     sublets,
+    suppliers,
     treasury,
 )
 from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
@@ -63,7 +73,7 @@ DECIDE: dict[type[Command], Decide] = {
     c.ResumeInstrument: sessions.decide_resume,
     c.DepositCash: treasury.decide_deposit,
     c.WithdrawCash: treasury.decide_withdrawal,
-    c.GrantCapacity: treasury.decide_grant,
+    c.GrantCapacity: capacity.decide_grant,
     c.PublishIndexPrice: marks.decide_index_price,
     c.PublishRiskParameters: marks.decide_risk_parameters,
     c.PublishMarks: marks.decide_marks,
@@ -75,6 +85,24 @@ DECIDE: dict[type[Command], Decide] = {
     c.CountRefusals: participants.decide_refusal_counts,
     c.MarkState: state_hash.decide_mark,
     c.RecordStateHash: state_hash.decide_hash,
+    cc.SubmitCapacity: capacity.decide_submit,
+    cc.InspectCapacity: capacity.decide_inspect,
+    cc.VerifyCapacity: capacity.decide_verify,
+    cc.RejectCapacity: capacity.decide_reject,
+    cc.WithdrawCapacity: capacity.decide_withdraw,
+    cc.DerateCapacity: capacity.decide_derate,
+    dc.RecordReadings: delivery.decide_readings,
+    dc.ReportDelivery: delivery.decide_report,
+    dc.AttestDelivery: delivery.decide_attest,
+    dc.DisputeDelivery: delivery.decide_dispute,
+    dc.RuleDelivery: delivery.decide_ruling,
+    dc.CountersignRuling: delivery.decide_countersign,
+    dc.PostBond: bonds.decide_post,
+    dc.WithdrawBond: bonds.decide_withdraw,
+    dc.PayClaim: bonds.decide_pay_claim,
+    dc.SuspendSupplier: suppliers.decide_suspend,
+    dc.ReinstateSupplier: suppliers.decide_reinstate,
+    dc.TerminateSupplier: suppliers.decide_terminate,
 }
 
 
@@ -119,7 +147,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
     e.CashWithdrawn: treasury.evolve_withdrawal,
-    e.CapacityGranted: treasury.evolve_grant,
+    e.CapacityGranted: capacity.evolve_granted,
     m.HoldOpened: custody.evolve_hold_opened,
     m.HoldClosed: custody.evolve_hold_closed,
     m.CashPaid: custody.evolve_paid,
@@ -131,7 +159,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     m.SubletEnded: custody.evolve_sublet_ended,
     m.CapacityWithdrawn: custody.evolve_capacity_withdrawn,
     m.EscrowReleased: custody.evolve_escrow_released,
-    m.DeliveryDayClosed: custody.evolve_day_closed,
+    m.DeliveryDayClosed: releases.evolve_closed,
     e.IndexPricePublished: marks.evolve_index_price,
     e.RiskParametersPublished: marks.evolve_risk_parameters,
     e.NodeMarked: marks.evolve_node_mark,
@@ -141,6 +169,31 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.PledgeAccepted: pledges.evolve_accept,
     e.PledgeDeclined: pledges.evolve_decline,
     e.PledgeReleased: pledges.evolve_release,
+    ce.CapacitySubmitted: capacity.evolve_submitted,
+    ce.CapacityInspected: capacity.evolve_inspected,
+    ce.CapacityVerified: capacity.evolve_verified,
+    ce.CapacityRejected: capacity.evolve_rejected,
+    ce.CapacityDerated: _nothing,
+    de.DeliveryStarted: delivery_clock.evolve_started,
+    de.ReadingsRecorded: delivery.evolve_readings,
+    de.DeliveryReported: delivery.evolve_reported,
+    de.DeliveryAttested: delivery.evolve_attested,
+    de.DeliveryDisputed: delivery.evolve_disputed,
+    de.RulingProposed: delivery.evolve_proposed,
+    de.DeliveryRuled: delivery.evolve_ruled,
+    de.DeliveryPostponed: delivery_clock.evolve_postponed,
+    de.DeliveryFinalized: delivery_clock.evolve_finalized,
+    de.SettlementPlanned: releases.evolve_planned,
+    de.DeliverySettled: releases.evolve_settled,
+    de.DeliveryCancelled: delivery_clock.evolve_cancelled,
+    de.ClaimRecorded: bonds.evolve_claim,
+    de.ClaimPaid: bonds.evolve_claim_paid,
+    de.BondPosted: bonds.evolve_posted,
+    de.BondWithdrawn: bonds.evolve_withdrawn,
+    de.BondShort: _nothing,
+    de.SupplierSuspended: suppliers.evolve_suspended,
+    de.SupplierReinstated: suppliers.evolve_reinstated,
+    de.SupplierTerminated: suppliers.evolve_terminated,
 }
 
 __all__ = [

@@ -6,7 +6,9 @@ from functools import cache
 
 from msgspec import Struct
 
+from exchange.domain import capacity_commands as cc
 from exchange.domain import commands as c
+from exchange.domain import delivery_commands as dc
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
@@ -16,6 +18,8 @@ from .state import VENUE_ACCOUNT_ID, State
 _EVERYBODY = frozenset(Role)
 _TRADING = frozenset({Role.TRADER, Role.SUPPLIER})
 _OPERATOR = frozenset({Role.OPERATOR})
+_SUPPLIER = frozenset({Role.SUPPLIER})
+_AUDITOR = frozenset({Role.AUDITOR})
 _VENUE: frozenset[Role] = frozenset()
 
 ROLES: dict[type[Command], frozenset[Role]] = {
@@ -52,6 +56,24 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.CountRefusals: _VENUE,
     c.MarkState: _VENUE,
     c.RecordStateHash: _VENUE,
+    cc.SubmitCapacity: _SUPPLIER,
+    cc.InspectCapacity: _AUDITOR,
+    cc.VerifyCapacity: _AUDITOR,
+    cc.RejectCapacity: _SUPPLIER | _AUDITOR,
+    cc.WithdrawCapacity: _SUPPLIER,
+    cc.DerateCapacity: _AUDITOR,
+    dc.RecordReadings: _SUPPLIER,
+    dc.ReportDelivery: _SUPPLIER,
+    dc.AttestDelivery: _AUDITOR,
+    dc.DisputeDelivery: _TRADING | {Role.BANK},
+    dc.RuleDelivery: _AUDITOR,
+    dc.CountersignRuling: _OPERATOR,
+    dc.PostBond: _SUPPLIER,
+    dc.WithdrawBond: _SUPPLIER,
+    dc.PayClaim: _SUPPLIER,
+    dc.SuspendSupplier: _OPERATOR,
+    dc.ReinstateSupplier: _OPERATOR,
+    dc.TerminateSupplier: _OPERATOR,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 

@@ -1,11 +1,13 @@
 """
 Market time and what it brings about.
 
-Boundaries are the gates of windows, the starts of delivery days, and 16:00 of each day on which an
-open order ends. Each is crossed in a record of its own, in order, however long the exchange was
-away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records, all of that
-time: orders whose day is over end first, then each window's, and a window expires with its last.
-Until the last of them orders are refused, so nothing trades that should have ended.
+Boundaries are the gates of windows, the starts of delivery days, the moments at which those that
+have begun are due (`delivery_clock`), and 16:00 of each day on which an open order ends. Each is
+crossed in a record of its own, in order, however long the exchange was away. Where more than
+`CLOCK_BATCH` orders end at one moment it takes several records, all of that time: orders whose day
+is over end first, then each window's, and a window expires with its last. Until the last of them
+orders are refused, so nothing trades that should have ended. What is due of delivery days may take
+several records too, between which trading goes on.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), and only then do orders and windows end.
@@ -22,6 +24,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from .delivery_clock import due_deliveries, next_delivery_ns, starting_days
 from .participants import cancellations
 from .sessions import next_session_ns, resumptions, session_changes
 from .state import State
@@ -38,6 +41,9 @@ def next_boundary_ns(state: State) -> int:
     session_ns = next_session_ns(state)
     if session_ns is not None:
         due_ns = min(due_ns, session_ns)
+    delivery_ns = next_delivery_ns(state)
+    if delivery_ns is not None:
+        due_ns = min(due_ns, delivery_ns)
     auction_ns = state.core.next_auction_end_ns()
     if auction_ns:
         due_ns = min(due_ns, auction_ns)
@@ -61,13 +67,17 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     ends, is_complete = _ends(to_ns, state)
     if changes and ends:
         ends, is_complete = [], False
+    days = starting_days(to_ns, state)
+    if is_complete and not (changes or ends or days):
+        days = due_deliveries(to_ns, state)
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    require(is_new or bool(changes or ends), Reason.EMPTY)
+    require(is_new or bool(changes or ends or days), Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
         *_expired_command_ids(to_ns, state),
         *changes,
         *ends,
+        *days,
     ]
 
 

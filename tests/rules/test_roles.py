@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from exchange import genesis
+from exchange.domain import capacity_commands as cc
 from exchange.domain import commands as c
+from exchange.domain import delivery_commands as dc
 from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.windows import parse_window
@@ -25,6 +27,10 @@ KEYS = {
 FEBRUARY = parse_window("M2702")
 DAYS = {"start_day": FEBRUARY.start_day, "end_day": FEBRUARY.end_day}
 
+A_DAY = {"product_id": 1, "day": FEBRUARY.start_day}
+PROOF = {"evidence_sha256": secret_hash("proof")}
+SUPPLYING = {Role.SUPPLIER}
+AUDITING = {Role.AUDITOR}
 NOBODY: set[Role] = set()
 ANYBODY = set(Role)
 OPERATORS = {Role.OPERATOR}
@@ -124,6 +130,26 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.RevokeKey: (ANYBODY, {"revoked_key_id": 99}),
     c.OpenSession: (ANYBODY, {}),
     c.CloseSession: (ANYBODY, {"closed_session_id": 99}),
+    # capacity: suppliers offer, auditors verify, the operator countersigns by its grant
+    cc.SubmitCapacity: (SUPPLYING, {"product_id": 1, "submitted_qty": 1, **DAYS}),
+    cc.InspectCapacity: (AUDITING, {"grant_id": 99, **PROOF}),
+    cc.VerifyCapacity: (AUDITING, {"grant_id": 99}),
+    cc.RejectCapacity: (SUPPLYING | AUDITING, {"grant_id": 99}),
+    cc.WithdrawCapacity: (SUPPLYING, {"product_id": 1, "withdrawn_qty": 1, **DAYS}),
+    cc.DerateCapacity: (AUDITING, {"product_id": 1, "derated_qty": 1, **DAYS, **PROOF}),
+    # delivery: suppliers report, auditors attest and rule, those concerned dispute
+    dc.RecordReadings: (SUPPLYING, {"product_id": 1, "readings": []}),
+    dc.ReportDelivery: (SUPPLYING, A_DAY),
+    dc.AttestDelivery: (AUDITING, {**A_DAY, "rulings": [], **PROOF}),
+    dc.DisputeDelivery: (TRADING | LENDING, {**A_DAY, **PROOF}),
+    dc.RuleDelivery: (AUDITING, {**A_DAY, "available_qtys": [1] * 24, **PROOF}),
+    dc.CountersignRuling: (OPERATORS, A_DAY),
+    dc.PostBond: (SUPPLYING, {"bond_amount": 1}),
+    dc.WithdrawBond: (SUPPLYING, {"bond_amount": 1}),
+    dc.PayClaim: (SUPPLYING, {"claim_id": 99, "paid_amount": 1}),
+    dc.SuspendSupplier: (OPERATORS, {"supplier_account_id": 99}),
+    dc.ReinstateSupplier: (OPERATORS, {"supplier_account_id": 99}),
+    dc.TerminateSupplier: (OPERATORS, {"supplier_account_id": 99}),
 }
 
 
@@ -172,10 +198,16 @@ def test_one_role_that_may_is_enough_among_several():
     market.order(both, january, Side.BUY, 1, 1)
 
 
-def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():
+def test_an_auditor_verifies_attests_and_rules_and_moves_nothing():
     assert {kind for kind, (roles, _) in MATRIX.items() if Role.AUDITOR in roles} == {
         c.RegisterKey,
         c.RevokeKey,
         c.OpenSession,
         c.CloseSession,
+        cc.InspectCapacity,
+        cc.VerifyCapacity,
+        cc.RejectCapacity,
+        cc.DerateCapacity,
+        dc.AttestDelivery,
+        dc.RuleDelivery,
     }

@@ -15,15 +15,20 @@ from exchange.domain.commands import (
     MarkState,
     OpenSession,
     PublishCalendar,
+    PublishMarks,
+    PublishSettlementPrice,
     RevokeKey,
 )
-from exchange.domain.enums import Role, Side
+from exchange.domain.delivery_commands import SuspendSupplier
+from exchange.domain.enums import Role, SessionState, Side
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
+from tests.properties.test_deliveries import deliver_step
 from tests.properties.test_market import new_market, step
-from tests.scenario import OTHER, TRADER, Market
+from tests.scenario import OTHER, SUPPLIER, TRADER, Market
 
 GENESIS = State()
+CONTINUOUS = SessionState.CONTINUOUS
 
 
 def full_market() -> Market:
@@ -33,13 +38,18 @@ def full_market() -> Market:
     market.do(1, AdmitParticipant(name="waiting", roles=[Role.AUDITOR]))
     market.do(1, RevokeKey(revoked_key_id=OTHER))
     market.do(TRADER, OpenSession(is_cancel_on_disconnect=True))
+    market.do(1, PublishSettlementPrice(instrument_id=4, settlement_price=102))
     rng = random.Random(21)
-    for _ in range(150):
+    for _ in range(60):
         market.execute(*step(rng, market))
+    while not (market.state.claims and market.state.pledges):
+        market.execute(*deliver_step(rng, market))
+    market.execute(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.do(0, PublishMarks())
     market.do(TRADER, OpenSession())
     market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
     if not market.state.halts:
-        market.do(1, HaltInstrument(instrument_id=market.state.gates[-1][1]))
+        market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
     market.do(0, MarkState())
     return market
 
@@ -87,7 +97,7 @@ def test_commands_are_remembered_as_what_they_were():
 
 def test_a_restored_core_can_write_events():
     again = State.restore(DATA)
-    instrument_id = again.gates[-1][1]
+    instrument_id = next(i for _, i in again.gates if again.core.book_state(i) == CONTINUOUS)
     order_id = again.seq + 1
     assert again.core.place(order_id, TRADER, 1, 0, instrument_id, Side.BUY, 1, 100, 1, 0) == 0
     count, data = again.core.take_events()
