@@ -1,7 +1,7 @@
 """What can be asked for about capacity before and after it is title."""
 
 from .commands import Command
-from .units import Day, Id, Qty, Sha256
+from .units import Day, Id, Qty, QtyOrZero, Sha256
 
 
 class SubmitCapacity(Command, frozen=True, kw_only=True, tag="submit_capacity"):
@@ -51,6 +51,6 @@ class DerateCapacity(Command, frozen=True, kw_only=True, tag="derate_capacity"):
     product_id: Id
     start_day: Day
     end_day: Day
-    derated_qty: Qty
+    derated_qty: QtyOrZero
     """What is left of the product."""
     evidence_sha256: Sha256

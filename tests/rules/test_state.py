@@ -20,7 +20,7 @@ from exchange.domain.commands import (
     RevokeKey,
 )
 from exchange.domain.delivery_commands import SuspendSupplier
-from exchange.domain.enums import Role, SessionState, Side
+from exchange.domain.enums import Role, Side
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
 from tests.properties.test_deliveries import deliver_step
@@ -28,7 +28,6 @@ from tests.properties.test_market import new_market, step
 from tests.scenario import OTHER, SUPPLIER, TRADER, Market
 
 GENESIS = State()
-CONTINUOUS = SessionState.CONTINUOUS
 
 
 def full_market() -> Market:
@@ -50,6 +49,7 @@ def full_market() -> Market:
     market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
     if not market.state.halts:
         market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
+    market.list_window("Q272")
     market.do(0, MarkState())
     return market
 
@@ -97,7 +97,7 @@ def test_commands_are_remembered_as_what_they_were():
 
 def test_a_restored_core_can_write_events():
     again = State.restore(DATA)
-    instrument_id = next(i for _, i in again.gates if again.core.book_state(i) == CONTINUOUS)
+    instrument_id = again.gates[-1][1]
     order_id = again.seq + 1
     assert again.core.place(order_id, TRADER, 1, 0, instrument_id, Side.BUY, 1, 100, 1, 0) == 0
     count, data = again.core.take_events()
