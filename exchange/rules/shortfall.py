@@ -104,7 +104,9 @@ def contracted_qty(holders: Sequence[Holder]) -> int:
 
 
 def lost_hours(book: DayBook) -> list[tuple[Use, int]]:
-    """The undelivered GPU-hours of each use: over the users, then over what each of them uses."""
+    """The undelivered GPU-hours of the uses that bear some: by user, then by what each uses."""
+    if book.undelivered_hours == 0:
+        return []
     uses = _uses(book)
     by_account: dict[int, list[Use]] = {}
     for use in uses:
@@ -114,8 +116,9 @@ def lost_hours(book: DayBook) -> list[tuple[Use, int]]:
     lost = min(book.undelivered_hours, sum(weights) * HOURS_PER_DAY)
     found: list[tuple[Use, int]] = []
     for account_id, hours in zip(account_ids, apportion(lost, weights), strict=True):
-        own = by_account[account_id]
-        found += zip(own, apportion(hours, [use.use_qty for use in own]), strict=True)
+        if hours:
+            own = by_account[account_id]
+            found += zip(own, apportion(hours, [use.use_qty for use in own]), strict=True)
     return found
 
 
@@ -177,7 +180,7 @@ def _rents(book: DayBook, lost: list[tuple[Use, int]], split: "_Split") -> list[
     lost_of = {use.sublet_id: hours for use, hours in lost if use.sublet_id}
     found = []
     for sublet in sorted(book.sublets, key=_sublet_id):
-        back_amount = sublet.rent_price * lost_of[sublet.sublet_id]
+        back_amount = sublet.rent_price * lost_of.get(sublet.sublet_id, 0)
         earned_amount = sublet.rent_price * HOURS_PER_DAY * sublet.sublet_qty - back_amount
         found.append(Payout(sublet.lessee_account_id, back_amount, Purpose.RENT_REFUND))
         found += split.rent_of(sublet.lessor_account_id, earned_amount)
