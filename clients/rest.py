@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from exchange.domain.account_wire import SubletRequest, SubletsView
+from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView
 from exchange.domain.listing_views import (
     CalendarView,
     CascadeView,
@@ -308,6 +309,30 @@ class HttpClient:
     async def revoke_key(self, key_id: int, command_id: str | None = None) -> Receipt:
         """Ends a key and cancels its orders."""
         return await self._post(f"/keys/{key_id}/revoke", {}, command_id)
+
+    # -- capacity, delivery, bonds ----------------------------------------------------------------
+
+    async def capacity(self) -> list[CapacityView]:
+        """A supplier's own submissions; all for operators and auditors."""
+        return await self._get("/capacity", list[CapacityView])
+
+    async def deliveries(self, product: str | None = None) -> list[DeliveryView]:
+        """Delivery days of the last ninety, of one product or of all."""
+        return await self._get("/deliveries", list[DeliveryView], _given(product=product))
+
+    async def bonds(self) -> list[BondView]:
+        """Suppliers' bonds and standing."""
+        return await self._get("/bonds", list[BondView])
+
+    async def supply(
+        self, noun: str, command_tag: str, *, command_id: str | None = None, **fields: object
+    ) -> Receipt:
+        """
+        A command about `capacity`, `deliveries` or `bonds`, by its tag in the log.
+
+        Suppliers submit, read and report, auditors verify, attest and rule, holders dispute.
+        """
+        return await self._post(f"/{noun}/{command_tag}", fields, command_id)
 
     # -- the operator's side ----------------------------------------------------------------------
 

@@ -112,6 +112,12 @@ class SyncExchangeClient:
         """One of the operator's commands by its tag in the log."""
         return self.run(self.exchange.admin(command_tag, command_id=command_id, **fields))
 
+    def supply(
+        self, noun: str, command_tag: str, *, command_id: str | None = None, **fields: object
+    ) -> Receipt:
+        """A command about `capacity`, `deliveries` or `bonds`, by its tag in the log."""
+        return self.run(self.exchange.supply(noun, command_tag, command_id=command_id, **fields))
+
     connect = _waiting(ExchangeClient.connect)
     logout = _waiting(ExchangeClient.logout)
     place = _waiting(ExchangeClient.place)
@@ -152,6 +158,9 @@ class SyncExchangeClient:
     decline_sublet = _waiting(ExchangeClient.decline_sublet)
     consent_to_sublet = _waiting(ExchangeClient.consent_to_sublet)
     end_sublet = _waiting(ExchangeClient.end_sublet)
+    capacity = _waiting(ExchangeClient.capacity)
+    deliveries = _waiting(ExchangeClient.deliveries)
+    bonds = _waiting(ExchangeClient.bonds)
     register_key = _waiting(ExchangeClient.register_key)
     revoke_key = _waiting(ExchangeClient.revoke_key)
     collateral_marks = _waiting(ExchangeClient.collateral_marks)

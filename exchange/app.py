@@ -28,7 +28,7 @@ from exchange import genesis
 from exchange.client_witness import ClientWitness
 from exchange.domain.commands import CloseSession, CreateVenue, Operator
 from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
-from exchange.domain.units import NS_PER_DAY, NS_PER_SECOND
+from exchange.domain.units import BURN_IN_NS, NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
 from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
@@ -80,7 +80,12 @@ log = structlog.get_logger()
 
 
 async def init(
-    settings: Settings, venue_id: str, *, is_always_open: bool, market_ns: int
+    settings: Settings,
+    venue_id: str,
+    *,
+    is_always_open: bool,
+    market_ns: int,
+    burn_in_ns: int = BURN_IN_NS,
 ) -> dict[str, str]:
     """
     Creates a venue: its directory, its log and the genesis record; returns the operators' tokens.
@@ -110,6 +115,7 @@ async def init(
         taker_bps=fees.taker_bps,
         risk_parameters=genesis.risk_parameters(),
         command_id_retention_ns=COMMAND_ID_RETENTION_DAYS * NS_PER_DAY,
+        burn_in_ns=burn_in_ns,
     )
     outcome, record = Engine().execute(command)
     assert record is not None, f"genesis was refused: {outcome}"

@@ -99,6 +99,9 @@ def init(
     always_open: Annotated[
         bool, typer.Option(help="Trade every day, without phases and holidays.")
     ] = False,
+    burn_in_hours: Annotated[
+        int, typer.Option(min=0, help="Market hours between inspection and verification.")
+    ] = 48,
     redis_url: RedisUrl = "",
     redis_password_file: PasswordFile = None,
     replicas: ReplicaNames = None,
@@ -113,7 +116,11 @@ def init(
     )
     asyncio.run(
         process.init(
-            settings, venue_id, is_always_open=always_open, market_ns=_wall_clock_second_ns()
+            settings,
+            venue_id,
+            is_always_open=always_open,
+            market_ns=_wall_clock_second_ns(),
+            burn_in_ns=burn_in_hours * 3_600 * NS_PER_SECOND,
         )
     )
     row = {"venue_id": venue_id, "data": f"{data}", "credentials": f"{data / CREDENTIALS_FILE}"}

@@ -57,7 +57,13 @@ async def serve_living_market(
     """
     if not (settings.data_dir / VENUE_FILE).exists():
         first_day = await asyncio.to_thread(_first_day, inputs.prices)
-        await init(settings, DEMO_VENUE, is_always_open=True, market_ns=start_ns(first_day))
+        await init(
+            settings,
+            DEMO_VENUE,
+            is_always_open=True,
+            market_ns=start_ns(first_day),
+            burn_in_ns=0,  # there is something to trade from the first minute on
+        )
     served: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
     exchange_stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:

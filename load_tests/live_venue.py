@@ -19,7 +19,13 @@ from exchange.domain.windows import day_at
 from exchange.gateway.named import ENVELOPE, named
 
 from .measure import ROOT, cpu_seconds
-from .trading_desks import Desk, make_desks, setup_commands
+from .trading_desks import (
+    AUDITOR_ACCOUNT_ID,
+    AUDITOR_SECRET,
+    Desk,
+    make_desks,
+    setup_commands,
+)
 
 EXCHANGE = [sys.executable, "-m", "exchange.cli"]
 STUB_GATEWAY = [sys.executable, "-m", "load_tests.stub_gateway"]
@@ -44,19 +50,22 @@ class LiveVenue:
         return cpu_seconds(self.serving.pid), cpu_seconds(self.log_server_pid)
 
     def set_up(self) -> list[Desk]:
-        """Admits the desks and lists what they trade, through the admin API."""
+        """Admits the desks and lists what they trade, through the HTTP API."""
         today = day_at(time.time_ns())
         desks = make_desks(today)
         tokens = read_credentials(self.data_dir)
         bearer = {1: tokens["operator"], 2: tokens["second_operator"]}
-        for number, (operator, command) in enumerate(setup_commands(today, desks)):
+        bearer[AUDITOR_ACCOUNT_ID] = f"{AUDITOR_ACCOUNT_ID}.{AUDITOR_SECRET}"
+        bearer |= {desk.key_id: desk.token for desk in desks}
+        for number, (key_id, command) in enumerate(setup_commands(today, desks)):
             tag = str(command.__struct_config__.tag)
+            noun = "capacity" if key_id > 2 else "admin"
             names = [name for name in command.__struct_fields__ if name not in ENVELOPE]
             request = urllib.request.Request(
-                f"{self.serving.url}/v1/admin/{tag}",
+                f"{self.serving.url}/v1/{noun}/{tag}",
                 data=msgspec.json.encode({name: named(getattr(command, name)) for name in names}),
                 headers={
-                    "Authorization": f"Bearer {bearer[operator]}",
+                    "Authorization": f"Bearer {bearer[key_id]}",
                     "Idempotency-Key": f"setup-{number}",
                 },
             )
@@ -68,6 +77,7 @@ class LiveVenue:
 def init(data_dir: Path) -> None:
     """Creates the venue."""
     arguments = ["init", "--data", str(data_dir), "--venue-id", "load", "--always-open"]
+    arguments += ["--burn-in-hours", "0"]
     subprocess.run([*EXCHANGE, *arguments], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 

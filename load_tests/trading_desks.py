@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exchange import genesis
+from exchange.domain.capacity_commands import InspectCapacity, SubmitCapacity, VerifyCapacity
 from exchange.domain.commands import (
     AdmitParticipant,
     Command,
@@ -34,6 +35,8 @@ PAIRS_COUNT = 4
 WINDOWS_COUNT = 4
 OPERATORS_COUNT = 2
 AUDITOR_ACCOUNT_ID = OPERATORS_COUNT + 1
+"""Its first key has the same number."""
+AUDITOR_SECRET = hashlib.sha256(b"load test auditor").hexdigest()
 DEPOSIT_AMOUNT = 10**15
 ALL_DEPOSITS_AMOUNT = 8 * 10**15
 """Below 2**53, what a venue may hold."""
@@ -67,7 +70,7 @@ def make_desks(today: int, pairs_count: int = PAIRS_COUNT) -> list[Desk]:
         desks.append(
             Desk(
                 account_id=account_id,
-                key_id=OPERATORS_COUNT + 1 + number,
+                key_id=account_id,
                 secret=hashlib.sha256(f"load test {account_id}".encode()).hexdigest(),
                 is_supplier=number % 2 == 0,
                 symbols=[f"{_code(pair)}:{window.code}" for window in month_windows(today)],
@@ -78,8 +81,15 @@ def make_desks(today: int, pairs_count: int = PAIRS_COUNT) -> list[Desk]:
 
 
 def setup_commands(today: int, desks: list[Desk]) -> Iterator[tuple[int, Command]]:
-    """(which operator, command) for everything the desks need, on a venue with operators only."""
-    yield 1, AdmitParticipant(name="auditor", roles=[Role.AUDITOR])
+    """(whose key, command) for everything the desks need, on a venue with operators only."""
+    yield (
+        1,
+        AdmitParticipant(
+            name="auditor",
+            roles=[Role.AUDITOR],
+            token_sha256=hashlib.sha256(AUDITOR_SECRET.encode()).digest(),
+        ),
+    )
     yield 2, ConfirmAdmission(account_id=AUDITOR_ACCOUNT_ID)
     for desk in desks:
         yield (
@@ -123,17 +133,7 @@ def _product(pair: int, supplier: Desk, today: int) -> Iterator[tuple[int, Comma
             lot_qty=1,
         ),
     )
-    yield (
-        1,
-        GrantCapacity(
-            product_id=pair + 1,
-            start_day=today + 1,
-            end_day=today + 1 + DAYS_COUNT,
-            granted_qty=MAX_QTY,
-            auditor_account_id=AUDITOR_ACCOUNT_ID,
-            evidence_sha256=hashlib.sha256(b"inspected").digest(),
-        ),
-    )
+    yield from _capacity(pair + 1, supplier, today)
     for window in month_windows(today):
         yield (
             1,
@@ -144,6 +144,29 @@ def _product(pair: int, supplier: Desk, today: int) -> Iterator[tuple[int, Comma
                 end_day=window.end_day,
             ),
         )
+
+
+def _capacity(product_id: int, supplier: Desk, today: int) -> Iterator[tuple[int, Command]]:
+    """A grant through every step; it is the product's first, so it has the product's number."""
+    days = {"start_day": today + 1, "end_day": today + 1 + DAYS_COUNT}
+    evidence_sha256 = hashlib.sha256(b"inspected").digest()
+    yield (
+        supplier.key_id,
+        SubmitCapacity(product_id=product_id, submitted_qty=MAX_QTY, **days),
+    )
+    inspected = InspectCapacity(grant_id=product_id, evidence_sha256=evidence_sha256)
+    yield AUDITOR_ACCOUNT_ID, inspected
+    yield AUDITOR_ACCOUNT_ID, VerifyCapacity(grant_id=product_id)
+    yield (
+        1,
+        GrantCapacity(
+            product_id=product_id,
+            granted_qty=MAX_QTY,
+            auditor_account_id=AUDITOR_ACCOUNT_ID,
+            evidence_sha256=evidence_sha256,
+            **days,
+        ),
+    )
 
 
 def month_windows(today: int) -> list[Window]:
@@ -174,6 +197,7 @@ def engine_with(desks: list[Desk], today: int) -> tuple[Engine, list[bytes]]:
         taker_bps=fees.taker_bps,
         risk_parameters=genesis.risk_parameters(),
         command_id_retention_ns=2 * NS_PER_DAY,
+        burn_in_ns=0,
     )
     setup = enumerate(setup_commands(today, desks))
     keyed = [replace(c, key_id=key_id, command_id=f"setup {n}") for n, (key_id, c) in setup]

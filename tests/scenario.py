@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from exchange import genesis
+from exchange.domain.capacity_commands import InspectCapacity, SubmitCapacity, VerifyCapacity
 from exchange.domain.commands import (
     AdmitParticipant,
     AdvanceClock,
@@ -41,7 +42,7 @@ from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import parse_window, start_ns
 from exchange.engine.engine import Engine
-from exchange.rules.clock import owed_before
+from exchange.rules.clock import next_boundary_ns, owed_before
 
 FIRST_DAY = parse_window("D261123").start_day
 PRODUCT = "A100-80-SXM.SG1"
@@ -78,6 +79,7 @@ class Market:
                 taker_bps=fees.taker_bps,
                 risk_parameters=genesis.risk_parameters(),
                 command_id_retention_ns=2 * NS_PER_DAY,
+                burn_in_ns=0,
             ),
         )
         for name, role in (
@@ -143,18 +145,26 @@ class Market:
             ),
         )
 
-    def grant(self, code: str, granted_qty: int) -> None:
-        """Title for the supplier over a window."""
+    def grant(self, code: str, granted_qty: int, product_id: int = 1) -> None:
+        """Title for the product's supplier over a window, through every step and signature."""
         window = parse_window(code)
+        days = {"start_day": window.start_day, "end_day": window.end_day}
+        supplier_id = self.state.products[product_id].supplier_account_id
+        evidence_sha256 = secret_hash(f"report {self._command_count}")
+        self.do(
+            supplier_id, SubmitCapacity(product_id=product_id, submitted_qty=granted_qty, **days)
+        )
+        grant_id = self.state.grant_count
+        self.do(AUDITOR, InspectCapacity(grant_id=grant_id, evidence_sha256=evidence_sha256))
+        self.do(AUDITOR, VerifyCapacity(grant_id=grant_id))
         self.do(
             1,
             GrantCapacity(
-                product_id=1,
-                start_day=window.start_day,
-                end_day=window.end_day,
+                product_id=product_id,
                 granted_qty=granted_qty,
                 auditor_account_id=AUDITOR,
-                evidence_sha256=secret_hash(f"report {self._command_count}"),
+                evidence_sha256=evidence_sha256,
+                **days,
             ),
         )
 
@@ -200,6 +210,13 @@ class Market:
         """Moves the clock on, boundary by boundary."""
         while self.state.market_ns < market_ns:
             self.do(0, AdvanceClock(market_ns=market_ns))
+            self.uncross()
+
+    def drain(self) -> None:
+        """Does all that is due now, record by record."""
+        self.uncross()
+        while next_boundary_ns(self.state) <= self.state.market_ns:
+            self.do(0, AdvanceClock(market_ns=self.state.market_ns))
             self.uncross()
 
     def uncross(self) -> None:

@@ -11,7 +11,11 @@ import msgspec
 import pytest
 
 from exchange.domain import (
+    capacity_commands,
+    capacity_events,
     commands,
+    delivery_commands,
+    delivery_events,
     desk_commands,
     desk_events,
     events,
@@ -61,6 +65,10 @@ MESSAGES = [
         letting,
         desk_commands,
         desk_events,
+        capacity_commands,
+        capacity_events,
+        delivery_commands,
+        delivery_events,
     )
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Command | Event) and kind not in (Command, Event)

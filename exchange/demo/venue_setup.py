@@ -1,7 +1,7 @@
 """
 Makes the demo's market on an exchange that has operators and nothing else.
 
-Every step is an admin command under an idempotency key of its own, derived from the step's name,
+Every step is a command under an idempotency key of its own, derived from the step's name,
 and its outcome is stored before the next. So a set-up that was interrupted goes on where it was,
 and one that is complete does nothing.
 """
@@ -115,21 +115,50 @@ class VenueSetup:
             supplier_account_id=account_ids[SUPPLIER],
             lot_qty=LOT_QTY,
         )
-        report = f"{PRODUCT_CODE}: {GRANTED_QTY} GPUs inspected and burnt in"
-        await self._once(
-            "grant",
-            "grant_capacity",
-            product_id=product_id,
-            start_day=first_day + 1,
-            end_day=first_day + 1 + GRANTED_DAYS,
-            granted_qty=GRANTED_QTY,
-            auditor_account_id=account_ids[AUDITOR],
-            evidence_sha256=hashlib.sha256(report.encode()).digest(),
-        )
+        await self._grant(product_id, account_ids[AUDITOR], first_day + 1)
         counts = asdict(replace(WINDOWS_AHEAD, product_id=product_id))
         await self._once("schedule", "schedule_listings", **counts)
         await self._listed()
         return Venue(product_id, account_ids[BANK], first_day)
+
+    async def _grant(self, product_id: int, auditor_id: int, start_day: int) -> None:
+        """Capacity from the supplier's offer to the operator's signature."""
+        report = f"{PRODUCT_CODE}: {GRANTED_QTY} GPUs inspected and burnt in"
+        evidence_sha256 = hashlib.sha256(report.encode()).digest()
+        days = {"start_day": start_day, "end_day": start_day + GRANTED_DAYS}
+        grant_id = await self._supply(
+            SUPPLIER,
+            "submit_capacity",
+            product_id=product_id,
+            submitted_qty=GRANTED_QTY,
+            **days,
+        )
+        await self._supply(
+            AUDITOR, "inspect_capacity", grant_id=grant_id, evidence_sha256=evidence_sha256
+        )
+        await self._supply(AUDITOR, "verify_capacity", grant_id=grant_id)
+        await self._once(
+            "grant",
+            "grant_capacity",
+            product_id=product_id,
+            granted_qty=GRANTED_QTY,
+            auditor_account_id=auditor_id,
+            evidence_sha256=evidence_sha256,
+            start_day=start_day,
+            end_day=start_day + GRANTED_DAYS,
+        )
+
+    async def _supply(self, name: str, command_tag: str, **fields: object) -> int:
+        """A step of the supplier or the auditor, once."""
+        created_id = self._ring.created(command_tag)
+        if created_id is None:
+            async with ExchangeClient(self._first.url, self._ring.token(name)) as client:
+                receipt = await client.supply(
+                    "capacity", command_tag, command_id=step_id(command_tag), **fields
+                )
+            created_id = receipt.created_id
+            self._ring.keep_created(command_tag, created_id)
+        return created_id
 
     async def _listed(self) -> None:
         """Returns once the exchange's clock has listed the product's windows."""

@@ -39,6 +39,7 @@ from .reasons import RefusalCount
 from .risk_parameters import RiskParameters
 from .trading_sessions import SessionStart
 from .units import (
+    BURN_IN_NS,
     Amount,
     BandBps,
     Bps,
@@ -96,6 +97,8 @@ class CreateVenue(Command, frozen=True, kw_only=True, tag="create_venue"):
     """Half the widths of price bands, see `PublishBandWidths`."""
     day_static_bps: BandBps = 2_000
     dynamic_bps: BandBps = 300
+    burn_in_ns: Ns = BURN_IN_NS
+    """Market time between the inspection of capacity and its verification."""
 
 
 class AdmitParticipant(Command, frozen=True, kw_only=True, tag="admit_participant"):
@@ -259,7 +262,11 @@ class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
 
 
 class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):
-    """The only source of title: inspected capacity, by operator and auditor."""
+    """
+    The only source of title: an operator's signature under what an auditor has verified.
+
+    It restates the verified submission, which its evidence names; a term that differs is refused.
+    """
 
     product_id: Id
     start_day: Day

@@ -236,6 +236,37 @@ class Trust(IntEnum):
     """Of suppliers, against what they fail to deliver."""
 
 
+class DeliveryStatus(StrEnum):
+    """A delivery day's life; a day that is over, or has not begun, has none."""
+
+    DELIVERING = "delivering"
+    REPORTED = "reported"
+    ATTESTED = "attested"
+    DISPUTED = "disputed"
+    RULED = "ruled"
+    FINAL = "final"
+    """Its cash is due on the next business day."""
+
+
+class GrantStatus(StrEnum):
+    """A capacity grant's life."""
+
+    SUBMITTED = "submitted"
+    BURN_IN = "burn_in"
+    """Inspected; its hardware runs under load for the venue's burn-in time."""
+    VERIFIED = "verified"
+    """Signed by the auditor; the operator's signature makes it title."""
+    GRANTED = "granted"
+    REJECTED = "rejected"
+
+
+class SuspensionCause(StrEnum):
+    """Why a supplier may not sell."""
+
+    POOR_DELIVERY = "poor_delivery"
+    OPERATOR = "operator"
+
+
 class Purpose(StrEnum):
     """Why cash moved outside the books: what a statement of account calls the line."""
 
@@ -253,6 +284,8 @@ class Purpose(StrEnum):
     """Escrow of what was not delivered, to its owner."""
     COVER_DAMAGES = "cover_damages"
     """From the supplier's bond."""
+    CLAIM = "claim"
+    """Damages that a bond did not cover, paid later."""
     BUST = "bust"
     CORRECTION = "correction"
 

@@ -31,6 +31,7 @@ from .enums import (
 from .reasons import Reason, RefusalCount
 from .risk_parameters import RiskParameters
 from .trading_sessions import SessionStart
+from .units import BURN_IN_NS
 
 
 class Event(Struct, frozen=True, array_like=True):
@@ -242,6 +243,7 @@ class VenueCreated(Event, frozen=True, kw_only=True, tag="venue_created"):
     is_always_open: bool
     head_public_key: bytes
     command_id_retention_ns: int
+    burn_in_ns: int = BURN_IN_NS
 
 
 class FeeSchedulePublished(Event, frozen=True, kw_only=True, tag="fee_schedule_published"):

@@ -90,6 +90,20 @@ class Reason(IntEnum):
     """A product's house sells its days; it lets none."""
     AFFILIATE = 4062
     """Pledged days let to an account of the same party."""
+    UNKNOWN_DELIVERY = 4070
+    """No delivery day of the product has begun then and is still open."""
+    READING_CONFLICT = 4071
+    """Another quantity for an hour that is known: the value is new, the limit what is known."""
+    NOT_YET = 4072
+    """The value is when it was asked for, the limit when it can be: days or market time."""
+    UNKNOWN_GRANT = 4073
+    EVIDENCE = 4074
+    """What is countersigned is not what was verified."""
+    HOUR = 4075
+    """A ruling on an hour that has a reading, or none on one without; the value is the hour."""
+    UNKNOWN_CLAIM = 4076
+    UNCONCERNED = 4077
+    """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093
@@ -104,6 +118,10 @@ class Reason(IntEnum):
     LIEN = 5005
     RENT = 5006
     """Pledged days for less than half their mark; the limit 0 says that there is no mark."""
+    BOND = 5007
+    """What is left of a bond would be below what sold days ask for."""
+    SUSPENDED = 5008
+    """A suspended supplier sells nothing of its own; the value is its account."""
     # server
     NOT_LEADER = 9001
     LOG_UNAVAILABLE = 9002

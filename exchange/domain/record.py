@@ -12,7 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from . import (
+    capacity_commands,
+    capacity_events,
     commands,
+    delivery_commands,
+    delivery_events,
     desk_commands,
     desk_events,
     events,
@@ -80,9 +84,35 @@ AnyCommand = (
     | letting.DeclineSublet
     | letting.ConsentToSublet
     | letting.EndSublet
+    | capacity_commands.SubmitCapacity
+    | capacity_commands.InspectCapacity
+    | capacity_commands.VerifyCapacity
+    | capacity_commands.RejectCapacity
+    | capacity_commands.WithdrawCapacity
+    | capacity_commands.DerateCapacity
+    | delivery_commands.RecordReadings
+    | delivery_commands.ReportDelivery
+    | delivery_commands.AttestDelivery
+    | delivery_commands.DisputeDelivery
+    | delivery_commands.RuleDelivery
+    | delivery_commands.CountersignRuling
+    | delivery_commands.PostBond
+    | delivery_commands.WithdrawBond
+    | delivery_commands.PayClaim
+    | delivery_commands.SuspendSupplier
+    | delivery_commands.ReinstateSupplier
+    | delivery_commands.TerminateSupplier
 )
 
-_EVENT_MODULES = (events, schedule_events, movements, letting, desk_events)
+_EVENT_MODULES = (
+    events,
+    schedule_events,
+    movements,
+    letting,
+    desk_events,
+    capacity_events,
+    delivery_events,
+)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind

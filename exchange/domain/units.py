@@ -25,6 +25,8 @@ HOURS_PER_DAY = 24
 NS_PER_SECOND = 1_000_000_000
 NS_PER_MINUTE = 60 * NS_PER_SECOND
 NS_PER_DAY = 86_400 * NS_PER_SECOND
+BURN_IN_NS = 2 * NS_PER_DAY
+"""How long hardware runs under load before it is verified, unless genesis says otherwise."""
 
 Id = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Qty = Annotated[int, Meta(gt=0, le=MAX_QTY)]

@@ -11,6 +11,7 @@ from exchange.domain.record import Record
 
 from .balances import Balances
 from .calendars import Calendars
+from .deliveries import Deliveries
 from .depth import Depth
 from .desk import Desk
 from .interest import Interest
@@ -44,6 +45,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "pledges": Pledges,
     "sublets": Sublets,
     "desk": Desk,
+    "deliveries": Deliveries,
     "marks": Marks,
     "recent": Recent,
 }
@@ -73,6 +75,7 @@ class Projections:
     pledges: Pledges
     sublets: Sublets
     desk: Desk
+    deliveries: Deliveries
     marks: Marks
     recent: Recent
 

@@ -80,6 +80,7 @@ class PositionsState(Struct):
     sales: list[tuple[int, OpenSale]]
     holds: list[tuple[int, HoldOpened]]
     pledges: list[PledgeRequested]
+    closed_days: list[tuple[int, list[int]]]
 
 
 class Positions(Projection[PositionsState]):
@@ -103,6 +104,10 @@ class Positions(Projection[PositionsState]):
         self._holds: dict[int, HoldOpened] = {}
         """Those that keep days."""
         self._pledges: dict[int, PledgeRequested] = {}
+        self._closed_days: dict[int, set[int]] = {}
+        """By product: a lien on them ended with the day."""
+        self._by_product: dict[int, list[tuple[int, Holding]]] = {}
+        """The same holdings with their accounts, so that the end of a day finds its own."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Whatever moves a step function, and the windows it speaks of."""
@@ -183,6 +188,7 @@ class Positions(Projection[PositionsState]):
             sorted(self._sales.items(), key=_first),
             sorted(self._holds.items(), key=_first),
             [pledge for _, pledge in sorted(self._pledges.items())],
+            [(product_id, sorted(days)) for product_id, days in sorted(self._closed_days.items())],
         )
 
     def load(self, state: PositionsState) -> None:
@@ -195,6 +201,10 @@ class Positions(Projection[PositionsState]):
         self._sales = dict(state.sales)
         self._holds = dict(state.holds)
         self._pledges = {p.pledge_id: p for p in state.pledges}
+        self._closed_days = {product_id: set(days) for product_id, days in state.closed_days}
+        self._by_product = {}
+        for (account_id, product_id), holding in self._holdings.items():
+            self._by_product.setdefault(product_id, []).append((account_id, holding))
 
     # -- fold
 
@@ -283,8 +293,9 @@ class Positions(Projection[PositionsState]):
         _add(holding.title, (event.start_day, event.end_day), -event.withdrawn_qty)
 
     def _close_day(self, event: DeliveryDayClosed, _record: Record, _index: int) -> None:
-        for (account_id, product_id), holding in self._holdings.items():
-            if product_id == event.product_id and _clear(holding, event.day):
+        self._closed_days.setdefault(event.product_id, set()).add(event.day)
+        for account_id, holding in self._by_product.get(event.product_id, ()):
+            if _cut(holding, event.day):
                 self.changed.add(account_id)
 
     def _request_pledge(self, event: PledgeRequested, _record: Record, _index: int) -> None:
@@ -297,8 +308,16 @@ class Positions(Projection[PositionsState]):
         self._encumber(self._pledges[event.pledge_id], -1)
 
     def _encumber(self, pledge: PledgeRequested, sign: int) -> None:
+        """Puts a lien on, or lifts it from the days that are not over."""
         holding = self._holding(pledge.account_id, pledge.product_id)
-        _add(holding.lien, (pledge.start_day, pledge.end_day), sign * pledge.pledged_qty)
+        first_day = pledge.start_day
+        for day in sorted(self._closed_days.get(pledge.product_id, ())):
+            if first_day <= day < pledge.end_day:
+                if first_day < day:
+                    _add(holding.lien, (first_day, day), sign * pledge.pledged_qty)
+                first_day = day + 1
+        if first_day < pledge.end_day:
+            _add(holding.lien, (first_day, pledge.end_day), sign * pledge.pledged_qty)
 
     def _reserve(self, order_id: int, sale: OpenSale, leaves_qty: int) -> None:
         """Sets what a sell order still reserves; an order that reserves nothing is forgotten."""
@@ -315,6 +334,7 @@ class Positions(Projection[PositionsState]):
         holding = self._holdings.get((account_id, product_id))
         if holding is None:
             holding = self._holdings[account_id, product_id] = Holding()
+            self._by_product.setdefault(product_id, []).append((account_id, holding))
         return holding
 
 
@@ -344,13 +364,29 @@ def _add(spans: dict[Span, int], span: Span, qty: int) -> None:
         spans.pop(span, None)
 
 
-def _clear(holding: Holding, day: int) -> bool:
-    """Takes a day out of every function; whether there was anything of it."""
+def _cut(holding: Holding, day: int) -> bool:
+    """
+    Takes a day out of every span of every function; whether there was any.
+
+    What is left of a span are the days before and behind, so days that end in their order only move
+    the beginnings of spans, and their number does not grow.
+    """
     is_changed = False
-    for spans in astuple(holding):
-        qty = sum(qty for (first, last), qty in spans.items() if first <= day < last)
-        if qty:
-            _add(spans, (day, day + 1), -qty)
+    for spans in (
+        holding.title,
+        holding.lien,
+        holding.reserved_sale,
+        holding.sublet_out,
+        holding.sublet_in,
+        holding.reserved_sublet,
+    ):
+        for span in [span for span in spans if span[0] <= day < span[1]]:
+            qty = spans.pop(span)
+            first_day, end_day = span
+            if first_day < day:
+                _add(spans, (first_day, day), qty)
+            if day + 1 < end_day:
+                _add(spans, (day + 1, end_day), qty)
             is_changed = True
     return is_changed
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from exchange.domain.capacity_events import CapacitySubmitted
 from exchange.domain.desk_events import (
     BlockProposed,
     CorrectionRequested,
@@ -37,6 +38,7 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     CapacityGranted: "grant_id",
     CorrectionRequested: "correction_id",
     DeskTradeExecuted: "trade_id",
+    CapacitySubmitted: "grant_id",
     InstrumentListed: "instrument_id",
     KeyRegistered: "key_id",
     ParticipantAdmitted: "account_id",

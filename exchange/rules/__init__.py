@@ -13,7 +13,11 @@ from typing import Any
 
 from msgspec.structs import astuple
 
+from exchange.domain import capacity_commands as cc
+from exchange.domain import capacity_events as ce
 from exchange.domain import commands as c
+from exchange.domain import delivery_commands as dlc
+from exchange.domain import delivery_events as dle
 from exchange.domain import desk_commands as d
 from exchange.domain import desk_events as de
 from exchange.domain import events as e
@@ -25,9 +29,13 @@ from exchange.domain.events import Event
 
 from . import (
     blocks,
+    bonds,
+    capacity,
     clock,
     corrections,
     custody,
+    delivery,
+    delivery_clock,
     desk_trades,
     letting,
     listing,
@@ -36,11 +44,13 @@ from . import (
     participants,
     pledges,
     quotes,
+    releases,
     schedule,
     sessions,
     settlement,
     state_hash,
     sublets,
+    suppliers,
     treasury,
 )
 from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
@@ -75,7 +85,7 @@ DECIDE: dict[type[Command], Decide] = {
     c.ResumeInstrument: sessions.decide_resume,
     c.DepositCash: treasury.decide_deposit,
     c.WithdrawCash: treasury.decide_withdrawal,
-    c.GrantCapacity: treasury.decide_grant,
+    c.GrantCapacity: capacity.decide_grant,
     c.PublishIndexPrice: marks.decide_index_price,
     c.PublishRiskParameters: marks.decide_risk_parameters,
     c.PublishMarks: marks.decide_marks,
@@ -109,6 +119,24 @@ DECIDE: dict[type[Command], Decide] = {
     c.CountRefusals: participants.decide_refusal_counts,
     c.MarkState: state_hash.decide_mark,
     c.RecordStateHash: state_hash.decide_hash,
+    cc.SubmitCapacity: capacity.decide_submit,
+    cc.InspectCapacity: capacity.decide_inspect,
+    cc.VerifyCapacity: capacity.decide_verify,
+    cc.RejectCapacity: capacity.decide_reject,
+    cc.WithdrawCapacity: capacity.decide_withdraw,
+    cc.DerateCapacity: capacity.decide_derate,
+    dlc.RecordReadings: delivery.decide_readings,
+    dlc.ReportDelivery: delivery.decide_report,
+    dlc.AttestDelivery: delivery.decide_attest,
+    dlc.DisputeDelivery: delivery.decide_dispute,
+    dlc.RuleDelivery: delivery.decide_ruling,
+    dlc.CountersignRuling: delivery.decide_countersign,
+    dlc.PostBond: bonds.decide_post,
+    dlc.WithdrawBond: bonds.decide_withdraw,
+    dlc.PayClaim: bonds.decide_pay_claim,
+    dlc.SuspendSupplier: suppliers.decide_suspend,
+    dlc.ReinstateSupplier: suppliers.decide_reinstate,
+    dlc.TerminateSupplier: suppliers.decide_terminate,
 }
 
 
@@ -158,7 +186,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
     e.CashWithdrawn: treasury.evolve_withdrawal,
-    e.CapacityGranted: treasury.evolve_grant,
+    e.CapacityGranted: capacity.evolve_granted,
     m.HoldOpened: custody.evolve_hold_opened,
     m.HoldClosed: custody.evolve_hold_closed,
     m.CashPaid: custody.evolve_paid,
@@ -170,7 +198,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     m.SubletEnded: custody.evolve_sublet_ended,
     m.CapacityWithdrawn: custody.evolve_capacity_withdrawn,
     m.EscrowReleased: custody.evolve_escrow_released,
-    m.DeliveryDayClosed: custody.evolve_day_closed,
+    m.DeliveryDayClosed: releases.evolve_closed,
     l.RentFloorPublished: sublets.evolve_floor,
     l.SubletOffered: letting.evolve_offered,
     l.SubletConsented: letting.evolve_consented,
@@ -207,6 +235,31 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.PledgeAccepted: pledges.evolve_accept,
     e.PledgeDeclined: pledges.evolve_decline,
     e.PledgeReleased: pledges.evolve_release,
+    ce.CapacitySubmitted: capacity.evolve_submitted,
+    ce.CapacityInspected: capacity.evolve_inspected,
+    ce.CapacityVerified: capacity.evolve_verified,
+    ce.CapacityRejected: capacity.evolve_rejected,
+    ce.CapacityDerated: _nothing,
+    dle.DeliveryStarted: delivery_clock.evolve_started,
+    dle.ReadingsRecorded: delivery.evolve_readings,
+    dle.DeliveryReported: delivery.evolve_reported,
+    dle.DeliveryAttested: delivery.evolve_attested,
+    dle.DeliveryDisputed: delivery.evolve_disputed,
+    dle.RulingProposed: delivery.evolve_proposed,
+    dle.DeliveryRuled: delivery.evolve_ruled,
+    dle.DeliveryPostponed: delivery_clock.evolve_postponed,
+    dle.DeliveryFinalized: delivery_clock.evolve_finalized,
+    dle.SettlementPlanned: releases.evolve_planned,
+    dle.DeliverySettled: releases.evolve_settled,
+    dle.DeliveryCancelled: delivery_clock.evolve_cancelled,
+    dle.DamagesClaimed: bonds.evolve_claim,
+    dle.ClaimPaid: bonds.evolve_claim_paid,
+    dle.BondPosted: bonds.evolve_posted,
+    dle.BondWithdrawn: bonds.evolve_withdrawn,
+    dle.BondShort: _nothing,
+    dle.SupplierSuspended: suppliers.evolve_suspended,
+    dle.SupplierReinstated: suppliers.evolve_reinstated,
+    dle.SupplierTerminated: suppliers.evolve_terminated,
 }
 
 __all__ = [

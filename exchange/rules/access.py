@@ -6,7 +6,9 @@ from functools import cache
 
 from msgspec import Struct
 
+from exchange.domain import capacity_commands as cc
 from exchange.domain import commands as c
+from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
 from exchange.domain import letting as l
 from exchange.domain.commands import Command
@@ -19,6 +21,8 @@ _EVERYBODY = frozenset(Role)
 _TRADER = frozenset({Role.TRADER})
 _TRADING = frozenset({Role.TRADER, Role.SUPPLIER})
 _OPERATOR = frozenset({Role.OPERATOR})
+_SUPPLIER = frozenset({Role.SUPPLIER})
+_AUDITOR = frozenset({Role.AUDITOR})
 _VENUE: frozenset[Role] = frozenset()
 
 ROLES: dict[type[Command], frozenset[Role]] = {
@@ -78,6 +82,24 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.CountRefusals: _VENUE,
     c.MarkState: _VENUE,
     c.RecordStateHash: _VENUE,
+    cc.SubmitCapacity: _SUPPLIER,
+    cc.InspectCapacity: _AUDITOR,
+    cc.VerifyCapacity: _AUDITOR,
+    cc.RejectCapacity: _SUPPLIER | _AUDITOR,
+    cc.WithdrawCapacity: _SUPPLIER,
+    cc.DerateCapacity: _AUDITOR,
+    dlc.RecordReadings: _SUPPLIER,
+    dlc.ReportDelivery: _SUPPLIER,
+    dlc.AttestDelivery: _AUDITOR,
+    dlc.DisputeDelivery: _TRADING | {Role.BANK},
+    dlc.RuleDelivery: _AUDITOR,
+    dlc.CountersignRuling: _OPERATOR,
+    dlc.PostBond: _SUPPLIER,
+    dlc.WithdrawBond: _SUPPLIER,
+    dlc.PayClaim: _SUPPLIER,
+    dlc.SuspendSupplier: _OPERATOR,
+    dlc.ReinstateSupplier: _OPERATOR,
+    dlc.TerminateSupplier: _OPERATOR,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 

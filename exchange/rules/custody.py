@@ -118,8 +118,3 @@ def evolve_capacity_withdrawn(event: m.CapacityWithdrawn, state: State) -> None:
 def evolve_escrow_released(event: m.EscrowReleased, state: State) -> None:
     """A part of the day's escrow is paid."""
     state.core.release_escrow(event.product_id, event.day, event.account_id, event.released_amount)
-
-
-def evolve_day_closed(event: m.DeliveryDayClosed, state: State) -> None:
-    """Nobody has anything of the day any more."""
-    state.core.close_day(event.product_id, event.day)

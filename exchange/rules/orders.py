@@ -3,8 +3,8 @@ The order path's doorway to the core.
 
 An order's own checks (lot, means, self-match, what it would trade) are the core's, beside the
 book; what only the rules know is checked here first: whose order it is, whether a supplier sells
-its own product (its days, never their use), and whether the gate is open at this moment. A core
-function has planned and applied when it returns; its events wait in the core, already encoded.
+its own product (its days, never their use) and may, and whether the gate is open at this moment. A
+core function has planned and applied when it returns; its events wait in the core, already encoded.
 
 A day order ends at 16:00 at the site on the delivery day that runs when it is placed; after that
 hour there is no such moment left, and it is refused. A good-till-date order names its day, the
@@ -18,12 +18,13 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import day_at, last_gated_day
 
 from .state import Seen, State
+from .suppliers import require_on_sale
 
 # Python finds a member by its class in 75 ns, by a name of the module in 3.
 _TRADER, _DAY, _GTD = Role.TRADER, TimeInForce.DAY, TimeInForce.GTD
 _SUBLET, _SELL = TradingMode.SUBLET, Side.SELL
 _NO_IDS: dict[str, Seen] = {}
-_ACCOUNT_ID, _INSTRUMENT_ID = 1, 4
+_ACCOUNT_ID, _INSTRUMENT_ID, _SIDE = 1, 4, 5
 """Their places in what the core tells of an order."""
 MASS_CANCEL_LIMIT = 1_000
 """Equal to the cap of open orders per account, so that one record always suffices."""
@@ -35,6 +36,8 @@ def place(command: PlaceOrder, state: State, account_id: int) -> None:
     if instrument.mode is _SUBLET and command.side is _SELL:
         is_house = state.core.is_house(instrument.product_id, account_id)
         require(not is_house, Reason.SUPPLIER_LETS, account_id)
+    if state.stopped_suppliers:
+        require_on_sale(instrument.product_id, account_id, command.side, state)
     refusal = state.core.place(
         state.seq + 1,
         account_id,
@@ -63,7 +66,9 @@ def amend(command: AmendOrder, state: State, account_id: int) -> None:
     )
     order = state.core.order(order_id)
     if order is not None and order[_ACCOUNT_ID] == account_id:
-        _require_tradable(order[_INSTRUMENT_ID], state, account_id)
+        instrument = _require_tradable(order[_INSTRUMENT_ID], state, account_id)
+        if state.stopped_suppliers:
+            require_on_sale(instrument.product_id, account_id, Side(order[_SIDE]), state)
     refusal = state.core.amend(
         order_id,
         account_id,

@@ -64,6 +64,7 @@ def decide_create_venue(command: CreateVenue, state: State, account_id: int) -> 
             is_always_open=command.is_always_open,
             head_public_key=command.head_public_key,
             command_id_retention_ns=command.command_id_retention_ns,
+            burn_in_ns=command.burn_in_ns,
         ),
         FeeSchedulePublished(maker_bps=command.maker_bps, taker_bps=command.taker_bps),
         BandWidthsPublished(

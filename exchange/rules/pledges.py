@@ -18,6 +18,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
+from .day_book import open_spans
 from .state import Pledge, State
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -120,15 +121,13 @@ def evolve_decline(event: PledgeDeclined, state: State) -> None:
 
 
 def evolve_release(event: PledgeReleased, state: State) -> None:
-    """The unit-days are free again."""
+    """The unit-days are free again; a lien on a day that is closed ended with the day."""
     request = _set_status(event.pledge_id, PledgeStatus.RELEASED, state)
-    state.core.lift_lien(
-        request.account_id,
-        request.product_id,
-        request.start_day,
-        request.end_day,
-        request.pledged_qty,
-    )
+    product_id = request.product_id
+    for start_day, end_day in open_spans(product_id, request.start_day, request.end_day, state):
+        state.core.lift_lien(
+            request.account_id, product_id, start_day, end_day, request.pledged_qty
+        )
 
 
 def _set_status(pledge_id: int, status: PledgeStatus, state: State) -> PledgeRequested:

@@ -6,9 +6,10 @@ mostly as the events that created it. Everything except the core is plain data, 
 bytes of the whole are one deterministic encoding plus the core's own snapshot; `State.restore`
 reads them back.
 
-Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`) and `gates` (those
-of them that are open). All else is state: with it no event of the past is needed to go on. The
-order of a dict's entries means nothing to any rule, and does not survive.
+Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`), `gates` (those of
+them that are open), `delivery_dues` (from `deliveries`) and `stopped_suppliers` (from `standings`).
+All else is state: with it no event of the past is needed to go on. The order of a dict's entries
+means nothing to any rule, and does not survive.
 """
 
 import hashlib
@@ -41,7 +42,9 @@ from exchange.domain.record import EVENT_TYPES, AnyCommand, array_header
 from exchange.domain.schedule_events import ListingsScheduled
 from matching_core.venue import CoreError, Venue
 
+from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
+from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
@@ -171,6 +174,19 @@ class State:
     desk_trades: dict[int, DeskTrade] = field(default_factory=dict)
     corrections: dict[int, Correction] = field(default_factory=dict)
     """Of the desk, see `desk`: what is over stays until the day ends."""
+    grants: dict[int, CapacityGrant] = field(default_factory=dict)
+    """Submitted capacity, by grant."""
+    deliveries: dict[int, dict[int, DeliveryDay]] = field(default_factory=dict)
+    """Delivery days that have begun and whose cash is not paid, by product and day."""
+    delivery_dues: list[tuple[int, int, int]] = field(default_factory=list)
+    """(due_ns, product, day) of those that the clock comes to by itself, in order."""
+    standings: dict[int, Standing] = field(default_factory=dict)
+    """Of suppliers with a bond or a past."""
+    stopped_suppliers: set[int] = field(default_factory=set)
+    """Those that are suspended or terminated."""
+    claims: dict[int, Claim] = field(default_factory=dict)
+    """Damages that are owed."""
+    claim_count: int = 0
     market_data: MarketData = field(default_factory=MarketData)
     seen: dict[int, dict[str, Seen]] = field(default_factory=dict)
     """Command ids in use, by account."""

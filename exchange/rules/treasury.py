@@ -1,5 +1,5 @@
 """
-Cash in and out, and capacity: the only sources of money and title.
+Cash in and out: the only source of money.
 
 A wallet is an account's cash in one currency. That in CNY is the core's, which trades and holds it;
 the others come in and go out here, and nothing else touches them.
@@ -10,18 +10,13 @@ its own id gets its first outcome; another command with the same reference is so
 and an answer that looked like success would hide it.
 """
 
-from exchange.domain.commands import DepositCash, GrantCapacity, WithdrawCash
-from exchange.domain.enums import Currency, Role
-from exchange.domain.events import CapacityGranted, CashDeposited, CashWithdrawn, Event
+from exchange.domain.commands import DepositCash, WithdrawCash
+from exchange.domain.enums import Currency
+from exchange.domain.events import CashDeposited, CashWithdrawn, Event
 from exchange.domain.reasons import Reason, require
-from exchange.domain.units import MAX_INTEGER, MAX_QTY
-from exchange.domain.windows import day_at
+from exchange.domain.units import MAX_INTEGER
 
 from .state import State
-
-MAX_GRANT_DAYS = 3_660
-"""Ten years of delivery days in one grant."""
-
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -81,46 +76,6 @@ def _available_amount(account_id: int, currency: Currency, state: State) -> int:
     return state.wallets.get(account_id, {}).get(currency, 0)
 
 
-def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[Event]:
-    """
-    Creates title with the product's supplier, on an operator's and an auditor's word.
-
-    A report proves a product's capacity once: sent again, however late, it creates nothing.
-    """
-    product = state.product(command.product_id)
-    _require_unused(_evidence(command), state)
-    auditor = state.participant_with(command.auditor_account_id, Role.AUDITOR)
-    require(auditor.account_id != account_id, Reason.SAME_PERSON, account_id)
-    days = command.end_day - command.start_day
-    require(0 < days <= MAX_GRANT_DAYS, Reason.BAD_WINDOW, days, MAX_GRANT_DAYS)
-    today = day_at(state.market_ns)
-    require(command.start_day >= today, Reason.BAD_WINDOW, command.start_day, today)
-    is_in_lots = command.granted_qty % product.lot_qty == 0
-    require(is_in_lots, Reason.LOT, command.granted_qty, product.lot_qty)
-    for start_day, end_day, granted_qty in state.core.granted(product.product_id):
-        if start_day < command.end_day and command.start_day < end_day:
-            total_qty = granted_qty + command.granted_qty
-            binding_day = max(start_day, command.start_day)
-            require(total_qty <= MAX_QTY, Reason.TITLE, total_qty, MAX_QTY, binding_day)
-    return [
-        CapacityGranted(
-            grant_id=state.grant_count + 1,
-            product_id=product.product_id,
-            account_id=product.supplier_account_id,
-            start_day=command.start_day,
-            end_day=command.end_day,
-            granted_qty=command.granted_qty,
-            operator_account_id=account_id,
-            auditor_account_id=auditor.account_id,
-            evidence_sha256=command.evidence_sha256,
-        )
-    ]
-
-
-def _evidence(grant: GrantCapacity | CapacityGranted) -> str:
-    return f"evidence:{grant.product_id}:{grant.evidence_sha256.hex()}"
-
-
 # -- evolve ---------------------------------------------------------------------------------------
 
 
@@ -151,12 +106,3 @@ def _add(account_id: int, currency: Currency, amount: int, state: State) -> None
         del wallet[currency]
     if not wallet:
         del state.wallets[account_id]
-
-
-def evolve_grant(event: CapacityGranted, state: State) -> None:
-    """The supplier owns the unit-days."""
-    state.grant_count = event.grant_id
-    state.references[_evidence(event)] = state.seq
-    state.core.grant(
-        event.product_id, event.account_id, event.start_day, event.end_day, event.granted_qty
-    )

@@ -74,6 +74,7 @@ async def living_exchange(first_day: int, speed: int) -> AsyncIterator[LivingExc
             taker_bps=fees.taker_bps,
             risk_parameters=genesis.risk_parameters(),
             command_id_retention_ns=2 * NS_PER_DAY,
+            burn_in_ns=0,
         )
     )
     assert encoded is not None

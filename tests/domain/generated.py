@@ -48,7 +48,9 @@ def values(kind: kinds.Type) -> st.SearchStrategy[Any]:
         case kinds.EnumType():
             return st.sampled_from(list(kind.cls))
         case kinds.ListType():
-            return st.lists(values(kind.item_type), max_size=20)
+            least_count = kind.min_length or 0
+            most_count = max(least_count, min(20, kind.max_length or 20))
+            return st.lists(values(kind.item_type), min_size=least_count, max_size=most_count)
         case kinds.StructType():
             return messages(kind.cls)
         case kinds.UnionType():

@@ -17,7 +17,9 @@ Prepared = tuple[Path, Market]
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """A venue's directory after its set-up, stopped in order, and what it lists."""
     data_dir = tmp_path_factory.mktemp("prepared") / "venue"
-    created = shell("init", "--data", data_dir, "--venue-id", "e2e", "--always-open")
+    created = shell(
+        "init", "--data", data_dir, "--venue-id", "e2e", "--always-open", "--burn-in-hours", "0"
+    )
     assert created.exit_code == 0, created
     venue = VenueProcess(data_dir)
     try:

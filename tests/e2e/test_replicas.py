@@ -51,7 +51,9 @@ async def test_what_was_acknowledged_outlives_the_primary(
     primary, first, second = nodes
     venue = venues(None)
     address = on(primary, first, second)
-    created = await asyncio.to_thread(venue.shell, "init", "--always-open", *address)
+    created = await asyncio.to_thread(
+        venue.shell, "init", "--always-open", "--burn-in-hours", "0", *address
+    )
     assert created.exit_code == 0, created
     await asyncio.to_thread(venue.start, *address)
     status, seq = await admit(venue, "in time")

@@ -54,6 +54,38 @@ class Market:
         return self.month_symbol.partition(":")[2]
 
 
+async def _grant(
+    venue: VenueProcess, operator: ExchangeClient, product_id: int, start_day: int
+) -> None:
+    """Capacity from the supplier's offer to the operator's signature."""
+    days = {"start_day": start_day, "end_day": start_day + GRANTED_DAYS}
+    evidence_sha256 = hashlib.sha256(b"inspected").hexdigest()
+    async with (
+        ExchangeClient(venue.url, venue.token("supplier")) as supplier,
+        ExchangeClient(venue.url, venue.token("auditor")) as auditor,
+    ):
+        offered = await supplier.supply(
+            "capacity",
+            "submit_capacity",
+            product_id=product_id,
+            submitted_qty=GRANTED_QTY,
+            **days,
+        )
+        grant_id = offered.created_id
+        await auditor.supply(
+            "capacity", "inspect_capacity", grant_id=grant_id, evidence_sha256=evidence_sha256
+        )
+        await auditor.supply("capacity", "verify_capacity", grant_id=grant_id)
+    await operator.admin(
+        "grant_capacity",
+        product_id=product_id,
+        granted_qty=GRANTED_QTY,
+        auditor_account_id=ACCOUNT_IDS["auditor"],
+        evidence_sha256=evidence_sha256,
+        **days,
+    )
+
+
 async def set_up(venue: VenueProcess) -> Market:
     """Makes the market on an exchange that has operators and nothing else."""
     async with (
@@ -95,15 +127,7 @@ async def set_up(venue: VenueProcess) -> Market:
                 external_reference=f"opening balance of {name}",
             )
         today = day_at((await operator.health()).market_ns)
-        await operator.admin(
-            "grant_capacity",
-            product_id=product.created_id,
-            start_day=today + 2,
-            end_day=today + 2 + GRANTED_DAYS,
-            granted_qty=GRANTED_QTY,
-            auditor_account_id=ACCOUNT_IDS["auditor"],
-            evidence_sha256=hashlib.sha256(b"inspected").hexdigest(),
-        )
+        await _grant(venue, operator, product.created_id, today + 2)
         month = add_months(date_of(today), 2)
         windows = [Window(WindowKind.DAY, today + 2, today + 3)] + [
             Window(WindowKind.MONTH, day_of(add_months(month, n)), day_of(add_months(month, n + 1)))

@@ -2,7 +2,8 @@
 The market's conservation laws, checked from the outside: by queries and the records alone.
 
 Title of a product-day sums to what was granted; money in accounts and escrow sums to what came in
-less what went out; escrow is what primary sales paid less what buy-backs took.
+less what went out; escrow is what primary sales paid less what buy-backs took and what delivery
+released or refunded, which is all of it when a day is over.
 """
 
 from collections import Counter
@@ -74,7 +75,9 @@ class Ledger:
                     for day in range(event.start_day, event.end_day):
                         self.granted[event.product_id, day] -= event.withdrawn_qty
                 case DeliveryDayClosed():
-                    self.granted.pop((event.product_id, event.day), None)
+                    place = (event.product_id, event.day)
+                    assert self.escrow.pop(place, 0) == 0, "released + refunded = escrowed"
+                    self.granted.pop(place, None)
 
     def compare(self, state) -> None:
         """Asserts every law on the state."""
@@ -97,6 +100,8 @@ class Ledger:
                             for day in days:
                                 totals[name][day] += qty
             assert totals["sublet_out"] == totals["sublet_in"]
+            granted = {d: q for (p, d), q in self.granted.items() if p == product_id and q}
+            assert totals["title"] == granted
             escrow = {}
             for start_day, end_day, _, amount in core.escrow(product_id):
                 escrow |= dict.fromkeys(range(start_day, end_day), amount)

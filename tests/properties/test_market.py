@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from exchange.domain import capacity_events, delivery_events
 from exchange.domain import desk_events as desk
 from exchange.domain.commands import (
     AcceptPledge,
@@ -81,6 +82,8 @@ AFFILIATE = 8
 ACCOUNTS = (SUPPLIER, TRADER, OTHER, AFFILIATE)
 STEPS_COUNT = 240
 SEEDS = range(60)
+DELIVERY = {capacity_events.__name__, delivery_events.__name__, "exchange.domain.movements"}
+"""Their events are the business of `test_deliveries`."""
 REFUSALS = set(Reason) - {Reason.INTERNAL_ERROR, Reason.AUTH_REQUIRED}
 
 
@@ -340,5 +343,6 @@ def test_the_random_market_reaches_every_event_of_trading_and_lending():
     assert reasons[CancelReason.PRICE_BAND] > 0
     elsewhere = {"key_revoked", "refusals_counted", "state_marked", "state_hashed"}
     elsewhere |= set(map(tag_of, [*custody_events(), *desk_events()]))
+    elsewhere |= {tag_of(kind) for kind in EVENT_TYPES.values() if kind.__module__ in DELIVERY}
     assert set(seen) >= set(EVENT_TYPES) - elsewhere
     assert seen["trade_executed"] > 50

@@ -16,6 +16,7 @@ from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import gate_ns, start_ns
 from exchange.engine import engine as engine_module
 from exchange.rules import clock
+from exchange.rules.delivery import report_due_ns
 from tests.rules.markets import (
     HOUR_NS,
     OtherMarket,
@@ -68,12 +69,12 @@ def test_one_command_crosses_one_boundary_at_most(market):
 def test_catching_up_for_days_crosses_every_gate_and_midnight_once_and_in_order(market):
     target_ns = start_ns(FIRST_DAY + 6) + HOUR_NS
     records = cross(market, target_ns)
-    boundaries = [
-        boundary
-        for number in range(5)
-        for boundary in (gate_ns(FIRST_DAY + number), start_ns(FIRST_DAY + number + 1))
-    ]
-    assert times(records) == [*boundaries, start_ns(FIRST_DAY + 6), target_ns]
+    boundaries = [gate_ns(FIRST_DAY), start_ns(FIRST_DAY + 1)]
+    for number in range(1, 5):
+        day = FIRST_DAY + number
+        boundaries += [report_due_ns(day - 1), gate_ns(day), start_ns(day + 1)]
+    rest = [report_due_ns(FIRST_DAY + 4), start_ns(FIRST_DAY + 6), target_ns]
+    assert times(records) == [*boundaries, *rest]
     expired = [e.instrument_id for e in events_of(market, InstrumentExpired)]
     assert expired == market.days
     assert market.state.gates == []

@@ -16,18 +16,22 @@ from exchange.domain.commands import (
     MarkState,
     OpenSession,
     PublishCalendar,
+    PublishMarks,
+    PublishSettlementPrice,
     RevokeKey,
 )
-from exchange.domain.enums import Currency, Role, Side
+from exchange.domain.delivery_commands import SuspendSupplier
+from exchange.domain.enums import Currency, Role, Side, TradingMode
 from exchange.domain.letting import EndSublet, OpenSublet
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import gate_ns, last_gated_day
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
+from tests.properties.test_deliveries import deliver_step
 from tests.properties.test_desk import desk_step, fund_desk
 from tests.properties.test_market import new_market, step
 from tests.rules.markets import own
-from tests.scenario import OTHER, TRADER, Market
+from tests.scenario import OTHER, PRODUCT, SUPPLIER, TRADER, Market
 
 GENESIS = State()
 
@@ -40,9 +44,18 @@ def full_market() -> Market:
     market.do(1, AdmitParticipant(name="waiting", roles=[Role.AUDITOR]))
     market.do(1, RevokeKey(revoked_key_id=OTHER))
     market.do(TRADER, OpenSession(is_cancel_on_disconnect=True))
+    market.do(1, PublishSettlementPrice(instrument_id=4, settlement_price=102))
     rng = random.Random(21)
-    for _ in range(150):
+    for _ in range(60):
         market.execute(*step(rng, market))
+    while not (market.state.claims and market.state.pledges):
+        market.execute(*deliver_step(rng, market))
+    march = market.state.instrument_ids[f"{PRODUCT}:M2703"]
+    market.list_window("M2703", mode=TradingMode.SUBLET)
+    own(market, TRADER, march, 1)
+    market.order(TRADER, march, Side.BUY, 1, 1_000)
+    market.order(SUPPLIER, march, Side.SELL, 1, 1_050)
+    market.do(0, PublishMarks())
     market.do(TRADER, OpenSession())
     market.do(1, DepositCash(account_id=TRADER, deposit_amount=9, external_reference="más"))
     market.uncross()
@@ -77,6 +90,8 @@ def full_market() -> Market:
             market.execute(key_id, command)
     if not market.state.halts:
         market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
+    market.execute(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.list_window("Q272")
     market.do(0, MarkState())
     return market
 

@@ -1,0 +1,56 @@
+"""What the API shows of capacity, delivery and bonds; units as in `wire`."""
+
+from msgspec import Struct
+
+
+class CapacityView(Struct, frozen=True, kw_only=True):
+    """Capacity on its way to title."""
+
+    grant_id: int
+    account_id: int
+    product: str
+    start_day: int
+    end_day: int
+    submitted_qty: int
+    grant_status: str
+    burnt_in_ns: int
+    """When the burn-in ends; 0 before an inspection."""
+
+
+class DeliveryView(Struct, frozen=True, kw_only=True):
+    """A delivery day of a product."""
+
+    product: str
+    day: int
+    delivery_status: str
+    """As of `DeliveryStatus`, or `closed`."""
+    contracted_qty: int
+    available_qtys: list[int]
+    """By hour; -1 for unknown."""
+    undelivered_hours: int
+    """GPU-hours, when it is final."""
+    due_ns: int
+    """When the clock comes to it next; 0 while it waits for people."""
+
+
+class ClaimView(Struct, frozen=True, kw_only=True):
+    """Damages that a bond did not cover."""
+
+    claim_id: int
+    product: str
+    day: int
+    account_id: int
+    left_amount: int
+
+
+class BondView(Struct, frozen=True, kw_only=True):
+    """A supplier's bond and standing."""
+
+    supplier_account_id: int
+    bond_amount: int
+    required_amount: int
+    """As last stated."""
+    is_suspended: bool
+    is_terminated: bool
+    claims: list[ClaimView]
+    """That concern who asks."""

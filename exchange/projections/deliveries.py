@@ -1,0 +1,257 @@
+"""
+Delivery for those who look: capacity on its way to title, delivery days, bonds, claims.
+
+A day that is over is kept for `KEPT_DAYS`, with what was not delivered of it.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from exchange.domain import capacity_events as ce
+from exchange.domain import delivery_events as de
+from exchange.domain.enums import DeliveryStatus, GrantStatus
+from exchange.domain.events import CapacityGranted, Event, ProductDefined
+from exchange.domain.meter_readings import UNKNOWN_QTY
+from exchange.domain.movements import DeliveryDayClosed
+from exchange.domain.record import Record
+from exchange.domain.units import HOURS_PER_DAY
+
+from .projection import Handler, Projection
+
+KEPT_DAYS = 90
+CLOSED = "closed"
+
+
+class Day(Struct):
+    """A delivery day of a product."""
+
+    product_id: int
+    day: int
+    status: str
+    contracted_qty: int
+    available_qtys: list[int]
+    """By hour; -1 for unknown."""
+    due_ns: int = 0
+    undelivered_hours: int = 0
+
+
+class Grant(Struct):
+    """Capacity from its submission on."""
+
+    submitted: ce.CapacitySubmitted
+    status: str
+    burnt_in_ns: int = 0
+
+
+class Supplier(Struct):
+    """A supplier's bond and standing."""
+
+    account_id: int
+    bond_amount: int = 0
+    required_amount: int = 0
+    """As last stated, when the bond was short or was withdrawn from."""
+    is_suspended: bool = False
+    is_terminated: bool = False
+
+
+class DeliveriesState(Struct):
+    """The checkpoint."""
+
+    days: list[Day]
+    grants: list[Grant]
+    suppliers: list[Supplier]
+    claims: list[de.DamagesClaimed]
+    supplier_ids: list[tuple[int, int]]
+
+
+class Deliveries(Projection[DeliveriesState]):
+    """Days by (product, day), grants and claims by id, suppliers by account."""
+
+    state_type = DeliveriesState
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.days: dict[tuple[int, int], Day] = {}
+        self.grants: dict[int, Grant] = {}
+        self.suppliers: dict[int, Supplier] = {}
+        self.claims: dict[int, de.DamagesClaimed] = {}
+        """With what is left of each."""
+        self.supplier_ids: dict[int, int] = {}
+        """By product."""
+
+    def handle(self) -> Mapping[type[Event], Handler]:
+        """Whatever is told of capacity, delivery and bonds."""
+        return {
+            ProductDefined: self._define,
+            ce.CapacitySubmitted: self._submit,
+            ce.CapacityInspected: self._inspect,
+            ce.CapacityVerified: self._verify,
+            ce.CapacityRejected: self._reject,
+            CapacityGranted: self._grant,
+            de.DeliveryStarted: self._start,
+            de.ReadingsRecorded: self._read,
+            de.DeliveryReported: self._report,
+            de.DeliveryAttested: self._attest,
+            de.DeliveryDisputed: self._dispute,
+            de.RulingProposed: self._propose,
+            de.DeliveryRuled: self._rule,
+            de.DeliveryPostponed: self._postpone,
+            de.DeliveryFinalized: self._finalize,
+            de.DeliveryCancelled: self._cancel,
+            DeliveryDayClosed: self._close,
+            de.DeliverySettled: self._settle,
+            de.DamagesClaimed: self._claim,
+            de.ClaimPaid: self._pay_claim,
+            de.BondPosted: self._post,
+            de.BondWithdrawn: self._withdraw,
+            de.BondShort: self._short,
+            de.SupplierSuspended: self._suspend,
+            de.SupplierReinstated: self._reinstate,
+            de.SupplierTerminated: self._terminate,
+        }
+
+    def state(self) -> DeliveriesState:
+        """All tables in the order of their keys."""
+        return DeliveriesState(
+            [day for _, day in sorted(self.days.items())],
+            [grant for _, grant in sorted(self.grants.items())],
+            [supplier for _, supplier in sorted(self.suppliers.items())],
+            [claim for _, claim in sorted(self.claims.items())],
+            sorted(self.supplier_ids.items()),
+        )
+
+    def load(self, state: DeliveriesState) -> None:
+        """Takes the tables."""
+        self.days = {(day.product_id, day.day): day for day in state.days}
+        self.grants = {grant.submitted.grant_id: grant for grant in state.grants}
+        self.suppliers = {supplier.account_id: supplier for supplier in state.suppliers}
+        self.claims = {claim.claim_id: claim for claim in state.claims}
+        self.supplier_ids = dict(state.supplier_ids)
+
+    # -- capacity
+
+    def _define(self, event: ProductDefined, _record: Record, _index: int) -> None:
+        self.supplier_ids[event.product_id] = event.supplier_account_id
+
+    def _submit(self, event: ce.CapacitySubmitted, _record: Record, _index: int) -> None:
+        self.grants[event.grant_id] = Grant(event, GrantStatus.SUBMITTED.value)
+
+    def _inspect(self, event: ce.CapacityInspected, _record: Record, _index: int) -> None:
+        grant = self.grants[event.grant_id]
+        grant.status, grant.burnt_in_ns = GrantStatus.BURN_IN.value, event.burnt_in_ns
+
+    def _verify(self, event: ce.CapacityVerified, _record: Record, _index: int) -> None:
+        self.grants[event.grant_id].status = GrantStatus.VERIFIED.value
+
+    def _reject(self, event: ce.CapacityRejected, _record: Record, _index: int) -> None:
+        self.grants[event.grant_id].status = GrantStatus.REJECTED.value
+
+    def _grant(self, event: CapacityGranted, _record: Record, _index: int) -> None:
+        grant = self.grants.get(event.grant_id)
+        if grant is not None:
+            grant.status = GrantStatus.GRANTED.value
+
+    # -- days
+
+    def _start(self, event: de.DeliveryStarted, _record: Record, _index: int) -> None:
+        self.days[event.product_id, event.day] = Day(
+            event.product_id,
+            event.day,
+            DeliveryStatus.DELIVERING.value,
+            event.contracted_qty,
+            [UNKNOWN_QTY] * HOURS_PER_DAY,
+            event.due_ns,
+        )
+        self.days.pop((event.product_id, event.day - KEPT_DAYS), None)
+
+    def _read(self, event: de.ReadingsRecorded, _record: Record, _index: int) -> None:
+        for reading in event.readings:
+            day = self.days[event.product_id, reading.day]
+            day.available_qtys[reading.hour] = reading.available_qty
+
+    def _report(self, event: de.DeliveryReported, _record: Record, _index: int) -> None:
+        self._turn(event.product_id, event.day, DeliveryStatus.REPORTED)
+
+    def _attest(self, event: de.DeliveryAttested, _record: Record, _index: int) -> None:
+        day = self._turn(event.product_id, event.day, DeliveryStatus.ATTESTED, event.due_ns)
+        for ruling in event.rulings:
+            day.available_qtys[ruling.hour] = ruling.available_qty
+
+    def _dispute(self, event: de.DeliveryDisputed, _record: Record, _index: int) -> None:
+        self._turn(event.product_id, event.day, DeliveryStatus.DISPUTED)
+
+    def _propose(self, event: de.RulingProposed, _record: Record, _index: int) -> None:
+        self.days[event.product_id, event.day].available_qtys = list(event.available_qtys)
+
+    def _rule(self, event: de.DeliveryRuled, _record: Record, _index: int) -> None:
+        self._turn(event.product_id, event.day, DeliveryStatus.RULED, event.due_ns)
+
+    def _postpone(self, event: de.DeliveryPostponed, _record: Record, _index: int) -> None:
+        self.days[event.product_id, event.day].due_ns = event.due_ns
+
+    def _finalize(self, event: de.DeliveryFinalized, _record: Record, _index: int) -> None:
+        day = self._turn(event.product_id, event.day, DeliveryStatus.FINAL, event.due_ns)
+        day.contracted_qty = event.contracted_qty
+        day.undelivered_hours = event.undelivered_hours
+
+    def _cancel(self, event: de.DeliveryCancelled, _record: Record, _index: int) -> None:
+        self.days[event.product_id, event.day] = Day(
+            event.product_id,
+            event.day,
+            DeliveryStatus.FINAL.value,
+            event.contracted_qty,
+            [0] * HOURS_PER_DAY,
+            event.due_ns,
+            event.undelivered_hours,
+        )
+
+    def _close(self, event: DeliveryDayClosed, _record: Record, _index: int) -> None:
+        day = self.days.get((event.product_id, event.day))
+        if day is not None:
+            day.status, day.due_ns = CLOSED, 0
+
+    def _turn(self, product_id: int, day: int, status: DeliveryStatus, due_ns: int = 0) -> Day:
+        found = self.days[product_id, day]
+        found.status, found.due_ns = status.value, due_ns
+        return found
+
+    # -- bonds, claims, standing
+
+    def _supplier(self, account_id: int) -> Supplier:
+        found = self.suppliers.get(account_id)
+        if found is None:
+            found = self.suppliers[account_id] = Supplier(account_id)
+        return found
+
+    def _settle(self, event: de.DeliverySettled, _record: Record, _index: int) -> None:
+        if event.drawn_amount:
+            self._supplier(event.supplier_account_id).bond_amount -= event.drawn_amount
+
+    def _claim(self, event: de.DamagesClaimed, _record: Record, _index: int) -> None:
+        self.claims[event.claim_id] = event
+
+    def _pay_claim(self, event: de.ClaimPaid, _record: Record, _index: int) -> None:
+        claim = self.claims.pop(event.claim_id)
+        if event.left_amount:
+            self.claims[event.claim_id] = replace(claim, claim_amount=event.left_amount)
+
+    def _post(self, event: de.BondPosted, _record: Record, _index: int) -> None:
+        self._supplier(event.supplier_account_id).bond_amount = event.bond_amount
+
+    def _withdraw(self, event: de.BondWithdrawn, _record: Record, _index: int) -> None:
+        supplier = self._supplier(event.supplier_account_id)
+        supplier.bond_amount, supplier.required_amount = event.bond_amount, event.required_amount
+
+    def _short(self, event: de.BondShort, _record: Record, _index: int) -> None:
+        self._supplier(event.supplier_account_id).required_amount = event.required_amount
+
+    def _suspend(self, event: de.SupplierSuspended, _record: Record, _index: int) -> None:
+        self._supplier(event.supplier_account_id).is_suspended = True
+
+    def _reinstate(self, event: de.SupplierReinstated, _record: Record, _index: int) -> None:
+        self._supplier(event.supplier_account_id).is_suspended = False
+
+    def _terminate(self, event: de.SupplierTerminated, _record: Record, _index: int) -> None:
+        self._supplier(event.supplier_account_id).is_terminated = True

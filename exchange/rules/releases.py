@@ -1,0 +1,131 @@
+"""
+What a final day pays: each payout as the movement that its purpose tells of, then the day is over.
+
+    escrow ─▶ supplier (delivery), owners (refund)      bond ─▶ owners (damages, else a claim)
+    rent trust ─▶ lessors (rent), sublessees (back)     a pledgee comes before an owner or lessor
+"""
+
+from exchange.domain.delivery_events import (
+    DamagesClaimed,
+    DeliverySettled,
+    Payout,
+    SettlementPlanned,
+)
+from exchange.domain.enums import Purpose, Trust
+from exchange.domain.events import Event
+from exchange.domain.movements import DeliveryDayClosed, EscrowReleased, TrustReleased
+
+from .bonds import standing_of
+from .day_book import day_book, is_closed
+from .delivery import set_due
+from .delivery_state import DeliveryDay
+from .shortfall import payouts
+from .state import State
+
+_ESCROW = (Purpose.DELIVERY, Purpose.SHORTFALL_REFUND)
+
+
+def settlement(entry: DeliveryDay, max_count: int, state: State) -> list[Event]:
+    """The next part of a final day's payouts, with the end of the day behind the last of them."""
+    closed = DeliveryDayClosed(product_id=entry.product_id, day=entry.day)
+    planned = entry.payouts or payouts(day_book(entry, state))
+    if not planned:
+        return [closed]
+    if len(planned) > max_count and not entry.payouts:
+        return [SettlementPlanned(product_id=entry.product_id, day=entry.day, payouts=planned)]
+    part = planned[:max_count]
+    is_complete = len(part) == len(planned)
+    supplier_id = state.products[entry.product_id].supplier_account_id
+    drawn = sum(p.paid_amount for p in part if p.purpose is Purpose.COVER_DAMAGES)
+    settled = DeliverySettled(
+        product_id=entry.product_id,
+        day=entry.day,
+        supplier_account_id=supplier_id,
+        payout_count=len(part),
+        drawn_amount=drawn,
+        is_complete=is_complete,
+    )
+    events: list[Event] = [settled]
+    claim_id = state.claim_count
+    for payout in part:
+        if payout.purpose is Purpose.CLAIM:
+            claim_id += 1
+            events.append(_claim(claim_id, payout, entry, supplier_id))
+        else:
+            events.append(_movement(payout, entry))
+    if is_complete:
+        events.append(closed)
+    return events
+
+
+def _movement(payout: Payout, entry: DeliveryDay) -> Event:
+    if payout.purpose in _ESCROW:
+        return EscrowReleased(
+            product_id=entry.product_id,
+            day=entry.day,
+            account_id=payout.account_id,
+            released_amount=payout.paid_amount,
+            purpose=payout.purpose,
+        )
+    is_bond = payout.purpose is Purpose.COVER_DAMAGES
+    return TrustReleased(
+        account_id=payout.account_id,
+        trust=Trust.BOND if is_bond else Trust.RENT,
+        released_amount=payout.paid_amount,
+        purpose=payout.purpose,
+    )
+
+
+def _claim(claim_id: int, payout: Payout, entry: DeliveryDay, supplier_id: int) -> DamagesClaimed:
+    return DamagesClaimed(
+        claim_id=claim_id,
+        product_id=entry.product_id,
+        day=entry.day,
+        supplier_account_id=supplier_id,
+        account_id=payout.account_id,
+        claim_amount=payout.paid_amount,
+    )
+
+
+# -- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve_planned(event: SettlementPlanned, state: State) -> None:
+    """The payouts are fixed, whatever changes before the last of them."""
+    state.deliveries[event.product_id][event.day].payouts = list(event.payouts)
+
+
+def evolve_settled(event: DeliverySettled, state: State) -> None:
+    """A part is paid; what came out of the bond is no longer in it."""
+    entry = state.deliveries[event.product_id][event.day]
+    entry.payouts = entry.payouts[event.payout_count :]
+    if event.drawn_amount:
+        standing_of(event.supplier_account_id, state).bond_amount -= event.drawn_amount
+
+
+def evolve_closed(event: DeliveryDayClosed, state: State) -> None:
+    """Nobody has anything of the day; a sublet whose days are all over is forgotten."""
+    product_id, day = event.product_id, event.day
+    state.core.close_day(product_id, day)
+    days = state.deliveries.get(product_id, {})
+    entry = days.get(day)
+    if entry is not None:
+        set_due(entry, 0, state)
+        del days[day]
+        if not days:
+            del state.deliveries[product_id]
+    for sublet in sublets_over(product_id, day, state):
+        del state.sublets[sublet]
+
+
+def sublets_over(product_id: int, day: int, state: State) -> list[int]:
+    """The sublets that cover a day and have no day left that is open."""
+    return [
+        sublet.sublet_id
+        for sublet in state.sublets.values()
+        if sublet.product_id == product_id
+        and sublet.start_day <= day < sublet.end_day
+        and all(
+            is_closed(product_id, each, state) for each in range(sublet.start_day, sublet.end_day)
+        )
+    ]

@@ -1,0 +1,175 @@
+"""Suppliers: bonds and what they must cover, suspension, and the end of one."""
+
+import pytest
+
+from exchange.domain.commands import PublishSettlementPrice
+from exchange.domain.delivery_commands import (
+    PostBond,
+    ReinstateSupplier,
+    SuspendSupplier,
+    TerminateSupplier,
+    WithdrawBond,
+)
+from exchange.domain.delivery_events import (
+    BondPosted,
+    BondShort,
+    BondWithdrawn,
+    DeliveryCancelled,
+    SupplierSuspended,
+)
+from exchange.domain.enums import Purpose, Side, SuspensionCause
+from exchange.domain.reasons import Reason
+from exchange.domain.windows import start_ns
+from tests.rules.deliveries import DAY, NO_FEES, DeliveryMarket, attest, paid, report
+from tests.rules.markets import OtherMarket, assert_refused, day, events_of, order, own
+from tests.scenario import AUDITOR, FIRST_DAY, OTHER, SUPPLIER, TRADER
+
+MARCH = (day("2027-03-01"), day("2027-04-01"))
+SUSPEND = SuspendSupplier(supplier_account_id=SUPPLIER)
+REINSTATE = ReinstateSupplier(supplier_account_id=SUPPLIER)
+TERMINATE = TerminateSupplier(supplier_account_id=SUPPLIER)
+
+
+# -- bonds -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def market() -> OtherMarket:
+    """Ten of December are sold at 10.00, worth 11.00; of March, beyond ninety days, too."""
+    market = OtherMarket(NO_FEES)
+    market.grant("M2612", 20)
+    market.grant("M2703", 20)
+    for code in ("M2612", "M2703"):
+        own(market, TRADER, market.list_window(code), 10, 1_000)
+    market.do(1, PublishSettlementPrice(instrument_id=1, settlement_price=1_100))
+    yield market
+    market.assert_replays()
+
+
+REQUIRED = 10 * 24 * 31 * 1_100 * 5 // 100
+
+
+def test_a_bond_is_withdrawn_down_to_five_percent_of_ninety_sold_days(market):
+    market.do(SUPPLIER, PostBond(bond_amount=REQUIRED + 500))
+    assert market.events[0] == BondPosted(
+        supplier_account_id=SUPPLIER,
+        posted_amount=REQUIRED + 500,
+        bond_amount=REQUIRED + 500,
+    )
+    below = WithdrawBond(bond_amount=501)
+    assert_refused(market, SUPPLIER, below, Reason.BOND, REQUIRED - 1, REQUIRED)
+    market.do(SUPPLIER, WithdrawBond(bond_amount=500))
+    assert market.events[0] == BondWithdrawn(
+        supplier_account_id=SUPPLIER,
+        withdrawn_amount=500,
+        bond_amount=REQUIRED,
+        required_amount=REQUIRED,
+    )
+    more = WithdrawBond(bond_amount=REQUIRED + 1)
+    assert_refused(market, SUPPLIER, more, Reason.CASH, REQUIRED + 1, REQUIRED)
+
+
+def test_a_bond_is_posted_out_of_available_cash(market):
+    available = market.core.balances(SUPPLIER)[0]
+    beyond = PostBond(bond_amount=available + 1)
+    assert_refused(market, SUPPLIER, beyond, Reason.CASH, available + 1, available)
+
+
+def test_a_short_bond_is_stated_at_the_start_of_a_day(market):
+    market.do(SUPPLIER, PostBond(bond_amount=REQUIRED - 1))
+    market.advance(start_ns(FIRST_DAY + 1))
+    short = BondShort(
+        supplier_account_id=SUPPLIER, bond_amount=REQUIRED - 1, required_amount=REQUIRED
+    )
+    assert market.events[-1] == short
+    market.do(SUPPLIER, PostBond(bond_amount=1))
+    market.advance(start_ns(FIRST_DAY + 2))
+    assert events_of(market, BondShort) == [short]
+
+
+# -- suspension ------------------------------------------------------------------------------------
+
+
+def three_days(available: list[int]) -> DeliveryMarket:
+    """Days of March of which a hundred were sold, each delivered as said."""
+    market = DeliveryMarket(granted_qty=110)
+    march = market.list_window("M2703")
+    own(market, TRADER, march, 100, 1_000)
+    for number, qty in enumerate(available):
+        at_day = MARCH[0] + number
+        market.read([qty] * 24, at_day)
+        market.do(SUPPLIER, report(at_day))
+        market.do(AUDITOR, attest(at_day))
+    market.finish(MARCH[0] + len(available) - 1)
+    return market
+
+
+def test_three_days_running_below_95_percent_suspend_a_supplier():
+    market = three_days([94, 94, 94])
+    (suspended,) = events_of(market, SupplierSuspended)
+    assert suspended == SupplierSuspended(
+        supplier_account_id=SUPPLIER,
+        cause=SuspensionCause.POOR_DELIVERY,
+        product_id=1,
+        day=MARCH[0] + 2,
+    )
+    market.assert_replays()
+
+
+@pytest.mark.parametrize("available", [[95] * 3, [94, 94, 95, 94, 94], [94, 94]])
+def test_fewer_poor_days_or_95_percent_do_not(available):
+    assert events_of(three_days(available), SupplierSuspended) == []
+
+
+def test_a_suspended_suppliers_sales_end_and_others_trade_on(market):
+    market.order(SUPPLIER, 1, Side.SELL, 5, 1_010)
+    market.order(TRADER, 1, Side.SELL, 5, 1_020)
+    market.do(1, SUSPEND)
+    assert market.core.orders_of_account(SUPPLIER) == []
+    sale = order(1, Side.SELL, 1, 1_000)
+    assert_refused(market, SUPPLIER, sale, Reason.SUSPENDED, SUPPLIER)
+    market.order(OTHER, 1, Side.BUY, 5, 1_020)
+    market.order(SUPPLIER, 1, Side.BUY, 1, 990)
+    assert_refused(market, 1, SUSPEND, Reason.WRONG_STATE, SUPPLIER)
+    market.do(1, REINSTATE)
+    market.order(SUPPLIER, 1, Side.SELL, 1, 1_000)
+    assert_refused(market, 1, REINSTATE, Reason.WRONG_STATE, SUPPLIER)
+
+
+def test_suspension_is_of_a_supplier(market):
+    unknown = SuspendSupplier(supplier_account_id=TRADER)
+    assert_refused(market, 1, unknown, Reason.WRONG_ROLE, TRADER)
+
+
+# -- termination -----------------------------------------------------------------------------------
+
+
+def test_a_supplier_is_suspended_before_it_is_terminated(market):
+    assert_refused(market, 1, TERMINATE, Reason.WRONG_STATE, SUPPLIER)
+
+
+def test_at_termination_all_future_escrow_returns_with_damages_from_the_bond():
+    market = DeliveryMarket(granted_qty=100)
+    market.sell(TRADER, 80)
+    market.let(TRADER, OTHER, 10, 1_200)
+    market.do(1, PublishSettlementPrice(instrument_id=market.window, settlement_price=1_100))
+    market.do(SUPPLIER, PostBond(bond_amount=10**7))
+    market.order(OTHER, market.window, Side.BUY, 1, 1_000)
+    market.do(1, SUSPEND)
+    market.do(1, TERMINATE)
+    cancelled = [e for e in market.events if isinstance(e, DeliveryCancelled)]
+    assert [e.day for e in cancelled] == list(range(*MARCH))
+    assert {e.day: e.contracted_qty for e in cancelled if e.contracted_qty} == {DAY: 80}
+    count = len(market.records)
+    market.advance(market.state.market_ns + 1)
+    assert paid(market.since(count)) == {
+        (TRADER, Purpose.SHORTFALL_REFUND): 80 * 24 * 1_000,
+        (TRADER, Purpose.COVER_DAMAGES): 80 * 24 * 100,
+        (OTHER, Purpose.RENT_REFUND): 10 * 24 * 1_200,
+    }
+    assert market.core.granted(1) == []
+    assert market.core.orders_of_account(OTHER) == []
+    assert market.state.gates == []
+    late = order(market.window, Side.BUY, 1, 1_000)
+    assert_refused(market, OTHER, late, Reason.SUSPENDED, SUPPLIER)
+    market.assert_replays()
