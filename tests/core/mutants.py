@@ -3,10 +3,9 @@ Thirty-seven mistakes, made on purpose one by one: do the tests of the core catc
 
 Every mutant is a few edits of the core's source, made in a copy whose changed modules are compiled
 again, and put before the tests: the plain book's, or those that lead a venue through auctions and
-its orders through their origins. A
-mutant that survives, or an edit whose text the source no longer has, is an error. Run by
-`make test-mutants`, with words to look for in the mistakes if not all are wanted; it takes a few
-minutes, so it is no part of the suite.
+its orders through their origins. A mutant that survives, or an edit whose text the source no longer
+has, is an error. Run by `make test-mutants`, with words to look for in the mistakes if not all are
+wanted; it takes a few minutes, so it is no part of the suite.
 """
 
 import os
