@@ -22,6 +22,7 @@ import structlog
 import typer
 import uvloop
 
+from clients import desk_cli
 from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
@@ -46,6 +47,7 @@ from exchange.settings import (
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
+app.add_typer(desk_cli.commands)
 app.add_typer(log_cli.commands)
 
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
