@@ -21,14 +21,15 @@ from exchange.domain.wire import (
 )
 
 from .backoff import Backoff
+from .desk import DeskClient
 from .errors import ExchangeError, Unauthorized
 from .frames import Encoding
-from .rest import HttpClient, new_id
+from .rest import new_id
 from .session import Reply, Session
 from .subscriptions import Callback, Subscription
 
 
-class ExchangeClient(HttpClient):
+class ExchangeClient(DeskClient):
     """
     Everything an account does, over HTTP and one websocket session.
 
@@ -256,6 +257,14 @@ class ExchangeClient(HttpClient):
     async def follow_balances(self, callback: Callback | None = None) -> Subscription:
         """Own cash."""
         return await self.follow("balances", callback=callback)
+
+    async def follow_desk(self, callback: Callback | None = None) -> Subscription:
+        """All of the desk that concerns the account, anew whenever something changed."""
+        return await self.follow("desk", callback=callback)
+
+    async def follow_desk_trades(self, callback: Callback | None = None) -> Subscription:
+        """The desk's trades as they become public."""
+        return await self.follow("desk_trades", callback=callback)
 
     async def follow_marks(self, callback: Callback | None = None) -> Subscription:
         """Official prices as they are published."""

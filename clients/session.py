@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from exchange.domain.desk_wire import Desk, DeskTrades
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.wire import (
@@ -49,7 +50,7 @@ from .backoff import Backoff
 from .continuity import Continuity, Unjoined, Witness
 from .errors import ExchangeError, ProtocolError, Refused, Unauthorized, Unavailable, error_from
 from .frames import Encoding, FrameCodec
-from .subscriptions import Callback, Subscription, SubscriptionTable, batches
+from .subscriptions import Callback, Subscription, SubscriptionTable, Update, batches
 
 Reply = Ack | Done | Pong
 HANDSHAKE_S = 10.0
@@ -390,7 +391,7 @@ class Session:
             case Orders():
                 self._continuity.take_snapshot(message)
                 self._deliver(message)
-            case Book() | Trade() | Positions() | Balances() | Marks():
+            case Book() | Trade() | Positions() | Balances() | Marks() | Desk() | DeskTrades():
                 self._deliver(message)
             case Bye():
                 raise _ConnectionLost(f"the exchange said bye: {message.reason}")
@@ -419,9 +420,7 @@ class Session:
         if pending is not None and not pending.reply.done():
             pending.reply.set_result(reply)
 
-    def _deliver(
-        self, update: Book | Trade | Orders | Execution | Positions | Balances | Marks
-    ) -> None:
+    def _deliver(self, update: Update) -> None:
         for batch in batches(self._table.deliver(update)):
             self.submit(Unsubscribe(channels=batch))
             self.submit(Subscribe(channels=batch))

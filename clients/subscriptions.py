@@ -9,6 +9,7 @@ error rather than served a stream with holes.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
+from exchange.domain.desk_wire import Desk, DeskTrades
 from exchange.domain.wire import (
     AnyMessage,
     Balances,
@@ -23,7 +24,7 @@ from exchange.domain.wire import (
 from .errors import ExchangeError, ProtocolError
 
 MAX_WAITING = 10_000
-Update = Book | Trade | Orders | Execution | Positions | Balances | Marks
+Update = Book | Trade | Orders | Execution | Positions | Balances | Marks | Desk | DeskTrades
 Callback = Callable[[Update], None]
 
 
@@ -153,7 +154,7 @@ class SubscriptionTable:
 
 def is_update(message: AnyMessage) -> bool:
     """Whether the message belongs to a channel."""
-    return isinstance(message, Book | Trade | Orders | Execution | Positions | Balances | Marks)
+    return isinstance(message, Update)
 
 
 def batches(channels: Iterable[str], size: int = 64) -> list[list[str]]:
@@ -183,3 +184,7 @@ def _route_of_message(update: Update) -> str:
             return "balances"
         case Marks():
             return "marks"
+        case Desk():
+            return "desk"
+        case DeskTrades():
+            return "desk_trades"

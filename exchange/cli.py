@@ -22,7 +22,7 @@ import structlog
 import typer
 import uvloop
 
-from clients import index_prices_cli, reference_cli
+from clients import desk_cli, index_prices_cli, reference_cli
 from clients.account_cli import account_commands
 from clients.cli import commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
@@ -54,6 +54,7 @@ app.add_typer(commands)
 app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
+app.add_typer(desk_cli.commands)
 app.add_typer(log_cli.commands)
 app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
 app.add_typer(index_prices_cli.commands, name="index-prices")

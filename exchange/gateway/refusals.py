@@ -36,6 +36,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.UNKNOWN_SESSION: "there is no session {value}",
     Reason.BAD_WINDOW: "the window is not one that can be listed: {value} against {limit}",
     Reason.CLOCK_BACK: "the clock would go back from {limit} to {value}",
+    Reason.WRONG_STATE: "{value} is not at a point where that could happen",
     Reason.SAME_PERSON: "two persons are needed",
     Reason.LAST_OPERATOR: "key {value} is the last operator's last one",
     Reason.WRONG_ROLE: "the account's roles do not include this",
