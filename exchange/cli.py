@@ -23,6 +23,7 @@ import typer
 import uvloop
 
 from clients.cli import DEFAULT_DATA, AsJson, DataDir, commands, exit_code_of
+from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from exchange import app as process
@@ -46,6 +47,9 @@ from exchange.settings import (
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(commands)
+app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
+app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
+app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")
 app.add_typer(log_cli.commands)
 
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
