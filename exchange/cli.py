@@ -25,6 +25,7 @@ import uvloop
 from clients import desk_cli, index_prices_cli, reference_cli
 from clients.account_cli import account_commands
 from clients.cli import commands
+from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
@@ -55,6 +56,9 @@ app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(desk_cli.commands)
+app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
+app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
+app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")
 app.add_typer(log_cli.commands)
 app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
 app.add_typer(index_prices_cli.commands, name="index-prices")

@@ -1,0 +1,157 @@
+"""Capacity, delivery and bonds over HTTP, and an agent that meters a real endpoint."""
+
+import asyncio
+import hashlib
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from clients.sdk import ExchangeClient, Refused
+from clients.supplier_agent import HOUR_NS, post_readings, run_agent
+from exchange.domain.commands import AdvanceClock
+from exchange.domain.meter_readings import Reading
+from exchange.domain.windows import start_ns
+from tests.gateway.conftest import AUDITOR, OPERATOR, SUPPLIER, TRADER, token
+from tests.scenario import FIRST_DAY
+
+PRODUCT = "A100-80-SXM.SG1"
+DAY = FIRST_DAY + 1
+REPORT = hashlib.sha256(b"report").hexdigest()
+
+
+@pytest.fixture
+async def clients(house):
+    """One for each who acts."""
+    url = f"http://127.0.0.1:{house.client.port}"
+    found = {key_id: ExchangeClient(url, token(key_id)) for key_id in (1, 3, 4, 7)}
+    yield found
+    for client in found.values():
+        await client.close()
+
+
+async def advance(house, market_ns: int) -> None:
+    """Moves the clock on, boundary by boundary."""
+    while house.sequencer.market_ns < market_ns:
+        await house.sequencer.execute(AdvanceClock(market_ns=market_ns))
+
+
+async def grant(clients, qty: int = 64) -> int:
+    """Capacity of tomorrow, through every step."""
+    days = {"start_day": DAY, "end_day": DAY + 1}
+    offered = await clients[SUPPLIER].supply(
+        "capacity", "submit_capacity", product_id=1, submitted_qty=qty, **days
+    )
+    grant_id = offered.created_id
+    auditor = clients[AUDITOR]
+    await auditor.supply("capacity", "inspect_capacity", grant_id=grant_id, evidence_sha256=REPORT)
+    await auditor.supply("capacity", "verify_capacity", grant_id=grant_id)
+    await clients[OPERATOR].admin(
+        "grant_capacity",
+        product_id=1,
+        granted_qty=qty,
+        auditor_account_id=AUDITOR,
+        evidence_sha256=REPORT,
+        **days,
+    )
+    return grant_id
+
+
+async def test_a_submission_becomes_title_in_the_open(house, clients):
+    grant_id = await grant(clients)
+    [shown] = [g for g in await clients[SUPPLIER].capacity() if g.grant_id == grant_id]
+    assert (shown.product, shown.submitted_qty, shown.grant_status) == (PRODUCT, 64, "granted")
+    assert await clients[TRADER].capacity() == []
+    with pytest.raises(Refused, match="wrong_role"):
+        await clients[TRADER].supply("capacity", "verify_capacity", grant_id=grant_id)
+
+
+async def test_a_days_life_over_http(house, clients):
+    await grant(clients)
+    await advance(house, start_ns(DAY + 1))
+    readings = [Reading(DAY, hour, 64) for hour in range(24)]
+    assert await post_readings(clients[SUPPLIER], 1, readings) == 1
+    assert await post_readings(clients[SUPPLIER], 1, readings[:5]) == 0
+    [day] = await clients[TRADER].deliveries(PRODUCT)
+    assert (day.day, day.delivery_status, day.available_qtys) == (DAY, "delivering", [64] * 24)
+    place = {"product_id": 1, "day": DAY}
+    await clients[SUPPLIER].supply("deliveries", "report_delivery", **place)
+    await clients[AUDITOR].supply(
+        "deliveries", "attest_delivery", rulings=[], evidence_sha256=REPORT, **place
+    )
+    [day] = await clients[TRADER].deliveries()
+    assert day.delivery_status == "attested"
+    with pytest.raises(Refused, match="unconcerned"):
+        await clients[TRADER].supply(
+            "deliveries", "dispute_delivery", evidence_sha256=REPORT, **place
+        )
+
+
+async def test_bonds_are_public_and_claims_are_not(house, clients):
+    await clients[SUPPLIER].supply("bonds", "post_bond", bond_amount=12_345)
+    [bond] = await clients[TRADER].bonds()
+    assert (bond.supplier_account_id, bond.bond_amount) == (SUPPLIER, 12_345)
+    assert (bond.is_suspended, bond.claims) == (False, [])
+    await clients[OPERATOR].supply("deliveries", "suspend_supplier", supplier_account_id=SUPPLIER)
+    [bond] = await clients[TRADER].bonds()
+    assert bond.is_suspended
+
+
+async def test_what_is_no_command_of_the_noun_is_not_found(house):
+    status, answer = await house.post("/v1/bonds/place_order", {}, SUPPLIER, "one")
+    assert (status, answer["name"]) == (404, "not_found")
+    status, _ = await house.post("/v1/capacity/post_bond", {"bond_amount": 1}, SUPPLIER, "two")
+    assert status == 404
+
+
+class Exporter:
+    """What a DCGM exporter serves, with as many GPUs as are healthy now."""
+
+    def __init__(self) -> None:
+        self.healthy_qty = 64
+        self.scrapes_count = 0
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        self.server = TestServer(app)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        self.scrapes_count += 1
+        lines = ["# TYPE DCGM_FI_DEV_XID_ERRORS gauge"]
+        for gpu in range(64):
+            labels = f'{{gpu="{gpu % 8}",UUID="GPU-{gpu}",Hostname="n{gpu // 8}"}}'
+            lines.append(f"DCGM_FI_DEV_GPU_UTIL{labels} 97")
+            lines.append(f"DCGM_FI_DEV_XID_ERRORS{labels} {79 if gpu >= self.healthy_qty else 0}")
+        return web.Response(text="\n".join(lines) + "\n")
+
+
+async def test_an_agent_meters_an_exporter_hour_by_hour(house, clients):
+    """Market time moves by quarters of an hour; in the second hour two GPUs fail for a while."""
+    await grant(clients)
+    await advance(house, start_ns(DAY))
+    exporter, stop = Exporter(), asyncio.Event()
+    await exporter.server.start_server()
+    agent = asyncio.create_task(
+        run_agent(
+            clients[SUPPLIER],
+            1,
+            str(exporter.server.make_url("/metrics")),
+            interval_s=0.005,
+            longest_gap_ns=HOUR_NS // 3,
+            stop=stop,
+        )
+    )
+    for quarter in range(1, 14):
+        seen = exporter.scrapes_count
+        async with asyncio.timeout(5):
+            while exporter.scrapes_count < seen + 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+        exporter.healthy_qty = 62 if 5 <= quarter <= 6 else 64
+        await advance(house, start_ns(DAY) + quarter * HOUR_NS // 4)
+    async with asyncio.timeout(5):
+        while (await clients[TRADER].deliveries())[-1].available_qtys[2] < 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    stop.set()
+    assert await agent == 3
+    await exporter.server.close()
+    [day] = await clients[TRADER].deliveries()
+    assert day.available_qtys == [64, 62, 64] + [-1] * 21
