@@ -45,6 +45,8 @@ class QuoteRequested(Event, frozen=True, kw_only=True, tag="quote_requested"):
     dealer_account_ids: list[int]
     """Who may see it; empty for all."""
     expires_ns: int
+    key_id: int = 0
+    """The key that asked; with it the request ends."""
 
 
 class QuoteSubmitted(Event, frozen=True, kw_only=True, tag="quote_submitted"):
@@ -58,6 +60,8 @@ class QuoteSubmitted(Event, frozen=True, kw_only=True, tag="quote_submitted"):
     quote_price: int
     notional_amount: int
     expires_ns: int
+    key_id: int = 0
+    """The key that quoted; with it the quote ends."""
 
 
 class QuoteAccepted(Event, frozen=True, kw_only=True, tag="quote_accepted"):
@@ -99,6 +103,8 @@ class BlockProposed(Event, frozen=True, kw_only=True, tag="block_proposed"):
     block_price: int
     notional_amount: int
     expires_ns: int
+    key_id: int = 0
+    """The key that proposed; with it the block ends while it is alleged."""
 
 
 class BandWaiverRequested(Event, frozen=True, kw_only=True, tag="band_waiver_requested"):

@@ -19,7 +19,7 @@ from exchange.domain.record import Record
 
 from .projection import Handler, Projection
 
-KEPT_COUNT = 5_000
+KEPT_COUNT = 1_000
 """Of each kind; one more lets the oldest go, if that is over."""
 
 

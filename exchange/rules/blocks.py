@@ -86,6 +86,7 @@ def decide_propose(command: ProposeBlock, state: State, account_id: int) -> list
         block_price=command.block_price,
         notional_amount=0,
         expires_ns=expires_ns(LAPSE_NS, gate_closure_ns, state),
+        key_id=command.key_id,
     )
     terms = _terms(proposed)
     notional_amount = terms.notional_amount

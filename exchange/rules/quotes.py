@@ -80,6 +80,7 @@ def decide_request(command: RequestQuote, state: State, account_id: int) -> list
             side=command.side,
             dealer_account_ids=dealer_ids,
             expires_ns=expires_ns(command.lifetime_ns, gate_closure_ns, state),
+            key_id=command.key_id,
         )
     ]
 
@@ -115,6 +116,7 @@ def decide_submit(command: SubmitQuote, state: State, account_id: int) -> list[E
             quote_price=command.quote_price,
             notional_amount=terms.notional_amount,
             expires_ns=expires_ns(command.lifetime_ns, asked.expires_ns, state),
+            key_id=command.key_id,
         ),
         hold,
     ]

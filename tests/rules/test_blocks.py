@@ -8,6 +8,7 @@ from exchange.domain.commands import (
     PublishIndexPrice,
     PublishMarks,
     RequestPledge,
+    RevokeKey,
 )
 from exchange.domain.desk_commands import (
     AllocateBlock,
@@ -78,6 +79,7 @@ def test_an_alleged_block_holds_what_its_proposer_brings(market):
         block_price=1_000,
         notional_amount=NOTIONAL,
         expires_ns=market.state.market_ns + LAPSE_NS,
+        key_id=TRADER,
         **SPAN,
     )
     assert isinstance(held, HoldOpened)
@@ -119,6 +121,14 @@ def test_a_block_lapses_after_fifteen_minutes(market):
     pass_time(market, 1)
     assert market.state.blocks[proposed].status is BlockStatus.LAPSED
     assert market.core.held_by(proposed) is None
+
+
+def test_a_key_that_ends_takes_its_alleged_blocks_with_it_and_no_registered_one(market):
+    made, waiting = registered(market), alleged(market, block_qty=450)
+    market.do(1, RevokeKey(revoked_key_id=TRADER))
+    assert market.state.blocks[made].status is BlockStatus.REGISTERED
+    assert market.state.blocks[waiting].status is BlockStatus.DECLINED
+    assert market.core.held_by(waiting) is None
 
 
 @pytest.mark.parametrize("end", ["registered", "declined", "lapsed"])

@@ -2,7 +2,13 @@
 
 import pytest
 
-from exchange.domain.commands import AcceptPledge, HaltInstrument, RequestPledge, ResumeInstrument
+from exchange.domain.commands import (
+    AcceptPledge,
+    HaltInstrument,
+    RequestPledge,
+    ResumeInstrument,
+    RevokeKey,
+)
 from exchange.domain.desk_commands import (
     AcceptQuote,
     WithdrawQuote,
@@ -87,6 +93,7 @@ def test_a_request_states_who_may_see_it_and_until_when(market):
             side=Side.BUY,
             dealer_account_ids=[TRADER],
             expires_ns=market.state.market_ns + 30 * MINUTE,
+            key_id=OTHER,
             **SPAN,
         )
     ]
@@ -104,6 +111,7 @@ def test_a_quote_to_sell_holds_the_days_of_the_full_size(market):
         quote_price=1_020,
         notional_amount=100 * HOURS * 1_020,
         expires_ns=market.state.market_ns + 5 * MINUTE,
+        key_id=TRADER,
     )
     assert held == HoldOpened(
         hold_id=market.state.seq,
@@ -365,6 +373,20 @@ def test_what_is_over_leaves_the_table_with_the_day(market):
     state = market.state
     assert (state.quote_requests, state.quotes, state.desk_trades) == ({}, {}, {})
     assert_refused(market, TRADER, quote(wanted), Reason.UNKNOWN_QUOTE_REQUEST, wanted)
+
+
+def test_a_key_that_ends_takes_what_it_left_on_the_desk_with_it(market):
+    wanted, theirs = asked(market), asked(market, SUPPLIER)
+    to_mine = quoted(market, wanted)
+    kept = quoted(market, theirs)
+    market.do(1, RevokeKey(revoked_key_id=OTHER))
+    assert status(market, wanted) is QuoteRequestStatus.WITHDRAWN
+    assert market.state.quotes[to_mine].status is QuoteStatus.NOT_TAKEN
+    assert market.state.quotes[kept].is_open
+    market.do(1, RevokeKey(revoked_key_id=TRADER))
+    assert market.state.quotes[kept].status is QuoteStatus.WITHDRAWN
+    assert market.core.held_by(kept) is None
+    assert status(market, theirs) is QuoteRequestStatus.QUOTED
 
 
 # -- limits ---------------------------------------------------------------------------------------
