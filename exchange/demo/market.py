@@ -16,6 +16,7 @@ from clients.sdk import Backoff, ExchangeClient, Refused, Unavailable
 from exchange.domain.units import NS_PER_DAY
 
 from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier
+from .delivery import Delivery
 from .demand import DemandPlan, read_jobs
 from .import_report import ImportReport
 from .key_ring import KeyRing
@@ -26,6 +27,7 @@ from .prices import PriceTable, day_prices, read_offers
 from .reference_price import ReferencePrice
 from .summary import Summary, Tally
 from .venue_setup import (
+    AUDITOR,
     BANK,
     DESK_COUNT,
     DESKS,
@@ -137,11 +139,14 @@ async def run_demo(
         await agent.open_day()
         bank = await client(BANK)
         supplier = Participant(await client(SUPPLIER), tally)
-        agents: list[Supplier | MarketMaker | Desk | Bank | OperatorAgent | MarketTime] = [
+        meter, auditor = await client(SUPPLIER), await client(AUDITOR)
+        agents: list[Supplier | MarketMaker | Desk | Bank | OperatorAgent | MarketTime | Delivery]
+        agents = [
             time,
             agent,
             Bank(bank, time, tally),
             Supplier(supplier, time, reference),
+            Delivery(meter, auditor, time, venue, tally),
         ]
         for name, maker, half_spread_ppm in zip(MAKERS, makers, HALF_SPREADS_PPM, strict=True):
             rng = random.Random(f"{seed} {name}")
