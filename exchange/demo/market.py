@@ -19,6 +19,7 @@ from clients.sdk import Backoff, ExchangeClient, Refused, Unavailable
 from exchange.domain.units import NS_PER_DAY
 
 from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier
+from .delivery import Delivery
 from .demand import DemandPlan, read_jobs
 from .key_ring import KeyRing
 from .market_time import MarketTime
@@ -28,6 +29,7 @@ from .prices import PriceTable
 from .reference_price import ReferencePrice
 from .summary import Summary, Tally
 from .venue_setup import (
+    AUDITOR,
     BANK,
     DESK_COUNT,
     DESKS,
@@ -135,11 +137,14 @@ async def run_demo(
         await agent.open_day()
         bank = await client(BANK)
         supplier = Participant(await client(SUPPLIER), tally)
-        agents: list[Supplier | MarketMaker | Desk | Bank | OperatorAgent | MarketTime] = [
+        meter, auditor = await client(SUPPLIER), await client(AUDITOR)
+        agents: list[Supplier | MarketMaker | Desk | Bank | OperatorAgent | MarketTime | Delivery]
+        agents = [
             time,
             agent,
             Bank(bank, time, tally),
             Supplier(supplier, time, reference),
+            Delivery(meter, auditor, time, venue, tally),
         ]
         for name, maker, half_spread_ppm in zip(MAKERS, makers, HALF_SPREADS_PPM, strict=True):
             rng = random.Random(f"{seed} {name}")

@@ -35,7 +35,7 @@ from exchange.domain.units import MAX_QTY
 from exchange.domain.windows import day_at
 
 from .capacity_state import CapacityGrant
-from .delivery import report_due_ns
+from .delivery import report_due_ns, require_independent
 from .state import State
 
 MAX_GRANT_DAYS = 3_660
@@ -68,6 +68,7 @@ def decide_inspect(command: InspectCapacity, state: State, account_id: int) -> l
     """An auditor has inspected the hardware; its report proves this capacity and no other."""
     assert state.venue is not None, "capacity follows genesis"
     grant = _grant_in(command.grant_id, state, GrantStatus.SUBMITTED)
+    require_independent(grant.submitted.product_id, account_id, state)
     reference = _evidence(grant.submitted.product_id, command.evidence_sha256)
     require(reference not in state.references, Reason.ALREADY_EXISTS)
     return [
@@ -83,6 +84,7 @@ def decide_inspect(command: InspectCapacity, state: State, account_id: int) -> l
 def decide_verify(command: VerifyCapacity, state: State, account_id: int) -> list[Event]:
     """An auditor signs, when the burn-in is over."""
     grant = _grant_in(command.grant_id, state, GrantStatus.BURN_IN)
+    require_independent(grant.submitted.product_id, account_id, state)
     burnt_in_ns = grant.burnt_in_ns
     require(state.market_ns >= burnt_in_ns, Reason.NOT_YET, state.market_ns, burnt_in_ns)
     return [CapacityVerified(grant_id=command.grant_id, auditor_account_id=account_id)]

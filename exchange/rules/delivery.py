@@ -100,6 +100,7 @@ def decide_attest(command: AttestDelivery, state: State, account_id: int) -> lis
     """An auditor stands for a reported day, with a ruling for each unknown hour and no other."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.REPORTED)
+    require_independent(entry.product_id, account_id, state)
     ruled = {ruling.hour for ruling in command.rulings}
     require(len(ruled) == len(command.rulings), Reason.HOUR, len(command.rulings), len(ruled))
     for hour in range(HOURS_PER_DAY):
@@ -138,6 +139,7 @@ def decide_ruling(command: RuleDelivery, state: State, account_id: int) -> list[
     """An auditor's finding; another one takes its place until it is countersigned."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.DISPUTED)
+    require_independent(entry.product_id, account_id, state)
     return [
         RulingProposed(
             product_id=entry.product_id,
@@ -199,6 +201,12 @@ def _require_status(entry: DeliveryDay, state: State, *allowed: DeliveryStatus) 
 def _require_supplier(product_id: int, state: State, account_id: int) -> None:
     product = state.product(product_id)
     require(product.supplier_account_id == account_id, Reason.WRONG_ROLE, account_id)
+
+
+def require_independent(product_id: int, account_id: int, state: State) -> None:
+    """Refuses an auditor of the product's own house."""
+    is_house = state.core.is_house(product_id, account_id)
+    require(not is_house, Reason.SAME_PERSON, account_id)
 
 
 def _is_concerned(entry: DeliveryDay, account_id: int, state: State) -> bool:

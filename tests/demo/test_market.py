@@ -58,6 +58,7 @@ async def test_the_market_lives_and_goes_on_after_a_restart(tmp_path):
     assert first.trade_count > 10
     assert first.notional_amount > 0
     assert first.index_count >= 2
+    assert later["AttestDelivery"] > 0
     assert first.mark_count > 0
     assert first.pledges["active"] > 0
     assert second.trade_count > 0

@@ -212,6 +212,16 @@ def test_operator_and_auditor_of_a_grant_are_two_persons():
     market.do(OPERATOR, signed)
 
 
+def test_an_auditor_of_the_suppliers_house_verifies_nothing():
+    market = OtherMarket({"burn_in_ns": 0})
+    own_auditor = market.admit("own auditor", Role.AUDITOR, affiliate_ids=[SUPPLIER])
+    market.do(SUPPLIER, submit())
+    assert_refused(market, own_auditor, INSPECT, Reason.SAME_PERSON, own_auditor)
+    market.do(AUDITOR, INSPECT)
+    assert_refused(market, own_auditor, VERIFY, Reason.SAME_PERSON, own_auditor)
+    market.do(AUDITOR, VERIFY)
+
+
 def test_a_submission_spans_ten_years_at_most_and_a_day_at_least(market):
     first = MARCH[0]
     for days in (-1, 0, MAX_GRANT_DAYS + 1):

@@ -234,6 +234,15 @@ def test_who_ruled_does_not_countersign(market):
     market.do(2, countersign())
 
 
+def test_an_auditor_of_the_suppliers_house_attests_and_rules_nothing(market):
+    own_auditor = market.admit("own auditor", Role.AUDITOR, affiliate_ids=[SUPPLIER])
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    assert_refused(market, own_auditor, attest(), Reason.SAME_PERSON, own_auditor)
+    market.do(TRADER, dispute())
+    assert_refused(market, own_auditor, rule(FULL), Reason.SAME_PERSON, own_auditor)
+
+
 def test_holders_sublessees_and_pledgees_dispute_and_nobody_else(market):
     market.let(TRADER, OTHER, 5, 1_000)
     days = span(CODE)
