@@ -23,6 +23,7 @@ from exchange.domain.windows import MAX_USER_DEFINED_DAYS, Window, day_at, gate_
 from .desk import DeskTrade
 from .listing import last_trading_day
 from .state import State
+from .suppliers import require_on_sale
 
 PUBLICATION_DELAY_NS = 15 * NS_PER_MINUTE
 DISPLAY_CAP_AMOUNT = 1_000_000_000
@@ -119,6 +120,9 @@ def required_hold(
     require(notional_amount <= MAX_INTEGER, Reason.CASH, notional_amount, MAX_INTEGER)
     fee = fee_amount(notional_amount, bps)
     is_buyer = account_id == terms.buyer_account_id
+    if state.stopped_suppliers:
+        side = Side.BUY if is_buyer else Side.SELL
+        require_on_sale(terms.product_id, account_id, side, state)
     if is_buyer:
         held_amount = notional_amount + fee
     else:

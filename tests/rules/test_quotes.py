@@ -9,6 +9,7 @@ from exchange.domain.commands import (
     ResumeInstrument,
     RevokeKey,
 )
+from exchange.domain.delivery_commands import SuspendSupplier
 from exchange.domain.desk_commands import (
     AcceptQuote,
     WithdrawQuote,
@@ -516,3 +517,11 @@ def test_an_order_that_a_quote_leaves_room_for_trades_on(market):
     market.order(TRADER, 1, Side.SELL, 600, 1_000)
     market.order(OTHER, 1, Side.BUY, 600, 1_000, TimeInForce.FOK)
     assert title_of(market, TRADER) == 400
+
+
+def test_a_suspended_supplier_quotes_nothing_of_its_house(market):
+    request_id = asked(market)
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    refused = market.refused(SUPPLIER, quote(request_id))
+    assert (refused.reason, refused.value) == (Reason.SUSPENDED, SUPPLIER)
+    quoted(market, request_id, TRADER)
