@@ -93,7 +93,7 @@ class SubletGranted(Event, frozen=True, kw_only=True, tag="sublet_granted"):
     """The use of days was granted outside a book; the rent is moved by an event of its own."""
 
     sublet_id: int
-    """The sequence number of the record."""
+    """10^12 and the number of the record, so that it is no trade's."""
     product_id: int
     lessor_account_id: int
     lessee_account_id: int

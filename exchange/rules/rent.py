@@ -41,10 +41,11 @@ def encumbered_qty(title_qty: int, lien_qty: int, sublet_out_qty: int) -> int:
 
 def swept_amount(rent_amount: int, pledged_qty: int, sublet_out_qty: int) -> int:
     """
-    The pledgee's part of one sublet's rent of a day, in fen, rounded up, for it comes first.
+    The pledgees' part of a rent or a refund of a day, in fen, rounded up, for they come first.
 
-    `pledged_qty` is the `encumbered_qty` of all that the owner has let of the day,
+    Of a rent `pledged_qty` is the `encumbered_qty` of all that the owner has let of the day,
     `sublet_out_qty`: each sublet of the day gives the same share, and the rest is the lessor's.
+    Of a refund they are the liened part of the title, and the title.
     """
     assert 0 <= pledged_qty <= sublet_out_qty, "what is encumbered is let"
     return -(-rent_amount * pledged_qty // sublet_out_qty) if pledged_qty else 0

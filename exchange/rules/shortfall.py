@@ -18,6 +18,8 @@ from exchange.domain.delivery_events import Payout
 from exchange.domain.enums import Purpose
 from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN
 
+from .rent import encumbered_qty, swept_amount
+
 _sublet_id = attrgetter("sublet_id")
 _pledge_id = attrgetter("pledge_id")
 
@@ -204,10 +206,10 @@ class _Split:
     def rent_of(self, account_id: int, amount: int) -> list[Payout]:
         """What is sublet beyond the owner's free days has its part of the rent for the pledgees."""
         holder = self._holders[account_id]
-        encumbered_qty = max(0, holder.sublet_out_qty - (holder.title_qty - holder.lien_qty))
+        pledged_qty = encumbered_qty(holder.title_qty, holder.lien_qty, holder.sublet_out_qty)
         swept = Purpose.RENT_SWEPT
         return self._shared(
-            account_id, amount, encumbered_qty, holder.sublet_out_qty, Purpose.RENT, swept
+            account_id, amount, pledged_qty, holder.sublet_out_qty, Purpose.RENT, swept
         )
 
     def _shared(
@@ -220,7 +222,7 @@ class _Split:
         pledgees: Purpose,
     ) -> list[Payout]:
         liens = self._liens.get(account_id, [])
-        taken_amount = -(-amount * part_qty // whole_qty) if liens and part_qty else 0
+        taken_amount = swept_amount(amount, part_qty, whole_qty) if liens else 0
         shares = apportion(taken_amount, [lien.pledged_qty for lien in liens])
         found = [
             Payout(lien.bank_account_id, share, pledgees)
