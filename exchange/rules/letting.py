@@ -11,7 +11,7 @@ received by a sublet is not owned and so cannot be let again. The house of a pro
 it lets none. Fees are those of a trade, with the lessor as maker and the lessee as taker.
 """
 
-from exchange.domain.enums import PledgeStatus, Purpose, Role, Trust
+from exchange.domain.enums import PledgeStatus, Purpose, Role, Side, Trust
 from exchange.domain.events import Event, SubletOpened
 from exchange.domain.letting import (
     AcceptSublet,
@@ -42,6 +42,7 @@ from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
 from .state import State, SubletOffer
 from .sublets import floor_of
+from .suppliers import require_on_sale
 
 OFFER_NS = 15 * NS_PER_MINUTE
 """How long an offer stands, and one side's word that a sublet shall end."""
@@ -65,6 +66,7 @@ def decide_open(command: OpenSublet, state: State, account_id: int) -> list[Even
     require(is_in_lots, Reason.LOT, command.sublet_qty, product.lot_qty)
     is_house = state.core.is_house(product.product_id, account_id)
     require(not is_house, Reason.SUPPLIER_LETS, account_id)
+    _require_running(product.product_id, account_id, state)
     free_qty, binding_day = state.core.sublettable(
         account_id, product.product_id, command.start_day, command.end_day
     )
@@ -93,6 +95,7 @@ def decide_accept(command: AcceptSublet, state: State, account_id: int) -> list[
     require(state.market_ns < offer.lapse_ns, Reason.TOO_LATE, state.market_ns, offer.lapse_ns)
     today = day_at(state.market_ns)
     require(offer.start_day > today, Reason.TOO_LATE, today, offer.start_day)
+    _require_running(offer.product_id, account_id, state)
     _require_stranger(offer, state)
     awaited = set(offer.consent_bank_ids) - set(offered.consented_bank_ids)
     require(
@@ -130,6 +133,7 @@ def decide_end(command: EndSublet, state: State, account_id: int) -> list[Event]
         raise Refused(Reason.UNKNOWN_SUBLET, command.sublet_id)
     start_day = max(sublet.start_day, day_at(state.market_ns) + 1)
     require(start_day < sublet.end_day, Reason.TOO_LATE, start_day, sublet.end_day)
+    _require_running(sublet.product_id, account_id, state)
     asked = state.sublet_ends.get(command.sublet_id)
     if asked is None or asked.lapse_ns <= state.market_ns:
         lapse_ns = state.market_ns + OFFER_NS
@@ -137,6 +141,12 @@ def decide_end(command: EndSublet, state: State, account_id: int) -> list[Event]
         return [SubletEndAsked(sublet_id=sublet_id, account_id=account_id, lapse_ns=lapse_ns)]
     require(asked.account_id != account_id, Reason.SAME_PERSON, account_id)
     return _ended(sublet, start_day, account_id)
+
+
+def _require_running(product_id: int, account_id: int, state: State) -> None:
+    """Refuses where the supplier is terminated: its days to come are settled, rents and all."""
+    if state.stopped_suppliers:
+        require_on_sale(product_id, account_id, Side.BUY, state)
 
 
 def next_lapse_ns(state: State) -> int | None:

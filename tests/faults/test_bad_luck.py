@@ -17,6 +17,7 @@ import pytest
 
 from exchange.log import ChainVerifier, EmbeddedServer, LogName, errors, read_frames, take_over
 from exchange.log.access import OPERATOR
+from exchange.snapshots import BEHAVIOUR_VERSION
 from tests.e2e.processes import in_time, wait_until
 from tests.e2e.test_start_refused import _change, refused
 from tests.e2e.venue import fetch
@@ -110,8 +111,13 @@ def test_bad_luck_refuses_the_start_and_says_what_to_do(venue, luck):
 @pytest.mark.parametrize(
     ("behaviour_version", "record", "exit_code", "words"),
     [
-        (2, ["open_session", []], 6, "use a newer one"),
-        (1, [["sell_short", 1], []], NEWER_BUILD, "a newer build wrote it, use that one"),
+        (BEHAVIOUR_VERSION + 1, ["open_session", []], 6, "use a newer one"),
+        (
+            BEHAVIOUR_VERSION,
+            [["sell_short", 1], []],
+            NEWER_BUILD,
+            "a newer build wrote it, use that one",
+        ),
     ],
     ids=["newer rules", "newer messages"],
 )

@@ -10,7 +10,7 @@ from exchange.domain.capacity_commands import (
     VerifyCapacity,
     WithdrawCapacity,
 )
-from exchange.domain.commands import Command, GrantCapacity
+from exchange.domain.commands import Command, GrantCapacity, PublishSettlementPrice
 from exchange.domain.delivery_commands import (
     AttestDelivery,
     CountersignRuling,
@@ -79,7 +79,14 @@ def _available_qty(rng: random.Random) -> int:
 def _bond(rng: random.Random, market: Market) -> tuple[int, Command]:
     if market.state.claims and rng.random() < 0.5:
         claim_id = rng.choice(list(market.state.claims))
-        return SUPPLIER, PayClaim(claim_id=claim_id, paid_amount=rng.randint(1, 60))
+        left_amount = market.state.claims[claim_id].left_amount
+        return SUPPLIER, PayClaim(claim_id=claim_id, paid_amount=rng.randint(1, left_amount + 1))
+    if rng.random() < 0.5:
+        # The day's own window is what damages go by; prices that rise make some.
+        windows = [instrument_id for _, instrument_id in market.state.gates[:4]]
+        return OPERATOR, PublishSettlementPrice(
+            instrument_id=rng.choice(windows or [1]), settlement_price=104
+        )
     if rng.random() < 0.6:
         return SUPPLIER, PostBond(bond_amount=rng.randint(1, 20))
     return SUPPLIER, WithdrawBond(bond_amount=rng.randint(1, 50))

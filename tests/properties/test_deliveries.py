@@ -125,7 +125,7 @@ def test_a_state_that_is_restored_delivers_as_the_one_it_is_of():
 def test_the_random_deliveries_reach_what_they_are_to_show():
     events = [
         event
-        for seed in range(12)
+        for seed in range(24)
         for record in run(seed).records
         for event in decode_body(record)[1]
     ]

@@ -11,6 +11,7 @@ from exchange.domain.commands import (
     RequestPledge,
     WithdrawCash,
 )
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import Purpose, Role, Side, TradingMode, Trust
 from exchange.domain.letting import (
     AcceptSublet,
@@ -497,3 +498,16 @@ def test_a_sublet_of_a_book_ends_the_same_way(market):
     market.do(LESSOR, end)
     assert market.core.trust_amount(Trust.RENT) == 0
     assert market.state.sublets == {}
+
+
+def test_the_days_of_a_terminated_supplier_are_neither_let_nor_given_back(market):
+    sublet_id = let(market)
+    offer_id = offered(market, 1)
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.do(2, TerminateSupplier(supplier_account_id=SUPPLIER))
+    for key_id, command in (
+        (LESSOR, terms(1, 600)),
+        (LESSEE, AcceptSublet(offer_id=offer_id)),
+        (LESSEE, EndSublet(sublet_id=sublet_id)),
+    ):
+        assert_refused(market, key_id, command, Reason.SUSPENDED, SUPPLIER)
