@@ -63,6 +63,11 @@ def money(amount: int) -> str:
 
 def connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExchangeClient:
     """A client by the directory's address and tokens, or by those given."""
+    return SyncExchangeClient(*address_of(data, url, token_file, who))
+
+
+def address_of(data: Path, url: str, token_file: Path | None, who: str) -> tuple[str, str]:
+    """Where the exchange listens, and the token."""
     if token_file is not None:
         token = token_file.read_text().strip()
     else:
@@ -76,7 +81,7 @@ def connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExch
             url = read_serving(data).url
         except FileNotFoundError:
             raise Unavailable(f"no exchange has served {data}; start one") from None
-    return SyncExchangeClient(url, token)
+    return url, token
 
 
 def table(title: str, *columns: str) -> Table:

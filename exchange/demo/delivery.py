@@ -17,7 +17,7 @@ from exchange.domain.units import HOURS_PER_DAY
 from .agents import HOUR_NS
 from .market_time import MarketTime
 from .summary import Tally
-from .venue_setup import GRANTED_QTY, Venue, step_id
+from .venue_setup import GRANTED_QTY, PRODUCT_CODE, Venue, step_id
 
 
 class Delivery:
@@ -40,7 +40,7 @@ class Delivery:
     async def run(self) -> None:
         """Looks after the days that are over until cancelled."""
         while True:
-            for day in await self._supplier.deliveries():
+            for day in await self._supplier.deliveries(PRODUCT_CODE):
                 if day.day < self._time.day:
                     try:
                         await self._look_after(day.day, day.delivery_status, day.available_qtys)
