@@ -10,8 +10,8 @@ from .processes import PATIENCE_S, VenueProcess, shell
 from .test_shell import done
 from .test_sublets import statement_of
 
-SPEED = 20_000
-"""A market day in four seconds, so that five of them end in time."""
+SPEED = 12_000
+"""A market day in seven seconds, so that five of them end in time."""
 
 
 def test_a_contract_lives_from_its_grant_to_the_refund_of_what_was_not_delivered(
