@@ -5,6 +5,8 @@ One process of the exchange, wired in one visible place.
                                                                                  ▲
                                                     market clock ─────── ticks ──┘
 
+The gateway listens when market time has caught up with the pause since the last tick.
+
 `serve` runs until it is cancelled or the log fails. An orderly stop drains the queue, closes the
 sessions' connections, writes the witness and stops the embedded server, in that order.
 """
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from aiohttp import web
 
 from clients.directory import Serving, add_credentials, read_credentials, write_serving
 from exchange import genesis
@@ -33,9 +36,11 @@ from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
 from exchange.engine.market_clock import IDLE_TICK_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
+from exchange.gateway.border import HUB
+from exchange.gateway.health import catching_up
 from exchange.gateway.server import build_app, build_metrics_app, start
 from exchange.gateway.settings import GatewaySettings
-from exchange.gateway.waiting import build_waiting_app
+from exchange.gateway.waiting import CATCHING_UP, STANDING_BY, build_waiting_app
 from exchange.head_keeper import HeadKeeper, open_signing
 from exchange.history import LogHistory
 from exchange.lease import LEASE_NS, TICK_NS, LeasedLog
@@ -165,7 +170,7 @@ async def stand_by(
     """
     _require_loopback(settings)
     standby = Standby(settings.log_settings(read_venue(settings.data_dir)))
-    waiting = build_waiting_app(standby.health)
+    waiting = build_waiting_app(standby.health, STANDING_BY)
     runner, port = await start(waiting, settings.host, settings.http_port, shutdown_s=0)
     try:
         on_standing_by(f"http://{settings.host}:{port}")
@@ -242,7 +247,12 @@ async def serve(
                 witness,
                 lease_age_ns,
             )
-            runner, port = await start(gateway, settings.host, settings.http_port)
+            runner, port = await start(
+                gateway,
+                settings.host,
+                settings.http_port,
+                before_listening=partial(_catch_up, clock, gateway, settings, stop),
+            )
             metrics, admin_port = await start(
                 build_metrics_app(gateway), "127.0.0.1", settings.admin_port
             )
@@ -288,6 +298,18 @@ async def _take_over(event_log: EventLog, loaded: Loaded, tries: int) -> Appende
         except LogConflict:
             await go_on(event_log, event_log.verified_head, loaded)
     return await event_log.take_over(barrier())
+
+
+async def _catch_up(
+    clock: MarketClock, gateway: web.Application, settings: Settings, stop: asyncio.Event
+) -> None:
+    """Brings market time up to now; a day takes seconds, in which the port says what goes on."""
+    waiting = build_waiting_app(partial(catching_up, gateway[HUB]), CATCHING_UP)
+    runner, _ = await start(waiting, settings.host, settings.http_port, shutdown_s=0)
+    try:
+        await clock.catch_up(stop)
+    finally:
+        await runner.cleanup()
 
 
 def _no_age_ns() -> int:

@@ -5,7 +5,7 @@ Market time runs `speed` times as fast as the monotonic clock that the caller ha
 submitted when something is due (a gate, the start of a delivery day, a marking cycle) and otherwise
 every ten seconds, so that an idle market does not fill the log (every 250 ms where they are a
 lease, see `exchange.lease`). Each tick crosses one boundary; catching up after a pause therefore
-submits one after the other.
+submits one after the other, and is done before anybody trades: minutes count from market time.
 """
 
 import asyncio
@@ -51,6 +51,20 @@ class MarketClock:
         """Market time as it should be now, whether or not it has been recorded yet."""
         return self._start_ns + (self._monotonic_ns() - self._started_ns) * self._speed
 
+    async def catch_up(self, stop: asyncio.Event) -> None:
+        """
+        Ticks without a pause until market time is where it should have been at the call.
+
+        Ends early once `stop` is set, and where a tick brings no record: the writer has stopped,
+        and the sequencer raises why.
+        """
+        target_ns, sequencer = self.now_ns(), self._sequencer
+        while not stop.is_set() and self._is_behind(target_ns):
+            seq = sequencer.seq
+            await self._tick()
+            if sequencer.seq == seq:
+                return
+
     async def run(self) -> None:
         """Ticks until cancelled."""
         while True:
@@ -84,6 +98,10 @@ class MarketClock:
             if outcome.reason in _WRITER_STOPPED:
                 return
             assert outcome.reason is None, f"{command} was refused: {outcome}"
+
+    def _is_behind(self, target_ns: int) -> bool:
+        state = self._sequencer.engine.state
+        return state.market_ns < target_ns or next_boundary_ns(state) <= state.market_ns
 
     def _due_ns(self) -> int:
         """The next moment at which something must happen: a boundary, a cycle, an idle tick."""

@@ -1,6 +1,7 @@
 """`/health/live` and `/health/ready`: whether the process runs, and whether it may be relied on."""
 
 from aiohttp import web
+from msgspec import structs
 
 from exchange.domain.wire import Health
 
@@ -22,6 +23,11 @@ async def ready(request: web.Request) -> web.Response:
     """200 while commands are taken, the clock ticks and nothing drains; else 503."""
     health = health_of(request.app[HUB])
     return json_answer(health, status=200 if health.is_ready else 503)
+
+
+def catching_up(hub: Hub) -> Health:
+    """How far market time has come, before anybody may trade in it."""
+    return structs.replace(health_of(hub), is_ready=False, detail="market time catches up")
 
 
 def health_of(hub: Hub) -> Health:

@@ -8,7 +8,7 @@ The HTTP application: routes, middleware, and how it starts and drains.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
@@ -110,13 +110,30 @@ def build_metrics_app(app: web.Application) -> web.Application:
     return metrics_app
 
 
+async def _at_once() -> None:
+    """Nothing is waited for."""
+
+
 async def start(
-    app: web.Application, host: str, port: int, shutdown_s: float = SHUTDOWN_TIMEOUT_S
+    app: web.Application,
+    host: str,
+    port: int,
+    shutdown_s: float = SHUTDOWN_TIMEOUT_S,
+    before_listening: Callable[[], Awaitable[None]] = _at_once,
 ) -> tuple[web.AppRunner, int]:
-    """Serves on the address, port 0 on any free one; `runner.cleanup()` drains and stops."""
+    """
+    Serves on the address, port 0 on any free one; `runner.cleanup()` drains and stops.
+
+    `before_listening` runs when the application follows the log already and nobody can ask it yet.
+    """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_s)
-    await runner.setup()
-    await web.TCPSite(runner, host, port, backlog=1_024).start()
+    try:
+        await runner.setup()
+        await before_listening()
+        await web.TCPSite(runner, host, port, backlog=1_024).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
     return runner, int(runner.addresses[0][1])
 
 

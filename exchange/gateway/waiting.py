@@ -1,5 +1,5 @@
 """
-What a standby says over HTTP until it leads: how far it has followed, and that it does not lead.
+What an exchange says over HTTP before it takes orders: how far it has come, and what it waits for.
 
 Who asks for anything else hears `not_leader`, which sends the SDK on to the next exchange.
 """
@@ -13,9 +13,12 @@ from exchange.domain.wire import Health, error_of
 
 from .answers import json_answer, problem_answer
 
+STANDING_BY = "this exchange stands by and follows the one that leads"
+CATCHING_UP = "market time catches up with the wall's, this exchange takes no orders yet"
 
-def build_waiting_app(health_of: Callable[[], Health]) -> web.Application:
-    """`/health/live`, 200; `/health/ready` and everything else, 503."""
+
+def build_waiting_app(health_of: Callable[[], Health], message: str) -> web.Application:
+    """`/health/live`, 200; `/health/ready` and, with the message, everything else, 503."""
     app = web.Application()
 
     async def live(_request: web.Request) -> web.Response:
@@ -25,7 +28,6 @@ def build_waiting_app(health_of: Callable[[], Health]) -> web.Application:
         return json_answer(health_of(), status=503)
 
     async def elsewhere(_request: web.Request) -> web.Response:
-        message = "this exchange stands by and follows the one that leads"
         return problem_answer(error_of(Reason.NOT_LEADER, message))
 
     app.router.add_get("/health/live", live)

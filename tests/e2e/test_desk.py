@@ -1,9 +1,6 @@
 """A day at the OTC desk as its people live it: by the shell, by the SDK, and in the log."""
 
 import asyncio
-import json
-import time
-import urllib.request
 
 import msgspec
 import pytest
@@ -11,11 +8,10 @@ import pytest
 from clients.sdk import ExchangeClient, Refused
 from exchange.domain.desk_wire import BlockView, Desk, DeskTrades, QuoteRequestView
 from exchange.domain.enums import WindowKind
-from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import Window
 from exchange.domain.wire import Balances
 
-from .processes import VenueProcess, wait_until
+from .processes import VenueProcess
 from .test_shell import REFUSED, USAGE, done, failed
 from .venue import ACCOUNT_IDS, DEPOSIT_AMOUNT, PRODUCT, Market
 
@@ -29,21 +25,9 @@ def code_of(market: Market) -> str:
     return Window(WindowKind.USER_DEFINED, first, first + 10).code
 
 
-def start_in_time(venue: VenueProcess) -> None:
-    """Starts, and waits until market time has caught up: a quote's minutes count from there."""
-    venue.start()
-    oldest_ns = time.time_ns() - 30 * NS_PER_SECOND
-
-    def is_in_time() -> bool:
-        with urllib.request.urlopen(f"{venue.url}/health/ready", timeout=5) as answer:
-            return bool(json.load(answer)["market_ns"] > oldest_ns)
-
-    wait_until(is_in_time, "market time has not caught up")
-
-
 def test_a_day_at_the_desk_by_the_shell(venue: VenueProcess, market: Market) -> None:
     """Asked, quoted, dealt; alleged, confirmed; disputed, undone; and printed."""
-    start_in_time(venue)
+    venue.start()
     window = code_of(market)
     ask = ("rfq", "request", PRODUCT, window, 80, "--side", "buy", "--to", SUPPLIER)
     request_id = done(venue.shell(*ask, "--json")).value["created_id"]
@@ -98,7 +82,7 @@ def test_a_day_at_the_desk_by_the_shell(venue: VenueProcess, market: Market) -> 
 
 def test_a_day_at_the_desk_by_the_sdk(venue: VenueProcess, market: Market) -> None:
     """The desk of an account is pushed to it as it changes."""
-    start_in_time(venue)
+    venue.start()
     asyncio.run(deal(venue, market))
 
 
