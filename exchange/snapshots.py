@@ -66,12 +66,17 @@ class Payload(msgspec.Struct, frozen=True, array_like=True):
 
 
 async def take_snapshot(
-    sequencer: Sequencer, projections: Projections, event_log: EventLog, files: SnapshotFiles
+    sequencer: Sequencer,
+    projections: Projections,
+    event_log: EventLog,
+    files: SnapshotFiles,
+    longest_s: float = LONGEST_S,
 ) -> int:
     """
     Writes a snapshot of the durable state and records its hash; returns its seq.
 
-    Raises `SnapshotFailed`; the log is then without a hash, and the file, if any, without worth.
+    The process that writes is ended after `longest_s`. Raises `SnapshotFailed`; the log is then
+    without a hash, and the file, if any, without worth.
     """
 
     def fork() -> tuple[Head, int, int]:
@@ -84,7 +89,7 @@ async def take_snapshot(
     head, process_id, pipe = await sequencer.at_rest(fork, then=MarkState())
     reading = asyncio.ensure_future(asyncio.to_thread(_read_all, pipe))
     try:
-        await asyncio.wait([reading], timeout=LONGEST_S)
+        await asyncio.wait([reading], timeout=longest_s)
     finally:
         if not reading.done():
             os.kill(process_id, signal.SIGKILL)

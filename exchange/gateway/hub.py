@@ -61,7 +61,8 @@ class Hub:
         self.metrics = Metrics()
         self.sessions: dict[int, Session] = {}
         """Authenticated sessions by id."""
-        self.unauthenticated_count = 0
+        self.newcomers: set[Session] = set()
+        """Connections that have not authenticated yet."""
         self.is_draining = False
         self._limits: dict[int, AccountLimits] = {}
         self._dirty: list[Session] = []
@@ -160,9 +161,9 @@ class Hub:
         )
 
     def drain(self) -> None:
-        """Says goodbye to every session; their orders fare as on any disconnect."""
+        """Says goodbye to all who are connected; their orders fare as on any disconnect."""
         self.is_draining = True
-        for session in list(self.sessions.values()):
+        for session in [*self.newcomers, *self.sessions.values()]:
             session.bye(Reason.DRAINING, 1001)
 
     def valid_until_ns(self, valid_until_ns: int) -> int:
@@ -188,6 +189,11 @@ class Hub:
         age_ms, lease_ms = self._lease_age_ns() // 1_000_000, self.settings.lease_ms
         if lease_ms and age_ms > lease_ms:
             raise Refused(Reason.NOT_LEADER, age_ms, lease_ms)
+
+    def require_open(self) -> None:
+        """Refuses what would change anything once the exchange stops."""
+        if self.is_draining:
+            raise Refused(Reason.DRAINING)
 
     def tick_age_ms(self) -> int:
         """How long ago the clock last ticked."""

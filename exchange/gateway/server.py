@@ -41,7 +41,8 @@ from .websocket import serve_websocket
 from .witness import NoWitness, Witness, check_header
 
 MAX_BODY_BYTES = 1 << 20
-SHUTDOWN_TIMEOUT_S = 5.0
+SHUTDOWN_TIMEOUT_S = 1.0
+"""For requests under way, once to end and once more to be cancelled."""
 COUNT_INTERVAL_S = 60.0
 
 
@@ -139,9 +140,15 @@ async def start(
 
 @web.middleware
 async def leading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whoever may have been passed over, or lacks what it said, answers nothing but how it is."""
+    """
+    Whoever may have been passed over, or lacks what it said, answers nothing but how it is.
+
+    An exchange that stops still answers questions.
+    """
     if not request.path.startswith("/health/"):
         request.app[HUB].require_lease()
+        if request.method != "GET":
+            request.app[HUB].require_open()
         await check_header(request, request.app[HUB].witness)
     return await handler(request)
 

@@ -97,8 +97,6 @@ class Session:
         self._checking: asyncio.Task[None] | None = None
         """Held so that it is not lost on the way."""
         self._is_logout = False
-        self._is_unauthenticated = False
-        """Counted among the hub's unauthenticated connections."""
         self._handlers: dict[type[Request], Callable[[Any], None]] = {
             Auth: self._authenticate_again,
             Subscribe: self._subscribe,
@@ -108,6 +106,11 @@ class Session:
         }
 
     # -- facts
+
+    @property
+    def is_closed(self) -> bool:
+        """It takes and tells nothing any more."""
+        return self.state is SessionState.CLOSED
 
     @property
     def expires_ns(self) -> int:
@@ -127,8 +130,7 @@ class Session:
     def greet(self) -> None:
         """The first message: who we are, and what to keep to."""
         hub = self._hub
-        hub.unauthenticated_count += 1
-        self._is_unauthenticated = True
+        hub.newcomers.add(self)
         self.send(
             Hello(
                 session_nonce=secrets.token_hex(32),
@@ -139,11 +141,15 @@ class Session:
             )
         )
         self.flush()
+        if hub.is_draining:
+            self.bye(Reason.DRAINING, 1001)
 
     def feed(self, payload: bytes) -> None:
-        """Takes one frame."""
+        """Takes one frame; after a goodbye it is not even decoded."""
+        if self.is_closed:
+            return
         for request in self.codec.decode(payload):
-            if self.state is SessionState.CLOSED:
+            if self.is_closed:
                 return
             if isinstance(request, Error):
                 self.send(request)
@@ -242,14 +248,9 @@ class Session:
         self._connection.close(close_code, reason.name.lower())
         self._leave()
 
-    def _count_authenticated(self) -> None:
-        if self._is_unauthenticated:
-            self._is_unauthenticated = False
-            self._hub.unauthenticated_count -= 1
-
     def _leave(self) -> None:
         """Takes and tells nothing any more."""
-        self._count_authenticated()
+        self._hub.newcomers.discard(self)
         self.state = SessionState.CLOSED
         self._messages.clear()
         for channel in self.channels.values():
@@ -328,7 +329,7 @@ class Session:
             DESK_REQUESTS,
             lambda request: entry.send(request, desk_command(request, self._hub)),
         )
-        self._count_authenticated()
+        hub.newcomers.discard(self)
         hub.sessions[outcome.seq] = self
         orders = hub.projections.orders
         missed = None

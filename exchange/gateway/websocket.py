@@ -49,11 +49,10 @@ async def serve_websocket(request: web.Request, hub: Hub) -> web.StreamResponse:
     wanted = [p for p in offered if p in CODECS]
     if offered != [""] and not wanted:
         raise web.HTTPBadRequest(text=f"subprotocol is none of {', '.join(CODECS)}")
-    if hub.is_draining:
-        raise Refused(Reason.DRAINING)
-    limit = hub.settings.max_unauthenticated_count
-    if hub.unauthenticated_count >= limit:
-        raise Refused(Reason.OVERLOAD, hub.unauthenticated_count, limit)
+    hub.require_open()
+    count, limit = len(hub.newcomers), hub.settings.max_unauthenticated_count
+    if count >= limit:
+        raise Refused(Reason.OVERLOAD, count, limit)
     response = web.WebSocketResponse(
         protocols=(JSON_PROTOCOL, MSGPACK_PROTOCOL),
         compress=False,

@@ -1,17 +1,25 @@
 """An orderly stop: asked for by a signal, done with exit code 0, and nobody left behind."""
 
 import asyncio
+import json
 import os
 import signal
+import time
 import urllib.error
 import urllib.request
 
 import pytest
+from aiohttp import ClientSession
 
 from clients.sdk import ExchangeClient
 
 from .processes import VenueProcess, group_members, is_running, wait_until
-from .venue import ACCOUNT_IDS, PRODUCT
+from .test_standby import orders_of
+from .venue import ACCOUNT_IDS, PRODUCT, Market
+from .wire import Told, pour
+
+FLOOD_COUNT = 20_000
+STOP_S, LOADED_MACHINE_S = 5.0, 5.0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -54,6 +62,32 @@ def test_a_killed_exchange_leaves_only_its_log_server(venue: VenueProcess) -> No
     wait_until(lambda: not group_members(group), "the worker outlives the exchange", 10)
     assert venue.leftovers(group) == [log_server_pid]
     venue.clean_up()
+
+
+def test_an_exchange_in_a_flood_takes_no_more_and_ends(venue: VenueProcess, market: Market) -> None:
+    """What comes as fast as it can, and goes on, keeps it from nothing."""
+    venue.start()
+    asyncio.run(_stop_in_a_flood(venue, market))
+    venue.verify()
+
+
+async def _stop_in_a_flood(venue: VenueProcess, market: Market) -> None:
+    """Asks for the stop in the middle, while some have not even said who they are."""
+    told = Told()
+    bids = orders_of(market, "flood", FLOOD_COUNT)
+    pouring = [
+        asyncio.create_task(pour(venue, who, bids, told)) for who in ("trader", "other", "supplier")
+    ]
+    async with ClientSession() as http, http.ws_connect(f"{venue.url}/v1/ws") as nameless:
+        await told.heard(FLOOD_COUNT // 10)
+        began = time.monotonic()
+        assert await asyncio.to_thread(venue.stop) == 0, venue.stderr()
+        stopped_s = time.monotonic() - began
+        await asyncio.gather(*pouring)
+        said = [json.loads(frame.data)["type"] async for frame in nameless]
+    assert said == ["hello", "bye"]
+    assert told.count < 3 * FLOOD_COUNT, "it stopped in no flood"
+    assert stopped_s < STOP_S + LOADED_MACHINE_S
 
 
 async def _value_something(venue: VenueProcess) -> None:

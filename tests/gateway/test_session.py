@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from exchange.domain.commands import AdvanceClock, RegisterKey, RevokeKey
@@ -27,10 +28,12 @@ from exchange.domain.wire import (
 from exchange.gateway import GatewaySettings
 from exchange.gateway.border import HUB
 from tests.gateway.conftest import (
+    BANK,
     FORMS,
     OTHER,
     SUPPLIER,
     TRADER,
+    MemoryLog,
     buy,
     eventually,
     sell,
@@ -218,6 +221,44 @@ async def test_a_stopping_exchange_says_goodbye(house):
     assert (await socket.until(Bye)).reason == "draining"
     assert await socket.closed() == 1001
     await closing
+
+
+async def test_a_stopping_exchange_says_goodbye_to_who_has_not_said_its_name(house):
+    socket, hub = await house.connect(), house.app[HUB]
+    hub.drain()
+    assert (await socket.until(Bye)).reason == "draining"
+    assert await socket.closed() == 1001
+    await eventually(lambda: not hub.newcomers)
+
+
+async def test_a_session_that_opens_while_the_exchange_stops_is_closed_on_the_record(house):
+    is_durable = asyncio.Event()
+
+    class SlowLog(MemoryLog):
+        """Durable when the test says so."""
+
+        async def append(self, records) -> None:
+            await is_durable.wait()
+            await super().append(records)
+
+    house.sequencer._log = SlowLog(house.records)
+    socket = await house.connect()
+    await socket.send(Auth(token=token(TRADER)))
+    await eventually(lambda: house.market.state.sessions)
+    house.app[HUB].drain()
+    is_durable.set()
+    assert (await socket.until(Bye)).reason == "draining"
+    await eventually(lambda: not house.market.state.sessions)
+    assert not house.app[HUB].sessions
+
+
+async def test_a_stopping_exchange_takes_no_command_and_answers_questions(house):
+    house.app[HUB].drain()
+    status, refusal = await house.post("/v1/pledges/1/accept", key_id=BANK, idempotency_key="late")
+    assert (status, refusal["code"]) == (503, Reason.DRAINING)
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+        await house.connect()
+    assert (await house.get(BOOK, TRADER))[0] == 200
 
 
 class TestTightLimits:
