@@ -53,7 +53,7 @@ cdef class Uncross:
         self.own_slot = NO_SLOT
         if not queues.is_crossed():
             return 0
-        best_bid = bids.best_price()
+        best_bid = bids.best_price
         demand_qty = _quantity(bid)
         worse = bids.worse(bid)
         while worse != NULL and worse.price >= ask.price:

@@ -35,6 +35,7 @@ cdef struct Trail:
     PyObject* levels
     int32_t price                  # 0 for a cancel whose order is not there
     int32_t node                   # of the trie; in the end the row of the level
+    bint is_taking                 # it meets an order of the other side
 
 cdef class Books:
     """Plain books whose commands come together."""

@@ -21,14 +21,19 @@ from libc.stdlib cimport free, realloc
 from .order_book cimport OrderBook, Terms
 from .plan cimport Plan
 from .pool cimport Order, Pool, side_of
-from .price_levels cimport PriceLevels
+from .price_levels cimport NO_LEVEL, Level, PriceLevels
 from .types cimport BUY, GTC, MATCH_OWN, NO_SLOT, SELL
 
 cdef extern from "Python.h":
     PyObject* PyTuple_GET_ITEM(tuple items, Py_ssize_t index)
 
 cdef extern from *:
-    void call_for "__builtin_prefetch"(const void* memory) noexcept nogil
+    """
+    /* A function that only prefetches looks to gcc as if it did nothing, and its calls are dropped.
+       The empty statement says that it does something. */
+    #define call_for(memory) do { __builtin_prefetch(memory); __asm__ volatile (""); } while (0)
+    """
+    void call_for(const void* memory) noexcept nogil
 
 
 @final
@@ -161,7 +166,9 @@ cdef class Books:
         for index in range(GROUP_COUNT):
             _call_for_level(&trails[index])
         for index in range(GROUP_COUNT):
-            _call_for_tail(&trails[index])
+            _call_for_queue(&trails[index], &commands[index])
+        for index in range(GROUP_COUNT):
+            _call_for_maker(&trails[index])
 
 
 cdef Terms _plain_terms() noexcept:
@@ -197,46 +204,57 @@ cdef inline void _call_for_sides(OrderBook book, int64_t order_id) noexcept:
 
 
 cdef inline void _call_for_rows(OrderBook book, const Command* command) noexcept:
-    """The orders where the map is looked into; for a new one also its row and both best levels."""
+    """The orders where the map is looked into; for a new one also the row that it would have."""
     cdef int64_t at = book.pool._home(command.order_id)
+    _call_for_entry(book, at)
+    _call_for_entry(book, (at + 1) & book.pool.table_mask)
+    if command.price != 0:
+        call_for(&book.pool.orders[book.pool.next_slot()])
+
+
+cdef inline void _call_for_entry(OrderBook book, int64_t at) noexcept:
     if book.pool.table[at] != NO_SLOT:
         call_for(&book.pool.orders[book.pool.table[at]])
-        at = (at + 1) & book.pool.table_mask
-        if book.pool.table[at] != NO_SLOT:
-            call_for(&book.pool.orders[book.pool.table[at]])
-    if command.price != 0:
-        call_for(&book.pool.orders[book.pool.free_slot])
-        call_for(&book.bid_levels.levels[book.bid_levels.best_level])
-        call_for(&book.ask_levels.levels[book.ask_levels.best_level])
-        if command.side == BUY:
-            call_for(&book.bid_levels.levels[book.bid_levels.free_level])
-        else:
-            call_for(&book.ask_levels.levels[book.ask_levels.free_level])
 
 
 cdef inline void _find_price(Trail* trail, const Command* command) noexcept:
-    """Price and side; of a cancel those of its order, whose neighbours are called for."""
+    """
+    Where a command goes: to its own price, or to the best of the other side if it would trade.
+
+    A cancel goes to the price of its order, whose neighbours are called for.
+    """
     cdef PyObject* book = trail.book
     cdef const Order* order
     cdef int32_t slot
     cdef int side = command.side
     trail.price = command.price
+    trail.is_taking = False
     if command.price == 0:
         slot = (<OrderBook>book).pool.find(command.order_id)
         if slot != NO_SLOT:
             order = &(<OrderBook>book).pool.orders[slot]
             side = side_of(order)
             trail.price = order.limit_price
-            call_for(&(<OrderBook>book).pool.orders[order.prev_slot])
-            call_for(&(<OrderBook>book).pool.orders[order.next_slot])
+            _call_for_order(trail, order.prev_slot)
+            _call_for_order(trail, order.next_slot)
+    elif (<OrderBook>book).is_met(side, command.price):
+        side = BUY + SELL - side
+        trail.is_taking = True
     if side == BUY:
         trail.levels = <PyObject*>(<OrderBook>book).bid_levels
     else:
         trail.levels = <PyObject*>(<OrderBook>book).ask_levels
+    if trail.is_taking:
+        trail.price = (<PriceLevels>trail.levels).best_price
     trail.node = (<PriceLevels>trail.levels).root
     if (<PriceLevels>trail.levels).tiers != 3:
         trail.node = (<PriceLevels>trail.levels)._third_tier(trail.price)
     call_for(_child(trail, 12))
+
+
+cdef inline void _call_for_order(const Trail* trail, int32_t slot) noexcept:
+    if slot != NO_SLOT:
+        call_for(&(<OrderBook>trail.book).pool.orders[slot])
 
 
 cdef inline const int32_t* _child(const Trail* trail, int shift) noexcept:
@@ -253,14 +271,35 @@ cdef inline void _call_for_node(Trail* trail, int shift) noexcept:
 
 
 cdef inline void _call_for_level(Trail* trail) noexcept:
+    """The level at the price, or the row of the one that will be opened there."""
     trail.node = _child(trail, 0)[0]
-    call_for(&(<PriceLevels>trail.levels).levels[trail.node])
+    if trail.node == NO_LEVEL:
+        call_for(&(<PriceLevels>trail.levels).levels[(<PriceLevels>trail.levels).next_row()])
+    else:
+        call_for(&(<PriceLevels>trail.levels).levels[trail.node])
 
 
-cdef inline void _call_for_tail(const Trail* trail) noexcept:
-    """The last order in the queue, behind which a new one goes."""
-    call_for(
-        &(<OrderBook>trail.book).pool.orders[
-            (<PriceLevels>trail.levels).levels[trail.node].tail_slot
-        ]
-    )
+cdef inline void _call_for_queue(const Trail* trail, const Command* command) noexcept:
+    """The order behind which a new one goes, or the first that it meets."""
+    cdef const Level* level = &(<PriceLevels>trail.levels).levels[trail.node]
+    if trail.node == NO_LEVEL:
+        return
+    if trail.is_taking:
+        _call_for_order(trail, level.head_slot)
+    elif command.price != 0:
+        _call_for_order(trail, level.tail_slot)
+
+
+cdef inline void _call_for_maker(const Trail* trail) noexcept:
+    """Of an order that is met its entry in the map, and the level behind its own."""
+    cdef const Level* level = &(<PriceLevels>trail.levels).levels[trail.node]
+    cdef PyObject* book = trail.book
+    if trail.is_taking:
+        call_for(
+            &(<OrderBook>book).pool.table[
+                (<OrderBook>book).pool._home(
+                    (<OrderBook>book).pool.orders[level.head_slot].order_id
+                )
+            ]
+        )
+        call_for((<PriceLevels>trail.levels).worse(level))

@@ -291,7 +291,7 @@ cdef class OrderBook(Queues):
             fail("every open order rests in one queue; open are", self.pool.count)
         self.pool.check()
         if self.is_crossed() and not self.is_collecting:
-            fail("the best bid is below the best ask; it is", self.bid_levels.best_price())
+            fail("the best bid is below the best ask; it is", self.bid_levels.best_price)
 
     # -- plan -------------------------------------------------------------------------------------
 

@@ -138,6 +138,10 @@ cdef class Pool:
         """Who sent an order of a venue, and on which terms; stale once another order comes."""
         return &self.origins.rows[self.details[slot].origin]
 
+    cdef inline int32_t next_slot(self) noexcept nogil:
+        """The slot that the next order will have; it may be one behind the last."""
+        return self.free_slot if self.free_slot != NO_SLOT else self.used
+
     cdef inline bint is_queued(self, int32_t slot) noexcept nogil:
         """Whether an order stands in a queue; not so between accepted and rested."""
         return (self.orders[slot].marks & IS_QUEUED) != 0

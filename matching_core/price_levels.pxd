@@ -3,6 +3,8 @@
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
 
+from .types cimport NO_SLOT
+
 cdef enum:
     MAX_TIERS = 6                  # of 6 bits: every price of 31 bits, and some to spare
     NODE_WIDTH = 64
@@ -27,6 +29,7 @@ cdef class PriceLevels:
     cdef uint64_t* used            # of each node, a bit for each child
     cdef int32_t root
     cdef int32_t best_level        # NO_LEVEL on an empty side
+    cdef int32_t best_price        # 0 there
     cdef readonly int32_t length   # levels
     cdef int16_t tiers             # as many as the highest price so far needs, at least 3
     cdef int16_t sign              # +1: the higher price is better (bids); -1: the lower (asks)
@@ -53,10 +56,6 @@ cdef class PriceLevels:
     cdef int32_t _new_node(self) except -1
 
     # -- inlined into the callers of all modules
-    cdef inline int32_t best_price(self) noexcept nogil:
-        """The best price, 0 on an empty side."""
-        return self.levels[self.best_level].price if self.length else 0
-
     cdef inline bint reaches(self, int64_t price, int64_t limit_price) noexcept nogil:
         """Whether a level of this side at `price` is good enough for a taker's limit."""
         return self.sign * price >= self.sign * limit_price
@@ -81,6 +80,10 @@ cdef class PriceLevels:
         """The level at a price, NULL if there is none."""
         cdef int32_t at = self.nodes[self.leaf_of(price)].children[price & 63]
         return NULL if at == NO_LEVEL else &self.levels[at]
+
+    cdef inline int32_t next_row(self) noexcept nogil:
+        """The row that the next level will have; it may be one behind the last."""
+        return self.free_level if self.free_level != NO_SLOT else self.used_levels
 
     cdef inline Level* at_or_new(self, int32_t price) except NULL:
         """The level at a price, opened empty if there is none."""

@@ -104,8 +104,9 @@ cdef class PriceLevels:
         slot = self._new_level(price)
         self.nodes[leaf].children[price & 63] = slot
         self.used[leaf] |= <uint64_t>1 << (price & 63)
-        if self.length == 0 or self.sign * price > self.sign * self.best_price():
+        if self.length == 0 or self.sign * price > self.sign * self.best_price:
             self.best_level = slot
+            self.best_price = price
         self.length += 1
         return &self.levels[slot]
 
@@ -118,6 +119,7 @@ cdef class PriceLevels:
         if slot == self.best_level:
             next_best = self.worse(level)
             self.best_level = NO_LEVEL if next_best == NULL else <int32_t>(next_best - self.levels)
+            self.best_price = 0 if next_best == NULL else next_best.price
         self.nodes[leaf].children[price & 63] = NO_LEVEL
         self.used[leaf] &= ~(<uint64_t>1 << (price & 63))
         if self.used[leaf] == 0:

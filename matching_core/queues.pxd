@@ -39,8 +39,8 @@ cdef class Queues:
     cdef inline bint is_met(self, int side, int64_t limit_price) noexcept nogil:
         """Whether an order of this side and limit would meet one of the other side."""
         if side == BUY:
-            return self.ask_levels.length != 0 and self.ask_levels.best_price() <= limit_price
-        return self.bid_levels.length != 0 and self.bid_levels.best_price() >= limit_price
+            return self.ask_levels.length != 0 and self.ask_levels.best_price <= limit_price
+        return self.bid_levels.length != 0 and self.bid_levels.best_price >= limit_price
 
     cdef inline PriceLevels levels_of(self, int side):
         """The levels of a side."""

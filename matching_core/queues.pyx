@@ -36,7 +36,7 @@ cdef class Queues:
         """Whether the best bid would pay the best ask, as it may while an auction collects."""
         if self.bid_levels.length == 0 or self.ask_levels.length == 0:
             return False
-        return self.bid_levels.best_price() >= self.ask_levels.best_price()
+        return self.bid_levels.best_price >= self.ask_levels.best_price
 
     cdef list ids_at(self, int side, int64_t price):
         """The order ids of a level, in the order in which they would trade."""
@@ -67,6 +67,8 @@ cdef class Queues:
         cdef const Level* worse
         cdef int64_t order_count = 0
         cdef int64_t level_count = 0
+        if levels.best_price != (0 if level == NULL else level.price):
+            fail("the best price is the best level's; it is", levels.best_price)
         while level != NULL:
             level_count += 1
             order_count += _check_level(self, side, level)

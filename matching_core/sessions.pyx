@@ -165,7 +165,7 @@ cdef class Sessions(Execution):
             book.instrument_id,
             self.market_ns + AUCTION_NS,
             reference_price,
-            book.levels_of(BUY + SELL - side).best_price(),
+            book.levels_of(BUY + SELL - side).best_price,
         )
         self.events.write(self.started_prefix, <const int64_t*>&started, 4)
         return self.apply_started(&started)

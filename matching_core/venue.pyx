@@ -330,7 +330,7 @@ cdef class Venue(Sessions):
             )
             if intent.is_post_only and book.is_met(intent.side, intent.limit_price):
                 return self._refuse(
-                    REASON_WOULD_TAKE, intent.limit_price, opposite.best_price(), 0
+                    REASON_WOULD_TAKE, intent.limit_price, opposite.best_price, 0
                 )
         if self.plan.crossing_qty < intent.required_qty:
             return self._refuse(

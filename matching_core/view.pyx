@@ -169,7 +169,7 @@ cdef class View(Ledger):
     def best(self, int64_t instrument_id, int64_t side):
         """The best price of a side, 0 where it is empty."""
         self._require_side(side)
-        return self.book_of(instrument_id).levels_of(<int>side).best_price()
+        return self.book_of(instrument_id).levels_of(<int>side).best_price
 
     def levels(self, int64_t instrument_id, int64_t side, int64_t depth):
         """The best `depth` levels of a side as (price, displayed qty, count), the best first."""

@@ -1,4 +1,4 @@
-"""What the obvious venue keeps: products, windows and their bands, open orders and their holds."""
+"""What the obvious venue keeps: products, windows and their bands, open orders, holds."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,6 +33,10 @@ class Instrument:
     end_day: int
     is_resting_allowed: bool
     gate_closure_ns: int
+    is_sublet: bool
+    """What trades is the use of the days, not their title."""
+    rent_floor_price: int = 0
+    """The least rent of pledged days, 0 where none is known."""
     is_closed: bool = False
     is_halted: bool = False
     auction_end_ns: int = 0
@@ -103,9 +107,11 @@ class Order:
         return min(qty, self.display_qty) if self.display_qty else qty
 
     @property
-    def is_house_sale(self) -> bool:
-        """Whether the fee must be held, because the proceeds may go to escrow."""
-        return self.side == SELL and self.account_id in self.instrument.product.house
+    def is_fee_held(self) -> bool:
+        """Whether a seller holds its fee, because what it is paid may go to escrow or in trust."""
+        instrument = self.instrument
+        is_for_later = instrument.is_sublet or self.account_id in instrument.product.house
+        return self.side == SELL and is_for_later
 
     @property
     def held_amount(self) -> int:
@@ -116,7 +122,7 @@ class Order:
         fee = max(0, rounded_up(self.exact_fee + notional * bps) - self.charged_amount)
         if self.side == BUY:
             return notional + fee
-        return fee if self.is_house_sale else 0
+        return fee if self.is_fee_held else 0
 
     def charge(self, notional: int, bps: int) -> int:
         """The fee of a fill: what all fills cost, rounded up once, less what was charged."""
@@ -124,6 +130,19 @@ class Order:
         fee = max(0, rounded_up(self.exact_fee) - self.charged_amount)
         self.charged_amount += fee
         return fee
+
+
+@dataclass
+class Hold:
+    """Cash and days that are set aside for something that is not an order."""
+
+    account_id: int
+    held_amount: int
+    product_id: int
+    start_day: int
+    end_day: int
+    qty: int
+    is_sublet: bool
 
 
 def rounded_up(exact_fee):

@@ -94,6 +94,12 @@ class ReferenceSessions(ReferenceTrades):
         is_shut = state in (CLOSED, BREAK, HALTED)
         require(not is_busy and not is_shut, Reason.HALTED, state, instrument_id)
 
+    def _is_own(self, instrument, account_id, other_id):
+        """Whether orders of two accounts do not trade: of one account, of a sublet of one party."""
+        if instrument.is_sublet:
+            return self.parties_are_one(account_id, other_id)
+        return account_id == other_id
+
     def _require_within_band(self, instrument, limit_price):
         low_price, high_price = instrument.low_limit_price, instrument.high_limit_price
         require(limit_price >= low_price, Reason.PRICE_BAND, limit_price, low_price)
@@ -121,7 +127,7 @@ class ReferenceSessions(ReferenceTrades):
         pairs = pairs_at(price, bids, asks)
         assert sum(qty for *_, qty in pairs) == volume_qty
         for bid, ask, _ in pairs:
-            if bid.account_id == ask.account_id:
+            if self._is_own(instrument, bid.account_id, ask.account_id):
                 self._cancel(max(bid, ask, key=lambda order: order.order_id), SELF_MATCH)
                 return 1
         unfunded = self._unfunded(price, pairs)
@@ -139,11 +145,11 @@ class ReferenceSessions(ReferenceTrades):
         return len(traded)
 
     def _unfunded(self, price, pairs):
-        """The first house sale, in the order of allocation, whose fee its owner cannot pay."""
+        """The first sale, in the order of allocation, whose fee is held and cannot be paid."""
         drawn_amount = Counter()
         for ask_id in dict.fromkeys(ask.order_id for _, ask, _ in pairs):
             ask = self.orders[ask_id]
-            if not ask.is_house_sale:
+            if not ask.is_fee_held:
                 continue
             sold_qty = sum(qty for _, other, qty in pairs if other is ask)
             after = replace(ask, leaves_qty=ask.leaves_qty - sold_qty)

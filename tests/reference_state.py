@@ -1,16 +1,14 @@
 """
-What the obvious venue knows: balances, windows, open orders, and what can be asked of them.
+What the obvious venue knows: accounts, windows, open orders, and what can be asked of them.
 
-Nothing is cached. A queue is sorted when it is looked at, held cash and reserved title are summed
-over the open orders, and title is kept for each day on its own. A dict keeps open orders in the
-order in which they came. The surface is that of `matching_core.venue.Venue`, without the facts that
+Nothing is cached: a queue is sorted when it is looked at. A dict keeps open orders in the order in
+which they came. The surface is that of `matching_core.venue.Venue`, without the facts that
 it refuses: what reaches this venue can be.
 """
 
-from collections import Counter, defaultdict
 from itertools import groupby
 
-from tests.reference_orders import BUY, SELL, Instrument, Order, Product
+from tests.reference_orders import BUY, Instrument, Order, Product
 
 CONTINUOUS = 3
 
@@ -25,18 +23,18 @@ class ReferenceState:
         self.products: dict[int, Product] = {}
         self.instruments: dict[int, Instrument] = {}
         self.orders: dict[int, Order] = {}
-        self.title: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-        self.lien: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+        self.affiliates: list[set[int]] = []
         self.next_trade_id = 1
         self.arrivals = 0
         self.events: list[tuple] = []
         self.trades: list[tuple] = []
+        self.sublets: list[tuple] = []
         self.refusal = (0, 0, 0)
         self.market_ns = 0
         self.is_catching_up = False
         self.session_state = CONTINUOUS
 
-    # -- reference data, cash, capacity, liens
+    # -- reference data and cash
 
     def add_account(self, account_id):
         self.available.append(0)
@@ -57,6 +55,7 @@ class ReferenceState:
         end_day,
         is_resting_allowed,
         gate_closure_ns=2**63 - 1,
+        is_sublet=False,
     ):
         self.instruments[instrument_id] = Instrument(
             instrument_id,
@@ -65,7 +64,18 @@ class ReferenceState:
             end_day,
             is_resting_allowed,
             gate_closure_ns,
+            is_sublet,
         )
+
+    def set_rent_floor(self, instrument_id, rent_floor_price):
+        self.instruments[instrument_id].rent_floor_price = rent_floor_price
+
+    def join_party(self, account_id, affiliate_id):
+        joined = {account_id, affiliate_id}
+        for party in [party for party in self.affiliates if party & joined]:
+            self.affiliates.remove(party)
+            joined |= party
+        self.affiliates.append(joined)
 
     def close_instrument(self, instrument_id):
         self.instruments[instrument_id].is_closed = True
@@ -76,18 +86,6 @@ class ReferenceState:
 
     def withdraw(self, account_id, amount):
         self.available[account_id] -= amount
-
-    def grant(self, product_id, account_id, start_day, end_day, qty):
-        for day in range(start_day, end_day):
-            self.products[product_id].granted[day] += qty
-            self.title[account_id, product_id][day] += qty
-
-    def add_lien(self, account_id, product_id, start_day, end_day, qty):
-        for day in range(start_day, end_day):
-            self.lien[account_id, product_id][day] += qty
-
-    def lift_lien(self, account_id, product_id, start_day, end_day, qty):
-        self.add_lien(account_id, product_id, start_day, end_day, -qty)
 
     # -- when a book may trade
 
@@ -194,6 +192,11 @@ class ReferenceState:
     def _ending(self):
         return [order for order in self.orders.values() if order.expire_day]
 
+    def parties_are_one(self, account_id, other_id):
+        return account_id == other_id or any(
+            {account_id, other_id} <= party for party in self.affiliates
+        )
+
     def open_order_count(self, account_id):
         return len(self.orders_of_account(account_id))
 
@@ -213,37 +216,6 @@ class ReferenceState:
         queue = self._queue_of_side(self.instruments[instrument_id], side)
         return [order.order_id for order in queue if order.limit_price == price]
 
-    def balances(self, account_id):
-        held = [o.held_amount for o in self.orders.values() if o.account_id == account_id]
-        return self.available[account_id], sum(held)
-
-    def sellable(self, account_id, product_id, start_day, end_day):
-        title = self.title[account_id, product_id]
-        lien = self.lien[account_id, product_id]
-        reserved = self._reserved_sale(account_id, product_id)
-        free = [(title[day] - lien[day] - reserved[day], day) for day in range(start_day, end_day)]
-        return min(free)
-
-    def day_function(self, account_id, product_id, name):
-        if name == "title":
-            return runs_of(self.title[account_id, product_id])
-        if name == "lien":
-            return runs_of(self.lien[account_id, product_id])
-        if name == "reserved_sale":
-            return runs_of(self._reserved_sale(account_id, product_id))
-        return []
-
-    def escrow(self, product_id):
-        product = self.products[product_id]
-        days = {day: (product.sold[day], product.escrow[day]) for day in product.granted}
-        return [
-            (start_day, end_day, *both)
-            for start_day, end_day, both in runs_of(days, nothing=(0, 0))
-        ]
-
-    def granted(self, product_id):
-        return runs_of(self.products[product_id].granted)
-
     def _queue_of_side(self, instrument, side):
         resting = [
             order
@@ -252,23 +224,3 @@ class ReferenceState:
         ]
         sign = -1 if side == BUY else 1
         return sorted(resting, key=lambda order: (sign * order.limit_price, order.arrival))
-
-    def _reserved_sale(self, account_id, product_id):
-        reserved = Counter()
-        for order in self.orders.values():
-            is_own = order.account_id == account_id and order.side == SELL
-            if is_own and order.instrument.product.product_id == product_id:
-                for day in order.instrument.days:
-                    reserved[day] += order.leaves_qty
-        return reserved
-
-
-def runs_of(days, nothing=0):
-    """A function of days as (start_day, end_day, value) where it is not `nothing`."""
-    runs = []
-    for day in sorted(day for day, value in days.items() if value != nothing):
-        if runs and runs[-1][1] == day and runs[-1][2] == days[day]:
-            runs[-1] = (runs[-1][0], day + 1, days[day])
-        else:
-            runs.append((day, day + 1, days[day]))
-    return runs

@@ -1,18 +1,16 @@
 """
-What the obvious venue does to orders: trades, with their fees and escrow, rests and cancels.
+What the obvious venue does to orders: trades, with fees and escrow or rent, rests and cancels.
 
 Fees are the difference of two rounded totals; escrow is kept for each day on its own. Events are
 tuples of their tag and fields.
 """
 
-from itertools import groupby
-
 from exchange.domain.units import HOURS_PER_DAY
+from tests.reference_custody import RENT, ReferenceCustody
 from tests.reference_orders import BUY
-from tests.reference_state import ReferenceState
 
 
-class ReferenceTrades(ReferenceState):
+class ReferenceTrades(ReferenceCustody):
     """Carries out what was decided."""
 
     def take_events(self):
@@ -23,6 +21,10 @@ class ReferenceTrades(ReferenceState):
         taken, self.trades = self.trades, []
         return taken
 
+    def take_sublets(self):
+        taken, self.sublets = self.sublets, []
+        return taken
+
     def _trade_one(self, maker, taker, qty, price, taker_bps):
         instrument = taker.instrument
         product = instrument.product
@@ -30,7 +32,9 @@ class ReferenceTrades(ReferenceState):
         notional = instrument.notional(price, qty)
         is_from_house = seller.account_id in product.house
         is_to_house = buyer.account_id in product.house
-        escrow_amount = notional if is_from_house and not is_to_house else 0
+        is_primary = is_from_house and not is_to_house
+        # A rent goes in trust, not to the days' escrow, but like it not to the seller.
+        escrow_amount = notional if is_primary or instrument.is_sublet else 0
         fees, released = {}, {}
         for order, bps in ((maker, product.maker_bps), (taker, taker_bps)):
             held_before = order.held_amount
@@ -49,9 +53,9 @@ class ReferenceTrades(ReferenceState):
             if order.leaves_qty == 0:
                 del self.orders[order.order_id]
         instrument.last_price = price
-        for day in instrument.days:
-            self.title[seller.account_id, product.product_id][day] -= qty
-            self.title[buyer.account_id, product.product_id][day] += qty
+        if not instrument.is_sublet:
+            days = (instrument.start_day, instrument.end_day)
+            self.transfer_title(product.product_id, seller.account_id, buyer.account_id, *days, qty)
         trade_id = self.next_trade_id
         self.next_trade_id += 1
         self.events.append(
@@ -86,52 +90,34 @@ class ReferenceTrades(ReferenceState):
                 taker.account_id,
             )
         )
-        if escrow_amount:
+        if instrument.is_sublet:
+            parties = (seller.account_id, buyer.account_id)
+            self._open_sublet(trade_id, instrument, *parties, qty, price)
+        elif escrow_amount:
             self._fund_escrow(trade_id, instrument, price, qty)
         elif is_to_house and not is_from_house:
             self._return_escrow(trade_id, instrument, buyer.account_id, qty)
 
     def _fund_escrow(self, trade_id, instrument, price, qty):
-        product = instrument.product
-        day_amount = price * HOURS_PER_DAY * qty
-        for day in instrument.days:
-            product.escrow[day] += day_amount
-            product.sold[day] += qty
-        self.events.append(
-            (
-                "escrow_funded",
-                trade_id,
-                product.product_id,
-                instrument.start_day,
-                instrument.end_day,
-                qty,
-                day_amount,
-            )
-        )
+        days = (instrument.start_day, instrument.end_day)
+        terms = (instrument.product.product_id, *days, qty, price * HOURS_PER_DAY * qty)
+        self.escrow_funded(trade_id, *terms)
+        self.events.append(("escrow_funded", trade_id, *terms))
 
     def _return_escrow(self, trade_id, instrument, account_id, qty):
-        product = instrument.product
-        amounts = []
-        for day in instrument.days:
-            day_amount = product.escrow[day] * qty // product.sold[day]
-            product.escrow[day] -= day_amount
-            product.sold[day] -= qty
-            self.available[account_id] += day_amount
-            amounts.append((day, day_amount))
-        for day_amount, group in groupby(amounts, key=lambda row: row[1]):
-            days = [day for day, _ in group]
-            self.events.append(
-                (
-                    "escrow_returned",
-                    trade_id,
-                    product.product_id,
-                    account_id,
-                    days[0],
-                    days[-1] + 1,
-                    qty,
-                    day_amount,
-                )
-            )
+        product_id, days = instrument.product.product_id, (instrument.start_day, instrument.end_day)
+        for start_day, end_day, day_amount in self.escrow_shares(product_id, *days, qty):
+            terms = (product_id, account_id, start_day, end_day, qty, day_amount)
+            self.escrow_returned(trade_id, *terms)
+            self.events.append(("escrow_returned", trade_id, *terms))
+
+    def _open_sublet(self, trade_id, instrument, lessor_id, lessee_id, qty, price):
+        days = (instrument.start_day, instrument.end_day)
+        terms = (instrument.product.product_id, lessor_id, lessee_id, *days, qty)
+        self.sublet(*terms)
+        self.trusts[RENT] += instrument.notional(price, qty)
+        self.events.append(("sublet_opened", trade_id, *terms, price))
+        self.sublets.append((trade_id, *terms, price))
 
     def _queue_up(self, order):
         self.arrivals += 1

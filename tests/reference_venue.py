@@ -222,7 +222,7 @@ class ReferenceVenue(ReferenceSessions):
         )
         while queue and wanted_qty:
             maker = queue[0].order
-            if maker.account_id == order.account_id:
+            if self._is_own(order.instrument, maker.account_id, order.account_id):
                 if maker not in own:
                     own.append(maker)
                 if policy == CANCEL_RESTING:
@@ -257,22 +257,29 @@ class ReferenceVenue(ReferenceSessions):
             own_reserved_qty = replaced.leaves_qty
         required = order.held_amount
         if order.side == SELL:
-            instrument = order.instrument
-            free_qty, day = self.sellable(
-                order.account_id,
-                instrument.product.product_id,
-                instrument.start_day,
-                instrument.end_day,
-            )
-            free_qty += own_reserved_qty
-            require(order.leaves_qty <= free_qty, Reason.TITLE, order.leaves_qty, free_qty, day)
-            if not order.is_house_sale:
+            self._require_days(order, own_reserved_qty)
+            if not order.is_fee_held:
                 return
             required += self._drawn_beyond_hold(replace(order), fills)
         require(required <= available, Reason.CASH, min(required, MAX_INTEGER), available)
 
+    def _require_days(self, order, own_reserved_qty):
+        """A sale is of free title, a sublet of free use; pledged days are not let too cheaply."""
+        instrument, leaves_qty = order.instrument, order.leaves_qty
+        days = (instrument.start_day, instrument.end_day)
+        window = (order.account_id, instrument.product.product_id, *days)
+        free_of = self.sublettable if instrument.is_sublet else self.sellable
+        free_qty, day = free_of(*window)
+        free_qty += own_reserved_qty
+        require(leaves_qty <= free_qty, Reason.TITLE, leaves_qty, free_qty, day)
+        if instrument.is_sublet:
+            floor_price = instrument.rent_floor_price
+            pledged_day = self.encumbered_day(*window, leaves_qty - own_reserved_qty)
+            is_fair = pledged_day == instrument.end_day or 0 < floor_price <= order.limit_price
+            require(is_fair, Reason.RENT, order.limit_price, floor_price, pledged_day)
+
     def _drawn_beyond_hold(self, order, fills):
-        """How far the balance of a house member falls below 0 while its sale fills."""
+        """How far the balance of a seller that holds its fee falls below 0 while its sale fills."""
         product = order.instrument.product
         balance = lowest = 0
         for maker, qty in fills:
@@ -281,7 +288,7 @@ class ReferenceVenue(ReferenceSessions):
             balance -= order.charge(notional, product.taker_bps)
             order.leaves_qty -= qty
             balance += held_before - order.held_amount
-            if maker.account_id in product.house:
+            if maker.account_id in product.house and not order.instrument.is_sublet:
                 balance += notional
             lowest = min(lowest, balance)
         return -lowest
