@@ -102,7 +102,8 @@ def live(market: WholeMarket, rng: random.Random, days_count: int, *, is_termina
 
 def finish(market: WholeMarket, rng: random.Random) -> None:
     """Nobody trades any more; the days that are granted are delivered, ruled on and paid."""
-    last_day = max(day for (_, day), qty in market.ledger.granted.items() if qty)
+    granted_days = [day for (_, day), qty in market.ledger.granted.items() if qty]
+    last_day = max(granted_days, default=0)
     while market.today < last_day + LAST_DAYS_COUNT:
         _do(market, site.deliver(rng, market))
         market.advance(start_ns(market.today) + NS_PER_DAY // 2)
