@@ -6,7 +6,7 @@ SOURCES := $(wildcard matching_core/*.pyx matching_core/*.pxd exchange/log/*.pyx
 DEMAND ?=
 PRICES ?=
 
-.PHONY: run test test-faults test-simulation test-reference test-mutants test-sanitized setup build lint bench clean
+.PHONY: run test test-faults test-simulation test-market test-reference test-mutants test-sanitized setup build lint bench clean
 
 run: setup
 	$(BIN)/exchange demo --data data $(if $(DEMAND),--demand $(DEMAND)) $(if $(PRICES),--prices $(PRICES))
@@ -24,6 +24,12 @@ SEEDS ?= 2000 52000
 
 test-simulation: setup
 	$(BIN)/python -m tests.simulation $(SEEDS)
+
+# Years of a whole market under the oracle's eyes, more than `make test` runs: YEARS="FIRST END".
+YEARS ?= 10 50
+
+test-market: setup
+	$(BIN)/python -m tests.whole_market $(YEARS)
 
 # The core against its plain-Python reference, for longer than `make test` compares them.
 EXAMPLES ?= 5000

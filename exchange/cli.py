@@ -21,6 +21,7 @@ import msgspec
 import structlog
 import typer
 import uvloop
+from msgspec.structs import asdict
 
 from clients import desk_cli, index_prices_cli, reference_cli
 from clients.account_cli import account_commands
@@ -39,6 +40,8 @@ from exchange.engine.engine import Difference, HalfApplied
 from exchange.export import ExportRefused
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
+from exchange.progress import records_of
+from exchange.reckoning import reckon
 from exchange.settings import (
     ArchiveDirs,
     PasswordFile,
@@ -47,6 +50,7 @@ from exchange.settings import (
     Settings,
     StartRefused,
     VenueMissing,
+    read_venue,
     replica_names,
 )
 
@@ -63,6 +67,8 @@ app.add_typer(log_cli.commands)
 app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
 app.add_typer(index_prices_cli.commands, name="index-prices")
 
+DEMO_SPEED, DEMO_DAYS_SPEED = 720, 120_000
+"""Market seconds a second: to look at, and to come to the end."""
 STATED = (
     LogError,
     VenueMissing,
@@ -219,18 +225,42 @@ def demo(
         Path | None, typer.Option(help="GPU rental offers, CSV.", exists=True, dir_okay=False)
     ] = None,
     usd_cny: Annotated[str, typer.Option(help="Yuan a dollar, recorded with the index.")] = "7.10",
-    days: Annotated[int | None, typer.Option(help="Stop after so many market days.")] = None,
-    speed: Annotated[int, typer.Option(min=1, help="Market seconds a second.")] = 720,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many market days, and wind up.")
+    ] = None,
+    wind_up: Annotated[
+        bool, typer.Option(help="With --days: end the supplier, so that nothing stays in escrow.")
+    ] = True,
+    speed: Annotated[
+        int | None,
+        typer.Option(min=1, help="Market seconds a second; 720, with --days 120000."),
+    ] = None,
     seed: int = 1,
     archive_dirs: ArchiveDirs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a living market: suppliers, buyers, market makers and a bank on real demand."""
+    """
+    Serve a living market: suppliers, buyers, market makers and a bank on real demand.
+
+    With --days it runs so many days of market time as fast as it can follow, winds the market up,
+    decides every record again and prints what became of the escrow.
+    """
     if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", usd_cny) is None:
         raise typer.BadParameter(f"{usd_cny!r} is no rate like 7.10", param_hint="--usd-cny")
-    inputs = Inputs(demand=demand, prices=prices, usd_cny=Decimal(usd_cny), days=days, seed=seed)
+    is_wound_up = wind_up and days is not None
+    inputs = Inputs(
+        demand=demand,
+        prices=prices,
+        usd_cny=Decimal(usd_cny),
+        days=days,
+        seed=seed,
+        is_wound_up=is_wound_up,
+    )
     settings = Settings(
-        data_dir=data, http_port=http_port, speed=speed, archive_dirs=tuple(archive_dirs or ())
+        data_dir=data,
+        http_port=http_port,
+        speed=speed or (DEMO_SPEED if days is None else DEMO_DAYS_SPEED),
+        archive_dirs=tuple(archive_dirs or ()),
     )
 
     def on_living(serving: Serving, instrument: str) -> None:
@@ -240,7 +270,14 @@ def demo(
     summary = uvloop.run(
         _until_signalled(lambda stop: serve_living_market(settings, inputs, on_living, stop))
     )
-    typer.echo(msgspec.json.encode(summary) if as_json else summary.text())
+    if not is_wound_up:
+        typer.echo(msgspec.json.encode(summary) if as_json else summary.text())
+        return
+    with records_of(settings.log_settings(read_venue(data)), "verifying", as_json) as log:
+        reckoning = reckon(log.records)
+    whole = {**asdict(summary), "reckoning": asdict(reckoning)}
+    text = f"{summary.text()}\n{reckoning.text()}"
+    typer.echo(msgspec.json.encode(whole) if as_json else text)
 
 
 def _welcome(data: Path, serving: Serving, instrument: str) -> str:

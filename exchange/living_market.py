@@ -42,6 +42,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     days: int | None = None
     """Market days to run; for ever without it."""
     seed: int = 1
+    is_wound_up: bool = False
+    """When the days are over, the supplier ends and everything to come is refunded."""
 
 
 async def serve_living_market(
@@ -81,6 +83,7 @@ async def serve_living_market(
                 inputs.days,
                 inputs.seed,
                 stop,
+                is_wound_up=inputs.is_wound_up,
             )
         )
         hello = group.create_task(_say_hello(serving, settings.data_dir, on_living))

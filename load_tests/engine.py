@@ -28,6 +28,7 @@ from exchange.rules.state import Seen
 from load_tests.flow import Cancel, New, Step, command_of, desk_flow
 from load_tests.measure import parser, report, show, significant, spread
 from load_tests.trading_desks import engine_with, make_desks
+from load_tests.window_lengths import us_by_window
 
 TODAY = parse_window("D261122").start_day
 COMMANDS_COUNT, RUNS_COUNT = 100_000, 7
@@ -58,10 +59,12 @@ def main() -> None:
     result = report(question, "commands/s", "encoding and decoding the commands", runs, {})
     mean_us = significant(1e6 / result.figure)
     path = spread(path_us)
+    windows_us = us_by_window(TODAY)
     details = {
         "us_per_command": mean_us,
         "us_by_kind": us,
         "us_core_path": path,
+        "us_by_window": windows_us,
         "commands_count": commands_count,
     }
     result = msgspec.structs.replace(result, details=details)
@@ -69,6 +72,11 @@ def main() -> None:
     lines = [
         f"{mean_us} us a command; timed one by one: {kinds}",
         f"of it the core path: {path.median} us (min {path.min}, max {path.max})",
+        *(
+            f"a {name} trade: {us['day_us']} us over a day, {us['twelve_months_us']} us over "
+            f"twelve months, {us['ratio']} times as much"
+            for name, us in windows_us.items()
+        ),
     ]
     show(result, lines, options.json)
 

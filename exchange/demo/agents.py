@@ -11,11 +11,11 @@ The participants' behaviour: one small class each, paced by market time.
 import random
 from collections import Counter
 
-from clients.sdk import ExchangeClient, ExchangeError, new_id
-from exchange.domain.enums import PledgeStatus, WindowKind
+from clients.sdk import ExchangeClient, ExchangeError, Refused, new_id
+from exchange.domain.enums import PledgeStatus, TradingMode, WindowKind
 from exchange.domain.units import NS_PER_SECOND, PPM_WHOLE
 from exchange.domain.windows import Window
-from exchange.domain.wire import AmendOrder, PledgeView
+from exchange.domain.wire import AmendOrder, PledgeView, SideWord
 
 from .demand import LAST_ORDER_S, LOT_QTY, DemandPlan, DeskOrder
 from .market_time import MarketTime
@@ -42,16 +42,19 @@ SUPPLIER_QTY = {
     WindowKind.STRIP: 64,
 }
 MAKER_QTY = {
-    WindowKind.DAY: 4 * LOT_QTY,
-    WindowKind.MONTH: 4 * LOT_QTY,
+    # Five lots on both sides settle a price where nobody traded.
+    WindowKind.DAY: 5 * LOT_QTY,
+    WindowKind.MONTH: 5 * LOT_QTY,
     WindowKind.QUARTER: 2 * LOT_QTY,
     WindowKind.YEAR: LOT_QTY,
     WindowKind.STRIP: LOT_QTY,
 }
-MAKER_STOCK_QTY = 16 * LOT_QTY
+MAKER_STOCK_QTY = 20 * LOT_QTY
 RESTOCK_PPM = 1_080_000
 PATIENT_PPM, URGENT_PPM, LAST_CALL_PPM = 995_000, 1_050_000, 1_070_000
 SURPLUS_PPM = 980_000
+ASKED_RENT_PPM, PAID_RENT_PPM = 780_000, 800_000
+"""What the use of a month is let and taken for: less than its price, more than half of it."""
 
 
 def quoted_windows(time: MarketTime) -> list[Window]:
@@ -85,15 +88,15 @@ class Supplier:
     def __init__(
         self, participant: Participant, time: MarketTime, reference: ReferencePrice
     ) -> None:
-        self._participant = participant
+        self.participant = participant
         self._time = time
         self._reference = reference
 
     async def run(self) -> None:
         """Reprices every few hours until cancelled."""
-        await self._participant.start()
+        await self.participant.start()
         while True:
-            await self._participant.keep_quotes(self._quotes())
+            await self.participant.keep_quotes(self._quotes())
             await self._time.next_tick(QUOTE_INTERVAL_NS)
 
     def _quotes(self) -> dict[Slot, Quote]:
@@ -124,7 +127,7 @@ class MarketMaker:
         half_spread_ppm: int,
         rng: random.Random,
     ) -> None:
-        self._participant = participant
+        self.participant = participant
         self._time = time
         self._reference = reference
         self._half_spread_ppm = half_spread_ppm
@@ -133,10 +136,10 @@ class MarketMaker:
 
     async def run(self) -> None:
         """Quotes every few hours until cancelled; restocks once a day before that."""
-        await self._participant.start()
+        await self.participant.start()
         while True:
             await self._restock()
-            await self._participant.keep_quotes(self._quotes())
+            await self.participant.keep_quotes(self._quotes())
             await self._time.next_tick(QUOTE_INTERVAL_NS)
 
     async def _restock(self) -> None:
@@ -148,11 +151,11 @@ class MarketMaker:
         for window in quoted_windows(self._time):
             if window.kind not in (WindowKind.DAY, WindowKind.STRIP):
                 continue
-            missing_qty = MAKER_STOCK_QTY - self._participant.free_qty(window)
-            if 2 * missing_qty > MAKER_STOCK_QTY and not self._participant.is_selling(window):
+            missing_qty = MAKER_STOCK_QTY - self.participant.free_qty(window)
+            if 2 * missing_qty > MAKER_STOCK_QTY and not self.participant.is_selling(window):
                 limit_price = self._reference.price(window, day, RESTOCK_PPM)
                 order_qty = missing_qty // (2 * LOT_QTY) * LOT_QTY
-                await self._participant.place(window, "buy", order_qty, limit_price, "ioc")
+                await self.participant.place(window, "buy", order_qty, limit_price, "ioc")
 
     def _quotes(self) -> dict[Slot, Quote]:
         """Bids everywhere; asks where the title suffices, every day promised once."""
@@ -162,8 +165,8 @@ class MarketMaker:
         for window in windows:
             free.update(dict.fromkeys(range(window.start_day, window.end_day), 0))
         span = Window(WindowKind.USER_DEFINED, min(free), max(free) + 1)
-        free = Counter(self._participant.free_by_day(span))
-        for order in self._participant.open_orders.values():
+        free = Counter(self.participant.free_by_day(span))
+        for order in self.participant.open_orders.values():
             if order.side == "sell":
                 for window in windows:
                     if symbol_of(window) == order.instrument:
@@ -198,16 +201,17 @@ class Desk:
         number: int,
         venue: Venue,
     ) -> None:
-        self._participant = participant
+        self.participant = participant
         self._time = time
         self._reference = reference
         self._plan = plan
         self._number = number
         self._venue = venue
+        self._let_months: set[int] = set()
 
     async def run(self) -> None:
         """A day's orders in their time, then what is unfilled at a better price, then pledges."""
-        await self._participant.start()
+        await self.participant.start()
         while True:
             day = self._time.day
             begins_at_s = self._time.second_of_day if day > self._venue.first_day else 0
@@ -220,6 +224,7 @@ class Desk:
             await self._time.until_second(day, LAST_ORDER_S)
             await self._last_call(day)
             await self._pledge()
+            await self._let(day)
             await self._time.until_second(day + 1, 0)
 
     async def _order(self, order: DeskOrder, *, is_patient: bool) -> None:
@@ -229,27 +234,27 @@ class Desk:
         if order.is_buy:
             factor_ppm = PATIENT_PPM if is_patient else URGENT_PPM
             limit_price = self._reference.price(order.window, day, factor_ppm)
-            await self._participant.place(order.window, "buy", order.order_qty, limit_price)
+            await self.participant.place(order.window, "buy", order.order_qty, limit_price)
             return
-        free_qty = self._participant.free_qty(order.window) // LOT_QTY * LOT_QTY
+        free_qty = self.participant.free_qty(order.window) // LOT_QTY * LOT_QTY
         if free_qty > 0:
             limit_price = self._reference.price(order.window, day, SURPLUS_PPM)
             sold_qty = min(order.order_qty, free_qty)
-            await self._participant.place(order.window, "sell", sold_qty, limit_price)
+            await self.participant.place(order.window, "sell", sold_qty, limit_price)
 
     async def _last_call(self, day: int) -> None:
         """Patience ends an hour before the gate: tomorrow's jobs run tomorrow."""
         tomorrow = Window(WindowKind.DAY, day + 1, day + 2)
         limit_price = self._reference.price(tomorrow, day, LAST_CALL_PPM)
         symbol = symbol_of(tomorrow)
-        await self._participant.send(
+        await self.participant.send(
             [
                 AmendOrder(
                     command_id=new_id(),
                     client_order_id=order.client_order_id,
                     limit_price=limit_price,
                 )
-                for order in self._participant.open_orders.values()
+                for order in self.participant.open_orders.values()
                 if order.side == "buy"
                 and order.instrument == symbol
                 and order.limit_price < limit_price
@@ -259,14 +264,14 @@ class Desk:
     async def _pledge(self) -> None:
         """Offers half of each month's contract to the bank, once a month's contract."""
         months = [w for w in quoted_windows(self._time) if w.kind is WindowKind.MONTH]
-        known = {(p.start_day, p.end_day) for p in await self._participant.client.pledges()}
+        known = {(p.start_day, p.end_day) for p in await self.participant.client.pledges()}
         for month in months:
-            free_qty = self._participant.free_qty(month)
+            free_qty = self.participant.free_qty(month)
             is_known = (month.start_day, month.end_day) in known
-            if free_qty < LOT_QTY or is_known or self._participant.has_lien(month):
+            if free_qty < LOT_QTY or is_known or self.participant.has_lien(month):
                 continue
             try:
-                await self._participant.client.request_pledge(
+                await self.participant.client.request_pledge(
                     product=PRODUCT_CODE,
                     start_day=month.start_day,
                     end_day=month.end_day,
@@ -274,7 +279,28 @@ class Desk:
                     bank_account_id=self._venue.bank_account_id,
                 )
             except ExchangeError as error:
-                self._participant.tally.count_refusal(error)
+                self.participant.tally.count_refusal(error)
+
+    async def _let(self, day: int) -> None:
+        """Desks of even number let a lot of each coming month, pledged or not; the others rent."""
+        for month in quoted_windows(self._time):
+            is_due = month.kind is WindowKind.MONTH and month.start_day not in self._let_months
+            if is_due and await self._is_listed(month):
+                is_lessor = self._number % 2 == 0
+                if is_lessor and self.participant.lettable_qty(month) < LOT_QTY:
+                    continue
+                self._let_months.add(month.start_day)
+                rent_ppm = ASKED_RENT_PPM if is_lessor else PAID_RENT_PPM
+                rent_price = self._reference.price(month, day, rent_ppm)
+                side: SideWord = "sell" if is_lessor else "buy"
+                await self.participant.place(
+                    month, side, LOT_QTY, rent_price, mode=TradingMode.SUBLET
+                )
+
+    async def _is_listed(self, month: Window) -> bool:
+        listed = await self.participant.client.instruments(PRODUCT_CODE)
+        symbol = symbol_of(month, TradingMode.SUBLET)
+        return any(each.instrument == symbol and each.is_open for each in listed)
 
 
 class Bank:
@@ -297,6 +323,14 @@ class Bank:
 
     async def _decide(self, pledge: PledgeView) -> None:
         if pledge.pledge_status == PledgeStatus.REQUESTED:
-            await self._client.accept_pledge(pledge.pledge_id)
+            await self._answer(pledge)
         elif pledge.pledge_status == PledgeStatus.ACTIVE and pledge.start_day <= self._time.day:
             await self._client.release_pledge(pledge.pledge_id)
+
+    async def _answer(self, pledge: PledgeView) -> None:
+        """Takes what is still there; what was sold or let since it was offered is declined."""
+        try:
+            await self._client.accept_pledge(pledge.pledge_id)
+        except Refused as refused:
+            self._tally.count_refusal(refused)
+            await self._client.decline_pledge(pledge.pledge_id)

@@ -1,15 +1,18 @@
 """
 What the demo delivers: its supplier reads and reports each day, its auditor stands for it.
 
-The site is healthy, so every sold hour is delivered and the escrow of the days flows to the
-supplier. Who wants to see a shortfall posts readings of a higher revision before the report.
+The site is mostly healthy. On some days a rack is down for hours, more than what is unsold can make
+good: then part of the escrow goes back to the owners, with damages out of the bond. Who wants to
+see another shortfall posts readings of a higher revision before the report.
 """
 
 import hashlib
+import random
 
 from clients.errors import ExchangeError
 from clients.sdk import ExchangeClient
 from clients.supplier_agent import post_readings
+from exchange.domain.delivery_views import DeliveryView
 from exchange.domain.enums import DeliveryStatus
 from exchange.domain.meter_readings import UNKNOWN_QTY, Reading
 from exchange.domain.units import HOURS_PER_DAY
@@ -18,6 +21,11 @@ from .agents import HOUR_NS
 from .market_time import MarketTime
 from .summary import Tally
 from .venue_setup import GRANTED_QTY, PRODUCT_CODE, Venue, step_id
+
+DOWN_SHARE = 0.06
+"""Of the days."""
+RACK_QTY = 16
+"""GPUs that are down of those that are sold; the supplier has no others in reserve."""
 
 
 class Delivery:
@@ -30,12 +38,14 @@ class Delivery:
         time: MarketTime,
         venue: Venue,
         tally: Tally,
+        seed: int,
     ) -> None:
         self._supplier = supplier
         self._auditor = auditor
         self._time = time
         self._venue = venue
         self._tally = tally
+        self._seed = seed
 
     async def run(self) -> None:
         """Looks after the days that are over until cancelled."""
@@ -43,16 +53,22 @@ class Delivery:
             for day in await self._supplier.deliveries(PRODUCT_CODE):
                 if day.day < self._time.day:
                     try:
-                        await self._look_after(day.day, day.delivery_status, day.available_qtys)
+                        await self._look_after(day)
                     except ExchangeError as error:
                         self._tally.count_refusal(error)
             await self._time.next_tick(HOUR_NS)
 
-    async def _look_after(self, day: int, status: str, available_qtys: list[int]) -> None:
-        product_id = self._venue.product_id
-        hours = [hour for hour in range(HOURS_PER_DAY) if available_qtys[hour] == UNKNOWN_QTY]
+    async def _look_after(self, delivery: DeliveryView) -> None:
+        product_id, day = self._venue.product_id, delivery.day
+        known_qtys, status = delivery.available_qtys, delivery.delivery_status
+        hours = [hour for hour in range(HOURS_PER_DAY) if known_qtys[hour] == UNKNOWN_QTY]
         if status == DeliveryStatus.DELIVERING:
-            readings = [Reading(day, hour, GRANTED_QTY) for hour in hours]
+            down_hours = self._down_hours(day)
+            left_qty = max(0, delivery.contracted_qty - RACK_QTY)
+            readings = [
+                Reading(day, hour, left_qty if hour in down_hours else GRANTED_QTY)
+                for hour in hours
+            ]
             await post_readings(self._supplier, product_id, readings)
             await self._supplier.supply(
                 "deliveries",
@@ -71,3 +87,11 @@ class Delivery:
                 product_id=product_id,
                 day=day,
             )
+
+    def _down_hours(self, day: int) -> range:
+        """The hours of a day in which a rack is down; the same whoever asks."""
+        rng = random.Random(f"site {self._seed} {day - self._venue.first_day}")
+        if rng.random() >= DOWN_SHARE:
+            return range(0)
+        first_hour = rng.randrange(HOURS_PER_DAY - 1)
+        return range(first_hour, min(HOURS_PER_DAY, first_hour + rng.randint(1, 8)))

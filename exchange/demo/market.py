@@ -16,9 +16,10 @@ from clients.import_report import ImportReport
 from clients.index_prices import day_prices, publish_index
 from clients.rental_offers import read_offers
 from clients.sdk import Backoff, ExchangeClient, Refused, Unavailable
+from exchange.domain.enums import TradingMode, WindowKind
 from exchange.domain.units import NS_PER_DAY
 
-from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier
+from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier, quoted_windows
 from .delivery import Delivery
 from .demand import DemandPlan, read_jobs
 from .key_ring import KeyRing
@@ -37,11 +38,15 @@ from .venue_setup import (
     GPU_CLASS,
     MAKERS,
     OPERATOR,
+    PRODUCT_CODE,
     REGION,
     SECOND_OPERATOR,
     SUPPLIER,
+    Venue,
     VenueSetup,
+    symbol_of,
 )
+from .winding_up import wind_up
 
 PATIENCE = Backoff(first_s=0.1, longest_s=5.0, give_up_s=600.0)
 """Agents outlive a restart of the exchange."""
@@ -51,18 +56,20 @@ READY_WAIT_S = 60.0
 
 
 class OperatorAgent:
-    """Publishes each day's index; the exchange lists windows by itself."""
+    """Publishes each day's index and lists the use of months; the exchange lists the rest."""
 
     def __init__(
         self,
         client: ExchangeClient,
         time: MarketTime,
+        venue: Venue,
         table: PriceTable,
         usd_cny_ppm: int,
         tally: Tally,
     ) -> None:
         self._client = client
         self._time = time
+        self._venue = venue
         self._table = table
         self._usd_cny_ppm = usd_cny_ppm
         self._tally = tally
@@ -80,6 +87,7 @@ class OperatorAgent:
         if self._published_day == day:
             return
         self._published_day = day
+        await self._list_use()
         price = self._table.at(day)
         if price is None or price.observed_day != day:
             return  # an older price is in force already, and the rules know its age
@@ -90,6 +98,21 @@ class OperatorAgent:
         except Refused as refusal:
             if refusal.name != "empty":  # no mark moved, which is no refusal of anything
                 self._tally.count_refusal(refusal)
+
+    async def _list_use(self) -> None:
+        """The books in which the use of the next months is let."""
+        months = [w for w in quoted_windows(self._time) if w.kind is WindowKind.MONTH]
+        listed = {each.instrument for each in await self._client.instruments(PRODUCT_CODE)}
+        for month in months:
+            if symbol_of(month, TradingMode.SUBLET) not in listed:
+                await self._client.admin(
+                    "list_instrument",
+                    product_id=self._venue.product_id,
+                    kind=month.kind,
+                    start_day=month.start_day,
+                    end_day=month.end_day,
+                    mode=TradingMode.SUBLET,
+                )
 
 
 async def run_demo(
@@ -102,11 +125,16 @@ async def run_demo(
     days: int | None,
     seed: int,
     stop: asyncio.Event | None = None,
+    *,
+    is_wound_up: bool = False,
 ) -> Summary:
     """
     Runs the market against a serving exchange, for `days` market days or until `stop` is set.
 
-    May be started again on the same venue and `tokens_path`: it finds what it made and goes on.
+    With `is_wound_up` the market ends with its days: nothing is left in escrow, and there is no
+    going on. Otherwise it may be started again on the same venue and `tokens_path`: it finds what
+    it made and goes on.
+
     Without files it trades on a model of its own, seeded by `seed`. Cancelling leaves the resting
     orders in the book; the next run clears them.
     """
@@ -126,6 +154,8 @@ async def run_demo(
         setup = VenueSetup(operator, await client(SECOND_OPERATOR), ring)
         today = MarketTime(operator, market_ns).day
         venue = await setup.make(today)
+        if any(bond.is_terminated for bond in await operator.bonds()):
+            raise Unavailable(f"the market at {url} was wound up: begin another in a new directory")
         plan, table, imports = await asyncio.to_thread(
             _inputs, demand, prices, venue.first_day, usd_cny_ppm, seed
         )
@@ -133,31 +163,38 @@ async def run_demo(
         makers = [await client(name) for name in MAKERS]
         time = MarketTime(makers[0], (await makers[0].ping()).market_ns)
         reference = ReferencePrice(table, venue.first_day)
-        agent = OperatorAgent(operator, time, table, usd_cny_ppm, tally)
+        agent = OperatorAgent(operator, time, venue, table, usd_cny_ppm, tally)
         await agent.open_day()
         bank = await client(BANK)
         supplier = Participant(await client(SUPPLIER), tally)
         meter, auditor = await client(SUPPLIER), await client(AUDITOR)
-        agents: list[Supplier | MarketMaker | Desk | Bank | OperatorAgent | MarketTime | Delivery]
-        agents = [
+        keepers: list[MarketTime | OperatorAgent | Bank | Delivery] = [
             time,
             agent,
             Bank(bank, time, tally),
-            Supplier(supplier, time, reference),
-            Delivery(meter, auditor, time, venue, tally),
+            Delivery(meter, auditor, time, venue, tally, seed),
         ]
+        traders: list[Supplier | MarketMaker | Desk] = [Supplier(supplier, time, reference)]
         for name, maker, half_spread_ppm in zip(MAKERS, makers, HALF_SPREADS_PPM, strict=True):
             rng = random.Random(f"{seed} {name}")
             trader = Participant(maker, tally)
-            agents.append(MarketMaker(trader, time, reference, half_spread_ppm, rng))
+            traders.append(MarketMaker(trader, time, reference, half_spread_ppm, rng))
         for number, name in enumerate(DESKS):
             trader = Participant(await client(name), tally)
-            agents.append(Desk(trader, time, reference, plan, number, venue))
+            traders.append(Desk(trader, time, reference, plan, number, venue))
         began_ns = time.now_ns
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each.run(), name=type(each).__name__) for each in agents]
-            await _end_of_run(time, None if days is None else began_ns + days * NS_PER_DAY, stop)
-            for task in tasks:
+            keeping = [group.create_task(each.run()) for each in keepers]
+            trading = [group.create_task(each.run()) for each in traders]
+            end_ns = None if days is None else began_ns + days * NS_PER_DAY
+            await _end_of_run(time, end_ns, stop)
+            for task in trading:
+                task.cancel()
+            if is_wound_up and end_ns is not None and time.now_ns >= end_ns:
+                await asyncio.wait(trading)
+                participants = [each.participant for each in traders]
+                await wind_up(operator, meter, participants, time, venue)
+            for task in keeping:
                 task.cancel()
         marks = await operator.marks()
         return tally.summary(

@@ -8,8 +8,10 @@ its own that is open.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from clients.sdk import ExchangeClient, ExchangeError, Update, new_id
+from exchange.domain.enums import TradingMode
 from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import Window
 from exchange.domain.wire import (
@@ -20,7 +22,6 @@ from exchange.domain.wire import (
     PlaceOrder,
     Positions,
     Request,
-    Run,
     SideWord,
     TimeInForceWord,
 )
@@ -77,14 +78,12 @@ class Participant:
         return min(self.free_by_day(window).values())
 
     def free_by_day(self, window: Window) -> dict[int, int]:
-        """Title less liens and open sales, day by day."""
-        free = dict.fromkeys(range(window.start_day, window.end_day), 0)
-        for position in self._positions.positions if self._positions else ():
-            if position.product == PRODUCT_CODE:
-                _add(free, position.title, 1)
-                _add(free, position.lien, -1)
-                _add(free, position.reserved_sale, -1)
-        return {day: max(0, qty) for day, qty in free.items()}
+        """What can be sold or pledged, day by day."""
+        return self._by_day(window, "sellable")
+
+    def lettable_qty(self, window: Window) -> int:
+        """GPUs whose use can be let on every day of the window, pledged ones too."""
+        return min(self._by_day(window, "sublettable").values())
 
     def has_lien(self, window: Window) -> bool:
         """Whether any day of the window is pledged already."""
@@ -107,11 +106,12 @@ class Participant:
         order_qty: int,
         limit_price: int,
         time_in_force: TimeInForceWord = "gtc",
+        mode: TradingMode = TradingMode.TITLE,
     ) -> None:
         """One order; a refusal is counted and that is all."""
         order = PlaceOrder(
             client_order_id=new_id(),
-            instrument=symbol_of(window),
+            instrument=symbol_of(window, mode),
             side=side,
             order_qty=order_qty,
             limit_price=limit_price,
@@ -124,8 +124,10 @@ class Participant:
         Makes the book hold these orders and no others of ours.
 
         An order within `PRICE_TOLERANCE_PPM` of its price with at least half its quantity left is
-        let alone. Cancels go first, because what they free the others may need.
+        let alone. Cancels go first, because what they free the others may need. A price outside the
+        window's band is not quoted.
         """
+        quotes = await self._within_bands(quotes)
         self._slots = {s: i for s, i in self._slots.items() if i in self.open_orders}
         gone = [self._slots.pop(slot) for slot in list(self._slots) if slot not in quotes]
         await self.send(CancelOrder(command_id=new_id(), client_order_id=id_) for id_ in gone)
@@ -162,6 +164,29 @@ class Participant:
                 self.tally.count_refusal(answer)
             elif isinstance(answer, BaseException):
                 raise answer
+
+    async def _within_bands(self, quotes: Mapping[Slot, Quote]) -> dict[Slot, Quote]:
+        """The quotes that the windows' static bands let pass."""
+        bands = {
+            each.instrument: (each.low_limit_price, each.high_limit_price)
+            for each in await self.client.instruments(PRODUCT_CODE)
+            if each.high_limit_price
+        }
+        return {
+            slot: quote
+            for slot, quote in quotes.items()
+            if slot[0] not in bands or bands[slot[0]][0] <= quote.limit_price <= bands[slot[0]][1]
+        }
+
+    def _by_day(self, window: Window, name: Literal["sellable", "sublettable"]) -> dict[int, int]:
+        by_day = dict.fromkeys(range(window.start_day, window.end_day), 0)
+        for position in self._positions.positions if self._positions else ():
+            if position.product == PRODUCT_CODE:
+                for run in getattr(position, name):
+                    first_day = max(run.start_day, window.start_day)
+                    for day in range(first_day, min(run.end_day, window.end_day)):
+                        by_day[day] += run.qty
+        return by_day
 
     def _quote_anew(self, slot: Slot, quote: Quote) -> PlaceOrder:
         instrument, side, _ = slot
@@ -204,11 +229,3 @@ def _is_off(order: OpenOrder, quote: Quote) -> bool:
         difference * PPM_WHOLE > quote.limit_price * PRICE_TOLERANCE_PPM
         or 2 * order.leaves_qty < quote.order_qty
     )
-
-
-def _add(by_day: dict[int, int], runs: Iterable[Run], sign: int) -> None:
-    """Adds a step function, day by day, where the days are asked for."""
-    first_day, last_day = min(by_day), max(by_day)
-    for run in runs:
-        for day in range(max(run.start_day, first_day), min(run.end_day, last_day + 1)):
-            by_day[day] += sign * run.qty

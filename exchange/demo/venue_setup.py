@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 from clients.rental_offers import GpuFamily
 from clients.sdk import ExchangeClient
 from exchange.domain import listing_schedule
-from exchange.domain.enums import ProductKind, Role, Scope, SupplierGrade
+from exchange.domain.enums import ProductKind, Role, Scope, SupplierGrade, TradingMode
 from exchange.domain.schedule_events import ListingsScheduled
 from exchange.domain.windows import Window
 
@@ -49,11 +49,13 @@ ROLES: dict[str, Role] = {
     **dict.fromkeys(DESKS + MAKERS, Role.TRADER),
 }
 DEPOSIT_AMOUNTS = {
-    SUPPLIER: 1_000_000_000,
+    SUPPLIER: 10_000_000_000,
     TRADER: 1_000_000_000,
     **dict.fromkeys(DESKS, 20_000_000_000),
     **dict.fromkeys(MAKERS, 50_000_000_000),
 }
+BOND_AMOUNT = 5_000_000_000
+"""Of the supplier: CNY 50 M, more than its sold days ever ask for."""
 LISTING_POLL_S = 0.1
 GRANTED_QTY = 4_096
 GRANTED_DAYS = 900
@@ -75,6 +77,7 @@ class Venue:
 
     product_id: int
     bank_account_id: int
+    supplier_account_id: int
     first_day: int
     """The market day onto which demand and prices are laid."""
 
@@ -116,10 +119,11 @@ class VenueSetup:
             lot_qty=LOT_QTY,
         )
         await self._grant(product_id, account_ids[AUDITOR], first_day + 1)
+        await self._supply(SUPPLIER, "bonds", "post_bond", bond_amount=BOND_AMOUNT)
         counts = asdict(replace(WINDOWS_AHEAD, product_id=product_id))
         await self._once("schedule", "schedule_listings", **counts)
         await self._listed()
-        return Venue(product_id, account_ids[BANK], first_day)
+        return Venue(product_id, account_ids[BANK], account_ids[SUPPLIER], first_day)
 
     async def _grant(self, product_id: int, auditor_id: int, start_day: int) -> None:
         """Capacity from the supplier's offer to the operator's signature."""
@@ -128,15 +132,20 @@ class VenueSetup:
         days = {"start_day": start_day, "end_day": start_day + GRANTED_DAYS}
         grant_id = await self._supply(
             SUPPLIER,
+            "capacity",
             "submit_capacity",
             product_id=product_id,
             submitted_qty=GRANTED_QTY,
             **days,
         )
         await self._supply(
-            AUDITOR, "inspect_capacity", grant_id=grant_id, evidence_sha256=evidence_sha256
+            AUDITOR,
+            "capacity",
+            "inspect_capacity",
+            grant_id=grant_id,
+            evidence_sha256=evidence_sha256,
         )
-        await self._supply(AUDITOR, "verify_capacity", grant_id=grant_id)
+        await self._supply(AUDITOR, "capacity", "verify_capacity", grant_id=grant_id)
         await self._once(
             "grant",
             "grant_capacity",
@@ -148,13 +157,13 @@ class VenueSetup:
             end_day=start_day + GRANTED_DAYS,
         )
 
-    async def _supply(self, name: str, command_tag: str, **fields: object) -> int:
+    async def _supply(self, name: str, noun: str, command_tag: str, **fields: object) -> int:
         """A step of the supplier or the auditor, once."""
         created_id = self._ring.created(command_tag)
         if created_id is None:
             async with ExchangeClient(self._first.url, self._ring.token(name)) as client:
                 receipt = await client.supply(
-                    "capacity", command_tag, command_id=step_id(command_tag), **fields
+                    noun, command_tag, command_id=step_id(command_tag), **fields
                 )
             created_id = receipt.created_id
             self._ring.keep_created(command_tag, created_id)
@@ -216,9 +225,9 @@ def windows_ahead(today: int) -> Iterator[Window]:
     return listing_schedule.windows_ahead(today, WINDOWS_AHEAD)
 
 
-def symbol_of(window: Window) -> str:
-    """The instrument that is this window of the demo's product."""
-    return f"{PRODUCT_CODE}:{window.code}"
+def symbol_of(window: Window, mode: TradingMode = TradingMode.TITLE) -> str:
+    """The instrument that is this window of the demo's product, or its use."""
+    return f"{PRODUCT_CODE}:{window.code}{mode.symbol_suffix}"
 
 
 def step_id(step: str) -> str:

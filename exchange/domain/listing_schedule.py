@@ -30,7 +30,7 @@ def windows_ahead(today: int, schedule: ListingsScheduled) -> Iterator[Window]:
     is_this_month = date_of(tomorrow).month == date_of(today).month
     if schedule.is_balance_listed and is_this_month and balance.end_day > tomorrow + 1:
         yield balance
-    at = date_of(today)
+    at = date_of(today).replace(day=1)
     for kind, months, count in (
         (WindowKind.MONTH, 1, schedule.month_count),
         (WindowKind.QUARTER, 3, schedule.quarter_count),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from exchange.demo.venue_setup import GRANTED_DAYS
 from exchange.domain.events import CapacityGranted
 from exchange.domain.record import decode_body
 from exchange.domain.windows import day_at
@@ -20,6 +21,8 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 DEMAND = DATA / "philly_2017.csv.gz"
 PRICES = DATA / "gpurentalprices_offers_2026-07_2026-08.csv"
 MODEL_SPEED = 30_000
+SEED, DAYS_COUNT = 3, 20
+"""From 22 November on, into the first month that is traded ahead."""
 
 
 @pytest.mark.skipif(
@@ -81,6 +84,32 @@ def test_the_demo_without_files_goes_on_where_it_was(venues: Any) -> None:
     _assert_capacity_is_conserved(venue, last)
 
 
+def test_a_demo_of_some_days_is_wound_up_and_leaves_nothing_in_escrow(venues: Any) -> None:
+    """Its log is clean, every day is closed, and all that was paid in went to somebody."""
+    venue = venues(None)
+    words = ("--http-port", 0, "--days", DAYS_COUNT, "--seed", SEED, "--json")
+    exit_code = venue.launch("demo", *words).wait_end(180)
+    assert exit_code == 0, venue.stderr()
+    summary = msgspec.json.decode(venue.stdout())
+    assert summary["market_days"] >= DAYS_COUNT
+    reckoning = summary["reckoning"]
+    assert reckoning["seq"] == venue.verify()
+    assert reckoning["trade_count"] > 20
+    assert reckoning["sublet_count"] > 0
+    assert reckoning["delivered_count"] >= DAYS_COUNT
+    assert reckoning["delivered_count"] + reckoning["cancelled_count"] == GRANTED_DAYS
+    assert reckoning["shortfall_count"] > 0
+    assert reckoning["released_amount"] > 0
+    assert reckoning["refunded_amount"] > 0
+    returned_amount = reckoning["released_amount"] + reckoning["refunded_amount"]
+    assert returned_amount == reckoning["funded_amount"]
+    assert reckoning["escrow_amount"] == reckoning["rent_amount"] == 0
+    assert reckoning["lowest_amount"] >= 0
+    again = venue.shell("demo", "--http-port", 0, "--days", 1)
+    assert again.exit_code == 4
+    assert "was wound up" in again.stderr
+
+
 def test_a_demo_that_is_interrupted_stops_in_order(venues: Any) -> None:
     """Ctrl-C ends it with a summary and exit code 0, and its log is clean."""
     venue = venues(None)
@@ -94,7 +123,7 @@ def test_a_demo_that_is_interrupted_stops_in_order(venues: Any) -> None:
 
 def _demo(venue: VenueProcess, days: int, speed: int, *options: object) -> dict[str, Any]:
     """So many market days; their summary."""
-    words = ("--http-port", 0, "--days", days, "--speed", speed, "--json")
+    words = ("--http-port", 0, "--days", days, "--no-wind-up", "--speed", speed, "--json")
     exit_code = venue.launch("demo", *words, *options).wait_end(120)
     assert exit_code == 0, venue.stderr()
     summary: dict[str, Any] = msgspec.json.decode(venue.stdout())

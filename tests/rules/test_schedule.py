@@ -111,6 +111,23 @@ def test_a_month_a_quarter_and_a_strip_follow_when_theirs_have_begun():
     assert new == {"M2912", "M3001", "S2703", "S2704", "Q291", "Y29"}
 
 
+def test_every_day_of_four_years_has_its_windows():
+    """A quarter begins in a month that may be shorter than the one that runs: 31 May, April."""
+    schedule = ListingsScheduled(
+        product_id=1,
+        day_count=1,
+        month_count=1,
+        quarter_count=2,
+        year_count=1,
+        strip_count=1,
+        is_balance_listed=True,
+    )
+    for today in range(day("2027-01-01"), day("2031-01-01")):
+        assert all(window.start_day > today for window in windows_ahead(today, schedule))
+    ahead = [window.code for window in windows_ahead(day("2028-05-31"), schedule)]
+    assert [code for code in ahead if code[0] == "Q"] == ["Q283", "Q284"]
+
+
 @pytest.mark.parametrize(
     ("today", "code"),
     [
