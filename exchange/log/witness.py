@@ -123,7 +123,7 @@ def compare(witness: Witness, verifier: ChainVerifier) -> None:
         )
 
 
-def replace_durably(path: Path, *parts: bytes) -> None:
+def replace_durably(path: Path, *parts: bytes | memoryview) -> None:
     """Puts `parts` at `path` so that a power cut leaves the old or the new, never a mixture."""
     temporary = path.with_name(path.name + ".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
