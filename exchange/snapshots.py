@@ -179,28 +179,43 @@ async def load(event_log: EventLog, files: SnapshotFiles) -> Loaded:
         if found is not None:
             break
         files.skip(snapshot, reason)
-    for skipped in files.skipped:
-        log.warning("snapshot_skipped", path=str(skipped.path), reason=skipped.reason)
+    tell_skipped(files)
     if found is None:
         found = Loaded()
         await go_on(event_log, None, found)
     return found
 
 
+def tell_skipped(files: SnapshotFiles) -> None:
+    """Names what was not used in the program's log."""
+    for skipped in files.skipped:
+        log.warning("snapshot_skipped", path=str(skipped.path), reason=skipped.reason)
+
+
 async def _from_snapshot(event_log: EventLog, snapshot: Snapshot) -> tuple[Loaded | None, str]:
     """What the log makes of a snapshot by its tip; None and why where the log does not agree."""
-    header = snapshot.header
-    frame = await event_log.frame_at(header.entry_id)
-    reason = doubt(header, frame, header.state_hash)
-    if frame is None or reason:
+    frame = await event_log.frame_at(snapshot.header.entry_id)
+    loaded, reason = begin(snapshot, frame)
+    if loaded is None or frame is None:
+        return None, reason
+    await go_on(event_log, frame.head, loaded)
+    reason = doubt(snapshot.header, frame, loaded.logged_sha256)
+    return (None, reason) if reason else (loaded, "")
+
+
+def begin(snapshot: Snapshot, frame: Frame | None) -> tuple[Loaded | None, str]:
+    """
+    State and read models of a snapshot where `frame` is the log's at its place; else None and why.
+
+    To be believed it has to be confirmed by what the log says behind it, see `doubt`.
+    """
+    reason = doubt(snapshot.header, frame, snapshot.header.state_hash)
+    if reason:
         return None, reason
     try:
-        loaded = _restored(snapshot)
+        return _restored(snapshot), ""
     except (StateUnreadable, msgspec.MsgspecError) as error:
         return None, f"snapshot_unreadable: {error}"
-    await go_on(event_log, frame.head, loaded)
-    reason = doubt(header, frame, loaded.logged_sha256)
-    return (None, reason) if reason else (loaded, "")
 
 
 def _restored(snapshot: Snapshot) -> Loaded:
