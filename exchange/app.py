@@ -32,7 +32,7 @@ from clients.directory import Serving, add_credentials, read_credentials, write_
 from exchange import genesis
 from exchange.client_witness import ClientWitness
 from exchange.domain.commands import CloseSession, CreateVenue, Operator
-from exchange.domain.record import EVENT_TYPES, AnyCommand, decode_body
+from exchange.domain.record import LAYOUTS_SHA256, decode_body
 from exchange.domain.units import BURN_IN_NS, NS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import day_at
 from exchange.engine.engine import Engine
@@ -328,15 +328,11 @@ def _tell_damaged(error: SegmentDamaged) -> None:
 
 def barrier() -> EpochBarrier:
     """Who this process is, for the frame that opens its epoch."""
-    layouts = [
-        (str(kind.__struct_config__.tag), kind.__struct_fields__)
-        for kind in (*AnyCommand.__args__, *EVENT_TYPES.values())
-    ]
     return EpochBarrier(
         node_id=socket.gethostname()[:64],
         boot_id=secrets.token_bytes(16),
         build=BUILD,
-        schema_hash=hashlib.sha256(msgspec.msgpack.encode(layouts)).digest(),
+        schema_hash=LAYOUTS_SHA256,
         behaviour_version=BEHAVIOUR_VERSION,
     )
 

@@ -17,6 +17,7 @@ import os
 import signal
 import traceback
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import msgspec
@@ -24,7 +25,7 @@ import structlog
 
 from exchange.domain.commands import MarkState, RecordStateHash
 from exchange.domain.events import Event, StateHashed
-from exchange.domain.record import Record
+from exchange.domain.record import LAYOUTS_SHA256, Record
 from exchange.engine.engine import Engine
 from exchange.engine.sequencer import Sequencer
 from exchange.log import (
@@ -58,8 +59,10 @@ class SnapshotFailed(Exception):
 class Payload(msgspec.Struct, frozen=True, array_like=True):
     """What a snapshot file holds: the state's canonical bytes and the read models' checkpoint."""
 
-    state: bytes
+    state: memoryview
     projections: memoryview
+    layouts_sha256: bytes = b""
+    """Of the messages of the build that wrote it: what stays bytes must be what ours would be."""
 
 
 # -- taking ---------------------------------------------------------------------------------------
@@ -137,8 +140,9 @@ def write_snapshot(
     header = SnapshotHeader(
         files.name, head.epoch, head.seq, head.header_hash, BEHAVIOUR_VERSION, state_sha256
     )
-    payload = msgspec.msgpack.encode(Payload(canonical, memoryview(projections.checkpoint())))
-    files.write(Snapshot(header, payload))
+    parts = memoryview(canonical), memoryview(projections.checkpoint())
+    payload = Payload(*parts, LAYOUTS_SHA256)
+    files.write(Snapshot(header, msgspec.msgpack.encode(payload)))
     return state_sha256
 
 
@@ -175,40 +179,60 @@ async def load(event_log: EventLog, files: SnapshotFiles) -> Loaded:
         if found is not None:
             break
         files.skip(snapshot, reason)
-    for skipped in files.skipped:
-        log.warning("snapshot_skipped", path=str(skipped.path), reason=skipped.reason)
+    tell_skipped(files)
     if found is None:
         found = Loaded()
         await go_on(event_log, None, found)
     return found
 
 
+def tell_skipped(files: SnapshotFiles) -> None:
+    """Names what was not used in the program's log."""
+    for skipped in files.skipped:
+        log.warning("snapshot_skipped", path=str(skipped.path), reason=skipped.reason)
+
+
 async def _from_snapshot(event_log: EventLog, snapshot: Snapshot) -> tuple[Loaded | None, str]:
     """What the log makes of a snapshot by its tip; None and why where the log does not agree."""
-    header = snapshot.header
-    frame = await event_log.frame_at(header.entry_id)
-    reason = doubt(header, frame, header.state_hash)
-    if frame is None or reason:
+    frame = await event_log.frame_at(snapshot.header.entry_id)
+    loaded, reason = begin(snapshot, frame)
+    if loaded is None or frame is None:
+        return None, reason
+    await go_on(event_log, frame.head, loaded)
+    reason = doubt(snapshot.header, frame, loaded.logged_sha256)
+    return (None, reason) if reason else (loaded, "")
+
+
+def begin(snapshot: Snapshot, frame: Frame | None) -> tuple[Loaded | None, str]:
+    """
+    State and read models of a snapshot where `frame` is the log's at its place; else None and why.
+
+    To be believed it has to be confirmed by what the log says behind it, see `doubt`.
+    """
+    reason = doubt(snapshot.header, frame, snapshot.header.state_hash)
+    if reason:
         return None, reason
     try:
-        loaded = _restored(snapshot)
+        return _restored(snapshot), ""
     except (StateUnreadable, msgspec.MsgspecError) as error:
         return None, f"snapshot_unreadable: {error}"
-    await go_on(event_log, frame.head, loaded)
-    reason = doubt(header, frame, loaded.logged_sha256)
-    return (None, reason) if reason else (loaded, "")
 
 
 def _restored(snapshot: Snapshot) -> Loaded:
     header = snapshot.header
     payload = msgspec.msgpack.decode(snapshot.payload, type=Payload)
-    if sha256(payload.state).digest() != header.state_hash:
-        raise StateUnreadable(f"its state does not hash to {header.state_hash.hex()}")
+    if payload.layouts_sha256 != LAYOUTS_SHA256:
+        raise StateUnreadable("a build with other messages wrote it")
     # Millions of objects come into being and none goes: the collector would look at them in vain,
     # now and with every record behind the snapshot.
     gc.disable()
     try:
-        state = State.restore(payload.state)
+        with ThreadPoolExecutor(1) as beside:
+            # Hashing needs none of Python's locks.
+            hashed = beside.submit(sha256, payload.state)
+            state = State.restore(payload.state)
+        if hashed.result().digest() != header.state_hash:
+            raise StateUnreadable(f"its state does not hash to {header.state_hash.hex()}")
         projections = Projections.restore(payload.projections)
         gc.freeze()
     finally:

@@ -1,10 +1,13 @@
 """
 A second exchange that follows the log and takes over when the leader falls silent.
 
-    stream ─▶ confirmed frames ─▶ state and read models, warm
-                 │
-                 └─ none for 2 s of our own clock, or SIGUSR1 ─▶ serve: lock, tail, barrier, port
+    snapshot ─┐
+    stream ───┴▶ confirmed frames ─▶ state and read models, warm
+                  │
+                  └─ none for 2 s of our own clock, or SIGUSR1 ─▶ serve: lock, tail, barrier, port
 
+It begins as a leader does: with the newest snapshot in its directory that is whole, whose frame is
+in the log, and whose state's hash the log's confirmed records bring; else it reads the whole log.
 It applies only what a later frame states as durable. What lies behind that is read when it takes
 over, after the barrier has made it so or the append has found that somebody else leads. With a
 directory of its own it keeps a witness of what it has seen, and refuses to lead a log that lacks
@@ -28,15 +31,27 @@ from exchange.log import (
     LogError,
     LogSettings,
     SignedHeads,
+    SnapshotFiles,
     WitnessFile,
+    compare,
+    doubt,
     read_frames,
 )
 from exchange.log.errors import ServerWentAway
 from exchange.log.event_log import WITNESS_FILE
 from exchange.log.head import Head
+from exchange.log.lookup import find_frame_at_once, first_frame_at_once, last_frame_at_once
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
+from exchange.log.witness import require
 from exchange.reading import reading_client
-from exchange.snapshots import Loaded, take_in
+from exchange.snapshots import (
+    BEHAVIOUR_VERSION,
+    SNAPSHOT_DIR,
+    Loaded,
+    begin,
+    take_in,
+    tell_skipped,
+)
 
 POLL_S = 0.02
 WITNESS_NS = 1_000_000_000
@@ -55,6 +70,11 @@ class Standby:
         self._verifier = ChainVerifier(settings.name)
         self._waiting: deque[Frame] = deque()
         self._witness = WitnessFile(settings.data_dir / WITNESS_FILE, settings.name)
+        self._seen = self._witness.read()
+        """What this directory has seen of the log, and the log must hold."""
+        self._is_seen_there = False
+        """Whether it does; nothing else is witnessed before."""
+        self._witnessed = (0, 0) if self._seen is None else self._seen.position
         self._witnessed_ns = 0
         self._is_server_away = False
         self._alive_ns = time.monotonic_ns()
@@ -74,8 +94,10 @@ class Standby:
     async def wait(self, stop: asyncio.Event, told: asyncio.Event) -> bool:
         """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
         with reading_client(self._settings) as client:
+            self._begin(client)
             self._follow(client)
-            log.info("following", seq=self._verifier.head.seq)
+            snapshot_seq = self.loaded.snapshot_seq
+            log.info("following", seq=self._verifier.head.seq, from_snapshot_seq=snapshot_seq)
             self._alive_ns = time.monotonic_ns()
             while not stop.is_set():
                 if self._follow(client):
@@ -87,6 +109,35 @@ class Standby:
                     return True
                 await asyncio.sleep(POLL_S)
         return False
+
+    def _begin(self, client: redis.Redis) -> None:
+        """From the newest snapshot that the log confirms; without one, at the log's beginning."""
+        name = self._settings.name
+        files = SnapshotFiles(self._settings.data_dir / SNAPSHOT_DIR, name)
+        try:
+            tip = last_frame_at_once(client, name)
+            committed_seq = 0 if tip is None else tip.header.committed_seq
+            for snapshot in files.newest_first(BEHAVIOUR_VERSION, committed_seq):
+                frame = find_frame_at_once(client, name, snapshot.header.entry_id)
+                loaded, reason = begin(snapshot, frame)
+                if loaded is not None and frame is not None:
+                    self._start_at(frame.head, loaded)
+                    self._follow(client)
+                    reason = doubt(snapshot.header, frame, loaded.logged_sha256)
+                    if not reason:
+                        return
+                files.skip(snapshot, reason)
+        except ServerWentAway as error:
+            log.warning("log_server_unreachable", detail=str(error))
+        finally:
+            tell_skipped(files)
+        self._start_at(name.genesis, Loaded())
+
+    def _start_at(self, head: Head, loaded: Loaded) -> None:
+        self.loaded, self.head = loaded, head
+        remember = None if self._seen is None else self._seen.position
+        self._verifier = ChainVerifier(self._settings.name, head, remember)
+        self._waiting.clear()
 
     def _follow(self, client: redis.Redis) -> bool:
         """
@@ -108,7 +159,19 @@ class Standby:
             self._is_server_away = True
             return self._settings.external is not None
         self._is_server_away = False
+        if not self._is_seen_there:
+            self._require_seen(client)
         return is_new
+
+    def _require_seen(self, client: redis.Redis) -> None:
+        """Once, when the log has been read to its tip: raises `LogWentBack` where it went back."""
+        name, seen = self._settings.name, self._seen
+        if seen is not None and self._verifier.start.position <= seen.position:
+            compare(seen, self._verifier)
+        elif seen is not None:
+            frame = find_frame_at_once(client, name, seen.entry_id)
+            require(seen, frame, first_frame_at_once(client, name))
+        self._is_seen_there = True
 
     def _confirm(self, frame: Frame) -> None:
         """Applies what a frame states as durable; only frames with records say so."""
@@ -125,10 +188,11 @@ class Standby:
             self._copy_heads()
 
     def _keep_witness(self, head: Head) -> None:
-        """In a directory of its own; the leader's has the leader's."""
-        if self._settings.external is not None and head.seq:
+        """In a directory of its own; the leader's has the leader's. It never goes back."""
+        is_ours = self._settings.external is not None and self._is_seen_there
+        if is_ours and head.position > self._witnessed:
             self._witness.write(head)
-            self._witnessed_ns = time.monotonic_ns()
+            self._witnessed, self._witnessed_ns = head.position, time.monotonic_ns()
 
     def _copy_heads(self) -> None:
         """What the leader has signed so far; the rest when we lead."""

@@ -145,6 +145,16 @@ async def test_a_damaged_snapshot_is_named_and_the_log_is_read_instead(house, pl
         assert house.loaded.engine.state.hash() == live
 
 
+async def test_a_snapshot_of_a_build_with_other_messages_is_named_and_not_used(house, monkeypatch):
+    async with house.serving() as (sequencer, snapshot):
+        await tick(sequencer)
+        await snapshot()
+    monkeypatch.setattr("exchange.snapshots.LAYOUTS_SHA256", bytes(32))
+    async with house.serving():
+        assert house.skipped() == ["snapshot_unreadable"]
+        assert house.loaded.snapshot_seq == 0
+
+
 async def test_only_the_newest_three_are_kept_and_the_newest_is_used(house):
     async with house.serving() as (sequencer, snapshot):
         for _ in range(5):

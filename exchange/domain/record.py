@@ -6,10 +6,11 @@ is the frame's `first_seq` plus its place, stored nowhere twice.
 """
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from . import (
     capacity_commands,
@@ -143,9 +144,12 @@ _BODY: msgspec.msgpack.Decoder[tuple[Command, list[Event]]] = msgspec.msgpack.De
 _EVENTS_OF: msgspec.msgpack.Decoder[tuple[Any, list[Event]]] = msgspec.msgpack.Decoder(
     tuple[msgspec.Raw, list[_AnyEvent]]
 )
+_COMMAND: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(AnyCommand)
 _ENCODER = msgspec.msgpack.Encoder()
 encode_command: Callable[[Command], bytes] = _ENCODER.encode
 """The command as it stands in a record."""
+decode_command: Callable[[bytes | msgspec.Raw], Command] = _COMMAND.decode
+"""A command that stands by itself."""
 encode_event: Callable[[Event], bytes] = _ENCODER.encode
 """The event as it stands in a record."""
 
@@ -184,3 +188,25 @@ def array_header(count: int) -> bytes:
     if count < 1 << 16:
         return b"\xdc" + count.to_bytes(2, "big")
     return b"\xdd" + count.to_bytes(4, "big")
+
+
+def _layouts(found: inspect.Type, known: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The fields of every struct in a type, by its name."""
+    if isinstance(found, inspect.StructType):
+        if found.cls.__qualname__ in known:
+            return known
+        known[found.cls.__qualname__] = [field.encode_name for field in found.fields]
+        parts = [field.type for field in found.fields]
+    else:
+        parts = [*getattr(found, "types", ()), *getattr(found, "item_types", ())]
+        parts += [getattr(found, name) for name in _PARTS if hasattr(found, name)]
+    for part in parts:
+        _layouts(part, known)
+    return known
+
+
+_PARTS = ("item_type", "key_type", "value_type")
+LAYOUTS_SHA256 = sha256(
+    _ENCODER.encode(_layouts(inspect.type_info(tuple[AnyCommand, list[_AnyEvent]]), {}))
+).digest()
+"""Over the fields of all messages: a build with the same writes the same bytes."""

@@ -261,7 +261,7 @@ def _half_applied(command: Command, seq: int, event_count: int, fault: Exception
 
 def _repeat(command: Command, entry: Seen, state: State) -> Outcome:
     """What the account's earlier command of this id got; refuses where it was another one."""
-    if _body(entry.command) != _body(command):
+    if _body(entry.read()) != _body(command):
         raise Refused(Reason.ID_CONFLICT, state.seq, entry.seq)
     refusal = entry.refusal
     if refusal is None:

@@ -42,7 +42,7 @@ from exchange.log.server import EmbeddedServer
 from exchange.log.shared_heads import SharedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE, SignedHeads
 from exchange.log.verifier import ChainVerifier
-from exchange.log.witness import Witness, WitnessFile, compare
+from exchange.log.witness import Witness, WitnessFile, compare, require
 
 WITNESS_FILE = "witness"
 """In the data directory, outside the server's."""
@@ -158,24 +158,10 @@ class EventLog:
         self._verifier = verifier
 
     async def require(self, witness: Witness) -> None:
-        """
-        Raises `LogWentBack` where the log lacks a frame that was told of; by its place, unread.
-
-        A frame that was trimmed counts as there: the archive has it, and is compared by itself.
-        """
-        frame = await self.frame_at(f"{witness.epoch}-{witness.seq}")
-        if frame is None:
-            first = await first_frame(self._client, self.name)
-            if first is not None and first.head.position > witness.position:
-                return
-        found = "no such frame" if frame is None else frame.header_hash.hex()
-        if found != witness.header_hash:
-            raise LogWentBack(
-                f"log_went_back: epoch {witness.epoch}, seq {witness.seq}, header hash "
-                f"{witness.header_hash} was told of, but the log has {found} there: it was cut or "
-                "comes from an old backup, and what was written since stands in the place of other "
-                "records; restore the log from the archive"
-            )
+        """Raises `LogWentBack` where the log lacks a frame that was told of; found by its place."""
+        frame = await self.frame_at(witness.entry_id)
+        first = None if frame is not None else await first_frame(self._client, self.name)
+        require(witness, frame, first)
 
     async def records(self, from_seq: int, count: int) -> list[tuple[int, bytes]]:
         """Up to `count` records from `from_seq` on, as (seq, bytes); while serving."""

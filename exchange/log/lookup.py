@@ -9,6 +9,7 @@ in a later epoch tells which one to try next, and few logs have many.
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+import redis
 import redis.asyncio
 
 from exchange.log.asking import asking
@@ -58,6 +59,28 @@ async def last_frame(client: redis.asyncio.Redis, name: LogName) -> Frame | None
 async def first_frame(client: redis.asyncio.Redis, name: LogName) -> Frame | None:
     """The oldest frame in the stream, whole in itself; None where the log is empty."""
     return next(iter(await _frames(client, "XRANGE", name.key, "-", "+", "COUNT", 1)), None)
+
+
+def find_frame_at_once(client: redis.Redis, name: LogName, entry_id: str) -> Frame | None:
+    """`find_frame`, by a client that waits."""
+    return _frame_at_once(client, "XRANGE", name.key, entry_id, entry_id)
+
+
+def last_frame_at_once(client: redis.Redis, name: LogName) -> Frame | None:
+    """`last_frame`, by a client that waits."""
+    return _frame_at_once(client, "XREVRANGE", name.key, "+", "-", "COUNT", 1)
+
+
+def first_frame_at_once(client: redis.Redis, name: LogName) -> Frame | None:
+    """`first_frame`, by a client that waits."""
+    return _frame_at_once(client, "XRANGE", name.key, "-", "+", "COUNT", 1)
+
+
+def _frame_at_once(client: redis.Redis, *question: str | int) -> Frame | None:
+    ask = cast(Callable[..., list[Entry]], client.execute_command)
+    with asking(str(question[1])):
+        entries = ask(*question)
+    return frame_of(entries[0]) if entries else None
 
 
 async def _frames_from(

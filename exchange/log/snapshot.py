@@ -67,20 +67,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     """A whole file, its own hash verified."""
 
     header: SnapshotHeader
-    payload: bytes
+    payload: bytes | memoryview
 
 
-def encode_snapshot(snapshot: Snapshot) -> tuple[bytes, bytes, bytes]:
+def encode_snapshot(snapshot: Snapshot) -> tuple[bytes, bytes | memoryview, bytes]:
     """Header, payload and hash, which make up the file."""
     header = _encode_header(snapshot)
-    return header, snapshot.payload, hash_of(header, snapshot.payload)
-
-
-def hash_of(header: bytes, payload: bytes) -> bytes:
-    """What stands at the end of the file."""
     digest = sha256(header)
-    digest.update(payload)
-    return digest.digest()
+    digest.update(snapshot.payload)
+    return header, snapshot.payload, digest.digest()
 
 
 def decode_header(data: bytes, size: int) -> SnapshotHeader:

@@ -15,6 +15,9 @@ one is looked at; with none left the log is read from its beginning.
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from io import BufferedReader
 from pathlib import Path
 
 import msgspec
@@ -28,11 +31,11 @@ from exchange.log.snapshot import (
     SnapshotUnusable,
     decode_header,
     encode_snapshot,
-    hash_of,
 )
 from exchange.log.witness import replace_durably, sync_directory
 
 KEPT_COUNT = 3
+_PIECE_BYTES = 8 << 20
 _FILE_NAME = re.compile(r"(\d{10})-(\d{20})\.snapshot")
 
 
@@ -119,16 +122,27 @@ def read_snapshot(
             header = file.read(HEADER_BYTES)
             place = decode_header(header, size)
             _require_usable(place, path, name, behaviour_version, committed_seq)
-            payload = file.read(size - HEADER_BYTES - HASH_BYTES)
+            payload, found = _read_and_hash(file, header, size - HEADER_BYTES - HASH_BYTES)
             stored = file.read()
     except OSError as error:
         raise SnapshotUnusable(f"snapshot_unreadable: {error}") from error
-    found = hash_of(header, payload)
     if found != stored:
         raise SnapshotUnusable(
             f"snapshot_damaged: the file's SHA-256 is {found.hex()}, it says {stored.hex()}"
         )
     return Snapshot(place, payload)
+
+
+def _read_and_hash(file: BufferedReader, header: bytes, size: int) -> tuple[memoryview, bytes]:
+    """The payload and the file's hash: a piece is hashed while the next one is read."""
+    payload = memoryview(bytearray(size))
+    digest = sha256(header)
+    with ThreadPoolExecutor(1) as beside:
+        for start in range(0, size, _PIECE_BYTES):
+            piece = payload[start : start + _PIECE_BYTES]
+            file.readinto(piece)
+            beside.submit(digest.update, piece)
+    return payload, digest.digest()
 
 
 def _require_usable(

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from exchange.log.errors import LogWentBack, WitnessNotWritten, WitnessUnusable
+from exchange.log.frame import Frame
 from exchange.log.head import Head, LogName
 from exchange.log.verifier import ChainVerifier
 
@@ -30,6 +31,11 @@ class Witness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def position(self) -> tuple[int, int]:
         """(epoch, seq), what a `ChainVerifier` is to remember."""
         return self.epoch, self.seq
+
+    @property
+    def entry_id(self) -> str:
+        """The stream id of the frame."""
+        return f"{self.epoch}-{self.seq}"
 
 
 class WitnessFile:
@@ -123,7 +129,26 @@ def compare(witness: Witness, verifier: ChainVerifier) -> None:
         )
 
 
-def replace_durably(path: Path, *parts: bytes) -> None:
+def require(witness: Witness, frame: Frame | None, first: Frame | None) -> None:
+    """
+    Refuses a log that lacks the witnessed frame; by what it has at that very place, `frame`.
+
+    A frame before the stream's `first` was trimmed and counts as there: the archive has it, and is
+    compared by itself.
+    """
+    if frame is None and first is not None and first.head.position > witness.position:
+        return
+    found = "no such frame" if frame is None else frame.header_hash.hex()
+    if found != witness.header_hash:
+        raise LogWentBack(
+            f"log_went_back: epoch {witness.epoch}, seq {witness.seq}, header hash "
+            f"{witness.header_hash} was told of, but the log has {found} there: it was cut or "
+            "comes from an old backup, and what was written since stands in the place of other "
+            "records; restore the log from the archive"
+        )
+
+
+def replace_durably(path: Path, *parts: bytes | memoryview) -> None:
     """Puts `parts` at `path` so that a power cut leaves the old or the new, never a mixture."""
     temporary = path.with_name(path.name + ".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -128,7 +128,7 @@ def _order_id(command: AmendOrder | CancelOrder, state: State, account_id: int) 
     if command.order_id:
         return command.order_id
     entry = state.seen.get(account_id, _NO_IDS).get(command.orig_client_order_id)
-    if entry is None or type(entry.command) is not PlaceOrder:
+    if entry is None or type(entry.read()) is not PlaceOrder:
         raise Refused(Reason.UNKNOWN_ORDER)
     return entry.seq
 

@@ -34,7 +34,7 @@ AUCTION_MISTAKES = (
     ),
     Mutant(
         "an own pair is not ended",
-        (("auction.pyx", "if bid.account_id != ask.account_id:", "if True:"),),
+        (("auction.pyx", "bid.account_id != ask.account_id and (", "True or ("),),
     ),
     Mutant(
         "the older of an own pair ends",
