@@ -13,6 +13,7 @@ from exchange.domain.desk_wire import (
     DisputeRequest,
     QuoteRequestView,
     QuoteView,
+    TradeSourceWord,
 )
 from exchange.domain.wire import Receipt, SideWord
 
@@ -151,15 +152,26 @@ class DeskClient(HttpClient):
     # -- what is wrong with a trade ---------------------------------------------------------------
 
     async def request_bust(
-        self, trade_id: int, note: str, command_id: str | None = None
+        self,
+        trade_id: int,
+        note: str,
+        command_id: str | None = None,
+        *,
+        source: TradeSourceWord = "desk",
     ) -> Receipt:
-        """Wants a desk trade undone, within ten minutes; operators decide."""
+        """Wants a trade of the desk or of a book undone, within ten minutes; operators decide."""
         body = DisputeRequest(note=note)
-        return await self._post(f"/desk_trades/{trade_id}/dispute", body, command_id)
+        return await self._post(f"/{source}_trades/{trade_id}/dispute", body, command_id)
 
     async def request_correction(
-        self, trade_id: int, corrected_price: int, note: str, command_id: str | None = None
+        self,
+        trade_id: int,
+        corrected_price: int,
+        note: str,
+        command_id: str | None = None,
+        *,
+        source: TradeSourceWord = "desk",
     ) -> Receipt:
-        """Wants a desk trade at another price, within ten minutes; operators decide."""
+        """Wants a trade at another price, within ten minutes; operators decide."""
         body = DisputeRequest(note=note, corrected_price=corrected_price)
-        return await self._post(f"/desk_trades/{trade_id}/dispute", body, command_id)
+        return await self._post(f"/{source}_trades/{trade_id}/dispute", body, command_id)

@@ -12,7 +12,7 @@ from typing import Annotated, cast
 
 import typer
 
-from exchange.domain.desk_wire import BothSidesWord
+from exchange.domain.desk_wire import BothSidesWord, TradeSourceWord
 from exchange.domain.windows import Window, parse_window
 from exchange.domain.wire import Receipt, SideWord
 
@@ -32,6 +32,7 @@ commands.add_typer(dispute_commands, name="dispute", help="Undo or correct trade
 WindowCode = Annotated[str, typer.Argument(help="A window's code: M2703, X270301-270308, …")]
 Minutes = Annotated[int, typer.Option(help="How long it stands.", min=1)]
 Note = Annotated[str, typer.Argument(help="Why, for the record.")]
+OfABook = Annotated[bool, typer.Option("--book", help="A trade of a book, not of the desk.")]
 
 
 def _window(code: str) -> Window:
@@ -331,6 +332,7 @@ def block_tape(
 def dispute_bust(
     trade_id: int,
     note: Note,
+    book: OfABook = False,
     data: DataDir = DEFAULT_DATA,
     url: Url = "",
     token_file: TokenFile = None,
@@ -339,7 +341,7 @@ def dispute_bust(
 ) -> None:
     """Within ten minutes, want a trade undone."""
     with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.request_bust(trade_id, note)
+        receipt = exchange.request_bust(trade_id, note, source="book" if book else "desk")
     _tell(receipt, as_json, f"dispute {receipt.created_id} waits for two operators")
 
 
@@ -348,6 +350,7 @@ def dispute_correct(
     trade_id: int,
     corrected_price: int,
     note: Note,
+    book: OfABook = False,
     data: DataDir = DEFAULT_DATA,
     url: Url = "",
     token_file: TokenFile = None,
@@ -355,8 +358,9 @@ def dispute_correct(
     as_json: AsJson = False,
 ) -> None:
     """Within ten minutes, want a trade at another price."""
+    source: TradeSourceWord = "book" if book else "desk"
     with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.request_correction(trade_id, corrected_price, note)
+        receipt = exchange.request_correction(trade_id, corrected_price, note, source=source)
     _tell(receipt, as_json, f"dispute {receipt.created_id} waits for two operators")
 
 
@@ -424,7 +428,8 @@ def dispute_list(
     table = _table("disputes", "dispute", "trade", "wanted", "by", "note", "status", "claim")
     for one in corrections:
         wanted = money(one.corrected_price) if one.corrected_price else "bust"
-        row = (str(one.correction_id), str(one.trade_id), wanted, str(one.account_id), one.note)
+        trade = f"{one.trade_source} {one.trade_id}"
+        row = (str(one.correction_id), trade, wanted, str(one.account_id), one.note)
         claim = money(one.claim_amount) if one.claim_amount else ""
         table.add_row(*row, one.correction_status, claim)
     _print(corrections, as_json, table)

@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from .commands import Command
-from .enums import Side
+from .enums import Side, TradeSource
 from .units import NS_PER_MINUTE, Amount, Day, Id, Ns, Price, Qty, Reference
 
 MAX_DEALERS = 32
@@ -117,18 +117,20 @@ class AllocateBlock(Command, frozen=True, kw_only=True, tag="allocate_block"):
 
 
 class RequestBust(Command, frozen=True, kw_only=True, tag="request_bust"):
-    """A party of a desk trade, within ten minutes, wants it undone."""
+    """A party of a trade, within ten minutes, wants it undone."""
 
     trade_id: Id
     note: Reference
+    trade_source: TradeSource = TradeSource.DESK
 
 
 class RequestCorrection(Command, frozen=True, kw_only=True, tag="request_correction"):
-    """A party of a desk trade, within ten minutes, wants it at another price."""
+    """A party of a trade, within ten minutes, wants it at another price."""
 
     trade_id: Id
     corrected_price: Price
     note: Reference
+    trade_source: TradeSource = TradeSource.DESK
 
 
 class ApproveCorrection(Command, frozen=True, kw_only=True, tag="approve_correction"):

@@ -3,12 +3,13 @@ What happened at the OTC desk.
 
 These events move nothing: holds, cash, title and escrow follow in the same record as movements.
 A request, a quote, a block, a correction and a trade of the desk each have the sequence number of
-their record for an id.
+their record for an id; trades of books have numbers of their own, so corrections say whose they
+mean.
 """
 
 from msgspec import Struct
 
-from .enums import BlockStatus, Purpose, QuoteRequestStatus, QuoteStatus, Side
+from .enums import BlockStatus, Purpose, QuoteRequestStatus, QuoteStatus, Side, TradeSource
 from .events import Event
 
 
@@ -191,6 +192,9 @@ class CorrectionRequested(Event, frozen=True, kw_only=True, tag="correction_requ
     corrected_price: int
     """0 asks for a bust."""
     note: str
+    trade_source: TradeSource = TradeSource.DESK
+    respondent_account_id: int = 0
+    """The trade's other party; 0 in records from before it was stated."""
 
 
 class CorrectionApproved(Event, frozen=True, kw_only=True, tag="correction_approved"):
@@ -206,6 +210,7 @@ class TradeBusted(Event, frozen=True, kw_only=True, tag="trade_busted"):
     correction_id: int
     trade_id: int
     operator_account_id: int
+    trade_source: TradeSource = TradeSource.DESK
 
 
 class TradePriceCorrected(Event, frozen=True, kw_only=True, tag="trade_price_corrected"):
@@ -215,6 +220,7 @@ class TradePriceCorrected(Event, frozen=True, kw_only=True, tag="trade_price_cor
     trade_id: int
     corrected_price: int
     operator_account_id: int
+    trade_source: TradeSource = TradeSource.DESK
 
 
 class CorrectionDeclined(Event, frozen=True, kw_only=True, tag="correction_declined"):
@@ -235,3 +241,4 @@ class ClaimRecorded(Event, frozen=True, kw_only=True, tag="claim_recorded"):
     claim_amount: int
     operator_account_id: int
     note: str
+    trade_source: TradeSource = TradeSource.DESK

@@ -16,6 +16,7 @@ from .wire_words import ClientId, Message, Request, SideWord
 
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 BothSidesWord = Literal["buy", "sell", "both"]
+TradeSourceWord = Literal["desk", "book"]
 
 
 # -- what clients send ----------------------------------------------------------------------------
@@ -119,7 +120,11 @@ class AllocationRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DisputeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """POST /v1/desk_trades/{trade_id}/dispute, by a party; without a price it asks for a bust."""
+    """
+    POST /v1/desk_trades/{trade_id}/dispute, or /v1/book_trades/…, by a party.
+
+    Without a price it asks for a bust.
+    """
 
     note: Reference
     corrected_price: Price | None = None
@@ -218,6 +223,8 @@ class CorrectionView(Struct, frozen=True, kw_only=True):
     first_operator_id: int
     claim_amount: int
     """Of a claim on record, else 0."""
+    trade_source: str = "desk"
+    """`desk` or `book`: each numbers its own trades."""
 
 
 class Desk(Message, frozen=True, kw_only=True, tag="desk"):

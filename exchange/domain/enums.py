@@ -227,6 +227,13 @@ class CorrectionStatus(StrEnum):
     """It could not be done; a claim is on record."""
 
 
+class TradeSource(StrEnum):
+    """Where a trade was made; each source numbers its own, so an id means nothing without it."""
+
+    DESK = "desk"
+    BOOK = "book"
+
+
 class Trust(IntEnum):
     """What the venue keeps money for, besides the escrow of delivery days."""
 

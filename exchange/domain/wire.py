@@ -289,7 +289,7 @@ class Book(Message, frozen=True, kw_only=True, tag="book"):
 
 
 class Trade(Message, frozen=True, kw_only=True, tag="trade"):
-    """A public trade."""
+    """A public trade; one that was busted, or has another price since, is told again."""
 
     instrument: str
     trade_id: int
@@ -298,6 +298,7 @@ class Trade(Message, frozen=True, kw_only=True, tag="trade"):
     last_qty: int
     taker_side: SideWord
     market_ns: int
+    is_busted: bool = False
 
 
 class Positions(Message, frozen=True, kw_only=True, tag="positions"):

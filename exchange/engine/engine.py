@@ -32,6 +32,7 @@ from exchange.rules import (
     State,
     require_use,
 )
+from exchange.rules.book_trades import keep_record
 from exchange.rules.marks import note_trades
 from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
 from exchange.rules.sublets import note_sublets
@@ -124,7 +125,9 @@ class Engine:
             return self._leave(command, account_id, encoded)
         state.seq = seq = state.seq + 1
         if core.trades:
-            note_trades(core.take_trades(), state)
+            trades = core.take_trades()
+            keep_record(record, core.next_trade_id - len(trades), state)
+            note_trades(trades, state)
             note_sublets(core.take_sublets(), state)
         if command_id:
             if seen is None:
@@ -212,7 +215,10 @@ class Engine:
     def apply(self, record: bytes) -> tuple[Command, list[Event]]:
         """Takes the next record's events into the state; its command is only remembered."""
         command, events = decode_body(record, self.state.seq + 1)
+        next_trade_id = self.state.core.next_trade_id
         self._apply(command, events)
+        if self.state.core.next_trade_id > next_trade_id > 0:
+            keep_record(bytes(record), next_trade_id, self.state)
         return command, events
 
     def verify(self, record: bytes) -> tuple[Command, list[Event]]:
@@ -233,7 +239,15 @@ class Engine:
         outcome, again = self.execute(command)
         if again != record and (again is None or decode_body(again) != (command, events)):
             _raise_difference(seq, events, again, outcome)
+        if again != record:
+            self._keep_as_written(record, again)
         return command, events
+
+    def _keep_as_written(self, record: bytes, again: bytes | None) -> None:
+        """Who took the record in by its events kept it as it is in the log."""
+        kept = self.state.trading_records
+        if kept and kept[-1].record == again:
+            kept[-1] = replace(kept[-1], record=bytes(record))
 
     def _apply(self, command: Command, events: list[Event]) -> None:
         state = self.state

@@ -190,6 +190,7 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
     "quote": _table("quotes"),
     "block": _table("blocks"),
     "desk_trade": _table("desk_trades"),
+    "book_trade": _table("book_trades"),
     "correction": _table("corrections"),
     "sublet": _table("sublets"),
     "sublet_offer": _table("sublet_offers"),
@@ -204,8 +205,8 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
 CORE_NOUNS = {"balance", "order", "level", "book", "escrow", "granted", "position", "queue"}
 _SHOWN_FIELDS = {
     "seq", "market_ns", "pledges", "sessions", "participants", "keys", "products", "instruments",
-    "halts", "market_data", "quote_requests", "quotes", "blocks", "desk_trades", "corrections",
-    "sublets", "sublet_offers",
+    "halts", "market_data", "quote_requests", "quotes", "blocks", "desk_trades", "book_trades",
+    "corrections",    "sublets", "sublet_offers",
 }  # fmt: skip
 """In a noun or in `Place`; the market data's other parts are named one by one."""
 _EVERY_LEVEL = 2**31 - 1

@@ -13,6 +13,7 @@ from aiohttp import web
 from exchange.domain import desk_commands as d
 from exchange.domain import desk_wire as w
 from exchange.domain.commands import Command
+from exchange.domain.enums import TradeSource
 from exchange.projections.desk_views import desk_view, public_trades_view
 
 from .answers import integer_query, json_answer, not_found, path_id
@@ -137,18 +138,23 @@ async def allocate(request: web.Request) -> web.Response:
     return await _execute(request, identity, d.AllocateBlock(block_id=block_id, allocations=parts))
 
 
-@routes.post("/v1/desk_trades/{trade_id}/dispute")
+@routes.post("/v1/{source:desk|book}_trades/{trade_id}/dispute")
 async def dispute(request: web.Request) -> web.Response:
     """Asks for a bust or, with a price, for a correction: 201 with the correction's id."""
     identity = acting_identity_of(request)
     body = msgspec.json.decode(await request.read(), type=w.DisputeRequest)
     trade_id = path_id(request, "trade_id", "trade")
+    source = TradeSource(request.match_info["source"])
     if body.corrected_price is None:
-        return await _execute(request, identity, d.RequestBust(trade_id=trade_id, note=body.note))
-    command = d.RequestCorrection(
-        trade_id=trade_id, corrected_price=body.corrected_price, note=body.note
+        bust = d.RequestBust(trade_id=trade_id, note=body.note, trade_source=source)
+        return await _execute(request, identity, bust)
+    correct = d.RequestCorrection(
+        trade_id=trade_id,
+        corrected_price=body.corrected_price,
+        note=body.note,
+        trade_source=source,
     )
-    return await _execute(request, identity, command)
+    return await _execute(request, identity, correct)
 
 
 async def _deal(request: web.Request, kind: type[DeskRequest], **named: int) -> web.Response:

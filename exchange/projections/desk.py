@@ -13,7 +13,13 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from exchange.domain import desk_events as e
-from exchange.domain.enums import BlockStatus, CorrectionStatus, QuoteRequestStatus, QuoteStatus
+from exchange.domain.enums import (
+    BlockStatus,
+    CorrectionStatus,
+    QuoteRequestStatus,
+    QuoteStatus,
+    TradeSource,
+)
 from exchange.domain.events import Event
 from exchange.domain.record import Record
 
@@ -174,8 +180,7 @@ class Desk(Projection[DeskState]):
     def corrections_for(self, account_id: int) -> Iterator[Correction]:
         """What is wanted done about the account's trades."""
         for correction in self.corrections.values():
-            trade = self.trades.get(correction.requested.trade_id)
-            if trade is not None and trade.is_for(account_id):
+            if account_id in self._parties(correction.requested):
                 yield correction
 
     # -- checkpoint
@@ -271,7 +276,7 @@ class Desk(Projection[DeskState]):
 
     def _ask_correction(self, event: e.CorrectionRequested, _record: Record, _index: int) -> None:
         _keep(self.corrections, event.correction_id, Correction(event))
-        self._tell_parties(event.trade_id)
+        self._tell(*self._parties(event))
 
     def _approve(self, event: e.CorrectionApproved, _record: Record, _index: int) -> None:
         correction = self._decide(event.correction_id, CorrectionStatus.APPROVED)
@@ -279,14 +284,14 @@ class Desk(Projection[DeskState]):
 
     def _bust(self, event: e.TradeBusted, _record: Record, _index: int) -> None:
         self._decide(event.correction_id, CorrectionStatus.DONE)
-        trade = self.trades.get(event.trade_id)
+        trade = self._corrected(event)
         if trade is not None:
             trade.is_busted = True
             self._tell_public(trade)
 
     def _correct(self, event: e.TradePriceCorrected, _record: Record, _index: int) -> None:
         self._decide(event.correction_id, CorrectionStatus.DONE)
-        trade = self.trades.get(event.trade_id)
+        trade = self._corrected(event)
         if trade is not None:
             trade.trade_price = event.corrected_price
             self._tell_public(trade)
@@ -301,18 +306,27 @@ class Desk(Projection[DeskState]):
     def _decide(self, correction_id: int, status: CorrectionStatus) -> Correction:
         correction = self.corrections[correction_id]
         correction.status = status
-        self._tell_parties(correction.requested.trade_id)
+        self._tell(*self._parties(correction.requested))
         return correction
+
+    def _corrected(self, event: e.TradeBusted | e.TradePriceCorrected) -> DeskTrade | None:
+        """The desk's trade that another word is about; a book's trades are not here."""
+        is_desk = event.trade_source is TradeSource.DESK
+        return self.trades.get(event.trade_id) if is_desk else None
+
+    def _parties(self, requested: e.CorrectionRequested) -> tuple[int, ...]:
+        """Both sides; before both were stated they were those of the desk's trade."""
+        if requested.respondent_account_id:
+            return requested.account_id, requested.respondent_account_id
+        trade = self.trades.get(requested.trade_id)
+        if trade is None:
+            return ()
+        return trade.executed.buyer_account_id, trade.executed.seller_account_id
 
     # -- who has something new to see
 
     def _tell(self, *account_ids: int) -> None:
         self.changed.update(account_ids)
-
-    def _tell_parties(self, trade_id: int) -> None:
-        trade = self.trades.get(trade_id)
-        if trade is not None:
-            self._tell(trade.executed.buyer_account_id, trade.executed.seller_account_id)
 
     def _tell_public(self, trade: DeskTrade) -> None:
         if trade.published_seq:

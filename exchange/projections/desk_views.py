@@ -196,6 +196,7 @@ def _correction_view(correction: Correction) -> CorrectionView:
         correction_status=correction.status.value,
         first_operator_id=correction.first_operator_id,
         claim_amount=correction.claim_amount,
+        trade_source=requested.trade_source.value,
     )
 
 

@@ -1,11 +1,13 @@
-"""The public tape: every trade, without who made it."""
+"""The public tape: every trade of a book, without who made it."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from exchange.domain.enums import Side
+from exchange.domain.desk_events import TradeBusted, TradePriceCorrected
+from exchange.domain.enums import Side, TradeSource
 from exchange.domain.events import Event, InstrumentListed, TradeExecuted
 from exchange.domain.record import Record
 from exchange.domain.wire import Trade
@@ -40,7 +42,12 @@ class Trades(Projection[TradesState]):
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Trades, and the names of what is traded."""
-        return {InstrumentListed: self._list, TradeExecuted: self._trade}
+        return {
+            InstrumentListed: self._list,
+            TradeExecuted: self._trade,
+            TradeBusted: self._correct,
+            TradePriceCorrected: self._correct,
+        }
 
     def latest(self, instrument_id: int, limit: int) -> list[Trade]:
         """The latest trades, newest first."""
@@ -77,3 +84,21 @@ class Trades(Projection[TradesState]):
             tape = self._tapes[event.instrument_id] = deque(maxlen=TAPE_COUNT)
         tape.append(trade)
         self.listener(event.instrument_id, trade)
+
+    def _correct(
+        self, event: TradeBusted | TradePriceCorrected, _record: Record, _index: int
+    ) -> None:
+        """A correction is rare, so the trade is looked for."""
+        if event.trade_source is not TradeSource.BOOK:
+            return
+        for instrument_id, tape in self._tapes.items():
+            for place, trade in enumerate(tape):
+                if trade.trade_id == event.trade_id:
+                    tape[place] = _corrected(trade, event)
+                    self.listener(instrument_id, tape[place])
+
+
+def _corrected(trade: Trade, event: TradeBusted | TradePriceCorrected) -> Trade:
+    if isinstance(event, TradeBusted):
+        return replace(trade, is_busted=True)
+    return replace(trade, last_price=event.corrected_price)

@@ -28,7 +28,7 @@ from exchange.domain.desk_events import (
     BlockProposed,
     BlockRegistered,
 )
-from exchange.domain.enums import BlockStatus, Purpose, Side
+from exchange.domain.enums import BlockStatus, Purpose, Side, TradeSource
 from exchange.domain.events import Event
 from exchange.domain.movements import CashPaid, HoldClosed, TitleTransferred
 from exchange.domain.reasons import Reason, Refused, require
@@ -245,7 +245,9 @@ def _untouched_trade(trade_id: int, state: State) -> DeskTrade:
     trade = state.desk_trades[trade_id]
     require(not trade.is_busted, Reason.WRONG_STATE, trade_id)
     for correction in state.corrections.values():
-        is_disputed = correction.is_open and correction.requested.trade_id == trade_id
+        requested = correction.requested
+        is_its = requested.trade_id == trade_id and requested.trade_source is TradeSource.DESK
+        is_disputed = correction.is_open and is_its
         require(not is_disputed, Reason.WRONG_STATE, trade_id)
     return trade
 

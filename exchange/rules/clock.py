@@ -34,6 +34,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from .book_trades import forget_records
 from .delivery_clock import due_deliveries, next_delivery_ns, starting_days
 from .desk_clock import clear_desk, desk_ends, next_desk_ns
 from .letting import lapses, next_lapse_ns
@@ -177,6 +178,7 @@ def evolve_clock(event: ClockAdvanced, state: State) -> None:
     is_later = event.market_ns > state.market_ns
     state.market_ns = event.market_ns
     state.core.set_clock(event.market_ns, not event.is_complete)
+    forget_records(state)
     if event.is_complete and state.schedules:
         state.listed_day = day_at(event.market_ns)
     if is_later and event.market_ns == start_ns(day_at(event.market_ns)):

@@ -1,5 +1,5 @@
 """
-Busts and corrections of desk trades: asked for by a party, decided by two operators.
+Busts and corrections of trades: asked for by a party, decided by two operators.
 
     requested ──first operator──▶ approved ──second──▶ done
         └───────────┴──── an operator ────▶ declined | claimed
@@ -31,42 +31,37 @@ from exchange.domain.desk_events import (
     TradeBusted,
     TradePriceCorrected,
 )
-from exchange.domain.enums import CorrectionStatus, Purpose
+from exchange.domain.enums import CorrectionStatus, Purpose, TradeSource
 from exchange.domain.events import EscrowFunded, Event
 from exchange.domain.movements import CashPaid, TitleTransferred, TradeSettled
 from exchange.domain.reasons import Reason, Refused, require
-from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import day_at
 
-from .desk import Correction, DeskTrade
+from .book_trades import book_trade
+from .desk import DISPUTE_NS, Correction, DeskTrade
 from .desk_trades import Terms, escrow_returns, escrow_share, require_free, terms_of, total_of
 from .state import VENUE_ACCOUNT_ID, State
-
-DISPUTE_NS = 10 * NS_PER_MINUTE
-"""After the trade; whoever finds out later has its claim outside the venue."""
-
 
 # -- decide ---------------------------------------------------------------------------------------
 
 
 def decide_bust_request(command: RequestBust, state: State, account_id: int) -> list[Event]:
     """A party wants a trade undone."""
-    return _request(command.trade_id, 0, command.note, state, account_id)
+    return _request(command, 0, state, account_id)
 
 
 def decide_correction_request(
     command: RequestCorrection, state: State, account_id: int
 ) -> list[Event]:
     """A party wants a trade at another price."""
-    return _request(command.trade_id, command.corrected_price, command.note, state, account_id)
+    return _request(command, command.corrected_price, state, account_id)
 
 
 def _request(
-    trade_id: int, corrected_price: int, note: str, state: State, account_id: int
+    command: RequestBust | RequestCorrection, corrected_price: int, state: State, account_id: int
 ) -> list[Event]:
-    trade = state.desk_trades.get(trade_id)
-    if trade is None:
-        raise Refused(Reason.UNKNOWN_TRADE, trade_id)
+    trade_id, source = command.trade_id, command.trade_source
+    trade = _trade(trade_id, source, state)
     parties = (trade.executed.buyer_account_id, trade.executed.seller_account_id)
     require(account_id in parties, Reason.UNKNOWN_TRADE, trade_id)
     require(not trade.is_busted, Reason.ALREADY_DONE, trade_id)
@@ -74,16 +69,19 @@ def _request(
     latest_ns = trade.executed_ns + DISPUTE_NS
     require(state.market_ns <= latest_ns, Reason.TOO_LATE, state.market_ns, latest_ns)
     for correction in state.corrections.values():
-        is_open = correction.is_open and correction.requested.trade_id == trade_id
-        correction_id = correction.requested.correction_id
-        require(not is_open, Reason.ALREADY_EXISTS, correction_id)
+        requested = correction.requested
+        is_same = (requested.trade_id, requested.trade_source) == (trade_id, source)
+        is_open = correction.is_open and is_same
+        require(not is_open, Reason.ALREADY_EXISTS, requested.correction_id)
     return [
         CorrectionRequested(
             correction_id=state.seq + 1,
             trade_id=trade_id,
             account_id=account_id,
             corrected_price=corrected_price,
-            note=note,
+            note=command.note,
+            trade_source=source,
+            respondent_account_id=parties[1] if account_id == parties[0] else parties[0],
         )
     ]
 
@@ -97,12 +95,13 @@ def decide_approve(command: ApproveCorrection, state: State, account_id: int) ->
         ]
     require(correction.first_operator_id != account_id, Reason.SAME_PERSON, account_id)
     requested = correction.requested
-    trade = state.desk_trades[requested.trade_id]
+    trade = _trade(requested.trade_id, requested.trade_source, state)
     if requested.corrected_price == 0:
         busted = TradeBusted(
             correction_id=command.correction_id,
             trade_id=requested.trade_id,
             operator_account_id=account_id,
+            trade_source=requested.trade_source,
         )
         return [busted, *_reversal(trade, state)]
     corrected = TradePriceCorrected(
@@ -110,6 +109,7 @@ def decide_approve(command: ApproveCorrection, state: State, account_id: int) ->
         trade_id=requested.trade_id,
         corrected_price=requested.corrected_price,
         operator_account_id=account_id,
+        trade_source=requested.trade_source,
     )
     return [corrected, _difference(trade, requested.corrected_price, state)]
 
@@ -127,7 +127,7 @@ def decide_decline(command: DeclineCorrection, state: State, account_id: int) ->
 def decide_claim(command: RecordClaim, state: State, account_id: int) -> list[Event]:
     """An operator puts on record what the asker claims of the other party."""
     requested = _open_correction(command.correction_id, state).requested
-    executed = state.desk_trades[requested.trade_id].executed
+    executed = _trade(requested.trade_id, requested.trade_source, state).executed
     parties = {executed.buyer_account_id, executed.seller_account_id}
     (respondent_id,) = parties - {requested.account_id}
     return [
@@ -139,8 +139,19 @@ def decide_claim(command: RecordClaim, state: State, account_id: int) -> list[Ev
             claim_amount=command.claim_amount,
             operator_account_id=account_id,
             note=command.note,
+            trade_source=requested.trade_source,
         )
     ]
+
+
+def _trade(trade_id: int, source: TradeSource, state: State) -> DeskTrade:
+    """The trade of a source; refuses where there is none."""
+    if source is TradeSource.BOOK:
+        return book_trade(trade_id, state)
+    trade = state.desk_trades.get(trade_id)
+    if trade is None:
+        raise Refused(Reason.UNKNOWN_TRADE, trade_id)
+    return trade
 
 
 def _open_correction(correction_id: int, state: State) -> Correction:
@@ -245,7 +256,9 @@ def _paid(payer_id: int, payee_id: int, paid_amount: int, purpose: Purpose) -> C
 
 
 def evolve_request(event: CorrectionRequested, state: State) -> None:
-    """Operators have something to decide."""
+    """Operators have something to decide; a book's trade is kept until they have."""
+    if event.trade_source is TradeSource.BOOK:
+        state.book_trades[event.trade_id] = book_trade(event.trade_id, state)
     state.corrections[event.correction_id] = Correction(event, CorrectionStatus.REQUESTED)
 
 
@@ -260,15 +273,15 @@ def evolve_approval(event: CorrectionApproved, state: State) -> None:
 def evolve_bust(event: TradeBusted, state: State) -> None:
     """The trade is undone."""
     _set_status(event.correction_id, CorrectionStatus.DONE, state)
-    trade = state.desk_trades[event.trade_id]
-    state.desk_trades[event.trade_id] = replace(trade, is_busted=True)
+    trades = _table(event.trade_source, state)
+    trades[event.trade_id] = replace(trades[event.trade_id], is_busted=True)
 
 
 def evolve_price(event: TradePriceCorrected, state: State) -> None:
     """The trade has another price."""
     _set_status(event.correction_id, CorrectionStatus.DONE, state)
-    trade = state.desk_trades[event.trade_id]
-    state.desk_trades[event.trade_id] = replace(trade, trade_price=event.corrected_price)
+    trades = _table(event.trade_source, state)
+    trades[event.trade_id] = replace(trades[event.trade_id], trade_price=event.corrected_price)
 
 
 def evolve_decline(event: CorrectionDeclined, state: State) -> None:
@@ -279,6 +292,10 @@ def evolve_decline(event: CorrectionDeclined, state: State) -> None:
 def evolve_claim(event: ClaimRecorded, state: State) -> None:
     """The request is over, the claim on record."""
     _set_status(event.correction_id, CorrectionStatus.CLAIMED, state)
+
+
+def _table(source: TradeSource, state: State) -> dict[int, DeskTrade]:
+    return state.book_trades if source is TradeSource.BOOK else state.desk_trades
 
 
 def _set_status(correction_id: int, status: CorrectionStatus, state: State) -> None:

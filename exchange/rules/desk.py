@@ -15,6 +15,10 @@ from exchange.domain.desk_events import (
     QuoteSubmitted,
 )
 from exchange.domain.enums import BlockStatus, CorrectionStatus, QuoteRequestStatus, QuoteStatus
+from exchange.domain.units import NS_PER_MINUTE
+
+DISPUTE_NS = 10 * NS_PER_MINUTE
+"""After a trade; whoever finds out later has its claim outside the venue."""
 
 
 class QuoteRequest(Struct, frozen=True):

@@ -8,10 +8,11 @@ table, save trades that are not public yet or whose correction is open.
 from collections.abc import Iterator
 
 from exchange.domain.desk_events import DeskTradePublished
-from exchange.domain.enums import BlockStatus, QuoteRequestStatus, QuoteStatus
+from exchange.domain.enums import BlockStatus, QuoteRequestStatus, QuoteStatus, TradeSource
 from exchange.domain.events import Event
 
 from .blocks import block_end
+from .book_trades import forget_trades
 from .quotes import quote_end, request_end
 from .state import State
 
@@ -52,7 +53,12 @@ def desk_ends(to_ns: int, state: State) -> list[Event]:
 
 def clear_desk(state: State) -> None:
     """A day begins: what is over leaves the table."""
-    disputed = {c.requested.trade_id for c in state.corrections.values() if c.is_open}
+    disputed = {
+        c.requested.trade_id
+        for c in state.corrections.values()
+        if c.is_open and c.requested.trade_source is TradeSource.DESK
+    }
+    forget_trades(state)
     requests = {key: entry for key, entry in state.quote_requests.items() if entry.is_open}
     state.quote_requests = requests
     state.quotes = {key: entry for key, entry in state.quotes.items() if entry.is_open}

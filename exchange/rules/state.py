@@ -103,6 +103,14 @@ class Pledge(Struct, frozen=True):
     status: PledgeStatus
 
 
+class TradingRecord(Struct, frozen=True, gc=False):
+    """A record in which books traded, as it was written."""
+
+    first_trade_id: int
+    executed_ns: int
+    record: bytes
+
+
 class SubletOffer(Struct, frozen=True):
     """A sublet on offer, and who has agreed of those that must."""
 
@@ -191,6 +199,10 @@ class State:
     desk_trades: dict[int, DeskTrade] = field(default_factory=dict)
     corrections: dict[int, Correction] = field(default_factory=dict)
     """Of the desk, see `desk`: what is over stays until the day ends."""
+    trading_records: list[TradingRecord] = field(default_factory=list)
+    """Of the last ten minutes, in order, see `book_trades`."""
+    book_trades: dict[int, DeskTrade] = field(default_factory=dict)
+    """Trades of books that somebody wants undone or at another price, by trade."""
     grants: dict[int, CapacityGrant] = field(default_factory=dict)
     """Submitted capacity, by grant."""
     deliveries: dict[int, dict[int, DeliveryDay]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from exchange.domain.desk_events import DeskTradePublished
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import parse_window
-from exchange.domain.wire import Ack, Error, Subscribe
+from exchange.domain.wire import Ack, Error, PlaceOrder, Subscribe
 from tests.scenario import PRODUCT
 
 from .conftest import AUDITOR, BANK, FORMS, OPERATOR, OTHER, SUPPLIER, TRADER
@@ -167,6 +167,33 @@ async def test_a_bust_is_asked_for_by_a_party_and_done_by_two_operators(house):
     desk = await seen(house, "/v1/desk", SUPPLIER)
     assert desk["desk_trades"][0]["is_busted"] is True
     assert desk["corrections"][0]["correction_status"] == "done"
+    balances = await seen(house, "/v1/accounts/me/balances", TRADER)
+    assert balances["available_amount"] == 10**13
+
+
+async def test_a_trade_of_a_book_is_busted_under_its_own_number(house):
+    for side, key_id in (("sell", SUPPLIER), ("buy", TRADER)):
+        session = await house.session(key_id)
+        order = PlaceOrder(
+            client_order_id=side,
+            instrument=f"{PRODUCT}:M2706",
+            side=side,
+            order_qty=8,
+            limit_price=1_000,
+        )
+        assert isinstance(await session.ask(order), Ack)
+    [trade] = await seen(house, f"/v1/trades/{PRODUCT}:M2706", TRADER)
+    path = f"/v1/book_trades/{trade['trade_id']}/dispute"
+    status, receipt = await house.post(path, {"note": "wrong month"}, TRADER, "x1")
+    assert status == 201, receipt
+    [shown] = await seen(house, "/v1/corrections", SUPPLIER)
+    assert (shown["trade_source"], shown["trade_id"]) == ("book", trade["trade_id"])
+    assert await seen(house, "/v1/corrections", OTHER) == []
+    body = {"correction_id": receipt["created_id"]}
+    for operator_id in (1, 2):
+        await house.post("/v1/admin/approve_correction", body, operator_id, "ok")
+    [busted] = await seen(house, f"/v1/trades/{PRODUCT}:M2706", TRADER)
+    assert busted == {**trade, "is_busted": True}
     balances = await seen(house, "/v1/accounts/me/balances", TRADER)
     assert balances["available_amount"] == 10**13
 

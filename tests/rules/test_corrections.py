@@ -24,7 +24,7 @@ from exchange.domain.enums import CorrectionStatus, Purpose, Role, Side
 from exchange.domain.movements import CashPaid, SubletGranted
 from exchange.domain.reasons import Reason
 from exchange.rules import EVOLVE
-from exchange.rules.corrections import DISPUTE_NS
+from exchange.rules.desk import DISPUTE_NS
 from tests.properties.conservation import FUNCTIONS
 from tests.rules.desk import (
     HOURS,
@@ -83,6 +83,7 @@ def test_a_bust_is_asked_for_and_done_by_two_operators(market):
             account_id=OTHER,
             corrected_price=0,
             note="fat finger",
+            respondent_account_id=TRADER,
         )
     ]
     approve = ApproveCorrection(correction_id=wanted)

@@ -22,7 +22,8 @@ from exchange.domain.commands import (
     RevokeKey,
 )
 from exchange.domain.delivery_commands import SuspendSupplier
-from exchange.domain.enums import Currency, Role, Side, TradingMode
+from exchange.domain.desk_commands import RequestBust
+from exchange.domain.enums import Currency, Role, Side, TradeSource, TradingMode
 from exchange.domain.letting import EndSublet, OpenSublet
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import gate_ns, last_gated_day
@@ -62,6 +63,9 @@ def full_market() -> Market:
     market.uncross()
     market.advance(gate_ns(last_gated_day(market.state.market_ns) + 1) - NS_PER_MINUTE)
     own(market, TRADER, market.state.gates[-1][1], 1)
+    bought_id = market.core.next_trade_id - 1
+    source = TradeSource.BOOK
+    market.do(TRADER, RequestBust(trade_id=bought_id, note="typo", trade_source=source))
     market.do(
         1,
         DepositCash(

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from exchange.domain import desk_commands as d
-from exchange.domain.enums import PledgeStatus, Side
+from exchange.domain.enums import PledgeStatus, Side, TradeSource
 from exchange.domain.letting import (
     AcceptSublet,
     ConsentToSublet,
@@ -106,24 +106,26 @@ def dispute(rng: random.Random, market: WholeMarket) -> Keyed:
             claim = d.RecordClaim(correction_id=correction_id, claim_amount=1, note=note)
             return operator_id, claim
         return operator_id, d.ApproveCorrection(correction_id=correction_id)
-    if not market.state.desk_trades:
-        return block(rng, market)
-    trade_id, party_ids = _trade(rng, market)
+    trade_id, source, party_ids = _trade(rng, market)
     account_id = rng.choice(party_ids)
     if rng.random() < 0.6:
-        return account_id, d.RequestBust(trade_id=trade_id, note=note)
+        return account_id, d.RequestBust(trade_id=trade_id, note=note, trade_source=source)
     price = PRICE + rng.randint(-30, 30)
-    return account_id, d.RequestCorrection(trade_id=trade_id, corrected_price=price, note=note)
+    return account_id, d.RequestCorrection(
+        trade_id=trade_id, corrected_price=price, note=note, trade_source=source
+    )
 
 
-def _trade(rng: random.Random, market: WholeMarket) -> tuple[int, tuple[int, ...]]:
-    """One of the latest trades, and its parties."""
+def _trade(rng: random.Random, market: WholeMarket) -> tuple[int, TradeSource, tuple[int, ...]]:
+    """One of the latest trades, where it was made, and who may be its parties."""
     trades = market.state.desk_trades
+    if not trades or rng.random() < 0.3:
+        latest_id = market.core.next_trade_id - rng.randint(1, 4)
+        return max(1, latest_id), TradeSource.BOOK, DEALERS
     trade_id = _one_of(rng, trades)
-    if trade_id not in trades:
-        return trade_id, DEALERS
     executed = trades[trade_id].executed
-    return trade_id, (executed.buyer_account_id, executed.seller_account_id)
+    parties = (executed.buyer_account_id, executed.seller_account_id)
+    return trade_id, TradeSource.DESK, parties
 
 
 def let(rng: random.Random, market: WholeMarket) -> Keyed:
