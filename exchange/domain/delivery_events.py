@@ -18,6 +18,8 @@ class Payout(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     paid_amount: int
     purpose: Purpose
     """`claim`: it is not there, and is owed."""
+    pledge_id: int = 0
+    """The pledge whose bank comes before the owner here; 0 for what is nobody's security."""
 
 
 class DeliveryStarted(Event, frozen=True, kw_only=True, tag="delivery_started"):

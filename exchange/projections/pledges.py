@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from exchange.domain.enums import PledgeStatus
+from exchange.domain.enums import LIENED, PledgeStatus
 from exchange.domain.events import (
     Event,
     PledgeAccepted,
@@ -19,15 +19,20 @@ from .projection import Handler, Projection
 
 
 class Pledge(Struct):
-    """A request with what became of it: (seq, status) in the order of the log."""
+    """A request with what became of it: (seq, status, GPUs under lien) in the order of the log."""
 
     request: PledgeRequested
-    history: list[tuple[int, PledgeStatus]]
+    history: list[tuple[int, PledgeStatus, int]]
 
     @property
     def status(self) -> PledgeStatus:
         """Where it stands now."""
         return self.history[-1][1]
+
+    @property
+    def pledged_qty(self) -> int:
+        """GPUs under lien now."""
+        return self.history[-1][2]
 
     def status_as_of(self, seq: int) -> PledgeStatus | None:
         """Where it stood after that record; None before it was requested."""
@@ -70,9 +75,7 @@ class Pledges(Projection[PledgesState]):
     def active_as_of(self, seq: int) -> list[PledgeRequested]:
         """What was under lien after that record."""
         return [
-            pledge.request
-            for pledge in self.pledges.values()
-            if pledge.status_as_of(seq) is PledgeStatus.ACTIVE
+            pledge.request for pledge in self.pledges.values() if pledge.status_as_of(seq) in LIENED
         ]
 
     def state(self) -> PledgesState:
@@ -84,16 +87,21 @@ class Pledges(Projection[PledgesState]):
         self.pledges = {p.request.pledge_id: p for p in state.pledges}
 
     def _request(self, event: PledgeRequested, record: Record, _index: int) -> None:
-        self.pledges[event.pledge_id] = Pledge(event, [(record.seq, PledgeStatus.REQUESTED)])
+        self.pledges[event.pledge_id] = Pledge(event, [(record.seq, PledgeStatus.REQUESTED, 0)])
 
     def _accept(self, event: PledgeAccepted, record: Record, _index: int) -> None:
-        self._turn(event.pledge_id, record, PledgeStatus.ACTIVE)
+        pledge = self.pledges[event.pledge_id]
+        _turn(pledge, record, PledgeStatus.ACTIVE, pledge.request.pledged_qty)
 
     def _decline(self, event: PledgeDeclined, record: Record, _index: int) -> None:
-        self._turn(event.pledge_id, record, PledgeStatus.DECLINED)
+        _turn(self.pledges[event.pledge_id], record, PledgeStatus.DECLINED, 0)
 
     def _release(self, event: PledgeReleased, record: Record, _index: int) -> None:
-        self._turn(event.pledge_id, record, PledgeStatus.RELEASED)
+        pledge = self.pledges[event.pledge_id]
+        left_qty = pledge.pledged_qty - event.released_qty
+        status = PledgeStatus.PARTLY_RELEASED if left_qty else PledgeStatus.RELEASED
+        _turn(pledge, record, status, left_qty)
 
-    def _turn(self, pledge_id: int, record: Record, status: PledgeStatus) -> None:
-        self.pledges[pledge_id].history.append((record.seq, status))
+
+def _turn(pledge: Pledge, record: Record, status: PledgeStatus, pledged_qty: int) -> None:
+    pledge.history.append((record.seq, status, pledged_qty))

@@ -302,22 +302,23 @@ class Positions(Projection[PositionsState]):
         self._pledges[event.pledge_id] = event
 
     def _accept_pledge(self, event: PledgeAccepted, _record: Record, _index: int) -> None:
-        self._encumber(self._pledges[event.pledge_id], 1)
+        pledge = self._pledges[event.pledge_id]
+        self._encumber(pledge, pledge.pledged_qty)
 
     def _release_pledge(self, event: PledgeReleased, _record: Record, _index: int) -> None:
-        self._encumber(self._pledges[event.pledge_id], -1)
+        self._encumber(self._pledges[event.pledge_id], -event.released_qty)
 
-    def _encumber(self, pledge: PledgeRequested, sign: int) -> None:
-        """Puts a lien on, or lifts it from the days that are not over."""
+    def _encumber(self, pledge: PledgeRequested, added_qty: int) -> None:
+        """Puts a lien on so many GPUs, or lifts it, on the days that are not over."""
         holding = self._holding(pledge.account_id, pledge.product_id)
         first_day = pledge.start_day
         for day in sorted(self._closed_days.get(pledge.product_id, ())):
             if first_day <= day < pledge.end_day:
                 if first_day < day:
-                    _add(holding.lien, (first_day, day), sign * pledge.pledged_qty)
+                    _add(holding.lien, (first_day, day), added_qty)
                 first_day = day + 1
         if first_day < pledge.end_day:
-            _add(holding.lien, (first_day, pledge.end_day), sign * pledge.pledged_qty)
+            _add(holding.lien, (first_day, pledge.end_day), added_qty)
 
     def _reserve(self, order_id: int, sale: OpenSale, leaves_qty: int) -> None:
         """Sets what a sell order still reserves; an order that reserves nothing is forgotten."""

@@ -2,7 +2,6 @@
 Who has what of a delivery day: holders, sublets and liens, read from the state.
 """
 
-from exchange.domain.enums import PledgeStatus
 from exchange.domain.windows import day_at
 
 from .delivery_state import DeliveryDay
@@ -48,14 +47,12 @@ def liens_on(product_id: int, day: int, state: State) -> list[Lien]:
     found = []
     for pledge in state.pledges.values():
         asked = pledge.request
-        if (
-            pledge.status is PledgeStatus.ACTIVE
-            and asked.product_id == product_id
-            and asked.start_day <= day < asked.end_day
-        ):
-            found.append(
-                Lien(asked.pledge_id, asked.account_id, asked.bank_account_id, asked.pledged_qty)
-            )
+        if asked.product_id == product_id and asked.start_day <= day < asked.end_day:
+            liened_qty = pledge.liened_qty(day)
+            if liened_qty:
+                found.append(
+                    Lien(asked.pledge_id, asked.account_id, asked.bank_account_id, liened_qty)
+                )
     return found
 
 

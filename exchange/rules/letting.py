@@ -11,7 +11,7 @@ received by a sublet is not owned and so cannot be let again. The house of a pro
 it lets none. Fees are those of a trade, with the lessor as maker and the lessee as taker.
 """
 
-from exchange.domain.enums import PledgeStatus, Purpose, Role, Side, Trust
+from exchange.domain.enums import LIENED, Purpose, Role, Side, Trust
 from exchange.domain.events import Event, SubletOpened
 from exchange.domain.letting import (
     AcceptSublet,
@@ -197,7 +197,7 @@ def _pledgees(command: OpenSublet, state: State, account_id: int) -> list[int]:
     found = {
         pledge.request.bank_account_id
         for pledge in state.pledges.values()
-        if pledge.status is PledgeStatus.ACTIVE
+        if pledge.status in LIENED
         and (pledge.request.account_id, pledge.request.product_id)
         == (account_id, command.product_id)
         and pledge.request.start_day < command.end_day

@@ -23,7 +23,7 @@ from exchange.collateral.marks import (
 )
 from exchange.collateral.volatility import Volatility, observe
 from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
-from exchange.domain.enums import PledgeStatus, Side, TradingMode, WindowKind
+from exchange.domain.enums import Side, TradingMode, WindowKind
 from exchange.domain.events import (
     Event,
     IndexPricePublished,
@@ -214,12 +214,10 @@ def _pledged_hours(node: Node, state: State) -> int:
     hours = 0
     for pledge in state.pledges.values():
         request = pledge.request
-        if pledge.status is not PledgeStatus.ACTIVE:
-            continue
         product = state.products[request.product_id]
         if (product.gpu_class, product.region) == (node.gpu_class, node.region):
             days = min(month_end, request.end_day) - max(month_start, request.start_day)
-            hours += max(0, days) * HOURS_PER_DAY * request.pledged_qty
+            hours += max(0, days) * HOURS_PER_DAY * pledge.pledged_qty
     return hours
 
 

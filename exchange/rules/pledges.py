@@ -7,7 +7,7 @@ a request encumbers nothing. First lien only: a liened unit-day cannot be pledge
 """
 
 from exchange.domain.commands import AcceptPledge, DeclinePledge, ReleasePledge, RequestPledge
-from exchange.domain.enums import PledgeStatus, Role
+from exchange.domain.enums import LIENED, PledgeStatus, Role
 from exchange.domain.events import (
     Event,
     PledgeAccepted,
@@ -19,7 +19,8 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
 from .day_book import open_spans
-from .state import Pledge, State
+from .lending_state import Pledge
+from .state import State
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -43,6 +44,7 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
         start_day=command.start_day,
         end_day=command.end_day,
         pledged_qty=command.pledged_qty,
+        loan_id=0,
     )
     _require_free(request, state)
     return [request]
@@ -68,12 +70,16 @@ def decide_decline(command: DeclinePledge, state: State, account_id: int) -> lis
 
 
 def decide_release(command: ReleasePledge, state: State, account_id: int) -> list[Event]:
-    """The bank lifts an active lien."""
+    """The bank lifts an active lien, or that of whole lots."""
     pledge = _own_pledge(command.pledge_id, state, account_id)
     is_bank = pledge.request.bank_account_id == account_id
     require(is_bank, Reason.UNKNOWN_PLEDGE, command.pledge_id)
-    require(pledge.status is PledgeStatus.ACTIVE, Reason.WRONG_STATE, command.pledge_id)
-    return [PledgeReleased(pledge_id=command.pledge_id)]
+    require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
+    released_qty = command.released_qty or pledge.pledged_qty
+    lot_qty = state.products[pledge.request.product_id].lot_qty
+    require(released_qty % lot_qty == 0, Reason.LOT, released_qty, lot_qty)
+    require(released_qty <= pledge.pledged_qty, Reason.LIEN, released_qty, pledge.pledged_qty)
+    return [PledgeReleased(pledge_id=command.pledge_id, released_qty=released_qty)]
 
 
 def _own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
@@ -105,7 +111,9 @@ def evolve_request(event: PledgeRequested, state: State) -> None:
 
 def evolve_accept(event: PledgeAccepted, state: State) -> None:
     """The unit-days are under lien."""
-    request = _set_status(event.pledge_id, PledgeStatus.ACTIVE, state)
+    pledge = state.pledges[event.pledge_id]
+    request = pledge.request
+    pledge.status, pledge.pledged_qty = PledgeStatus.ACTIVE, request.pledged_qty
     state.core.add_lien(
         request.account_id,
         request.product_id,
@@ -117,20 +125,15 @@ def evolve_accept(event: PledgeAccepted, state: State) -> None:
 
 def evolve_decline(event: PledgeDeclined, state: State) -> None:
     """The request is over."""
-    _set_status(event.pledge_id, PledgeStatus.DECLINED, state)
+    state.pledges[event.pledge_id].status = PledgeStatus.DECLINED
 
 
 def evolve_release(event: PledgeReleased, state: State) -> None:
     """The unit-days are free again; a lien on a day that is closed ended with the day."""
-    request = _set_status(event.pledge_id, PledgeStatus.RELEASED, state)
-    product_id = request.product_id
+    pledge = state.pledges[event.pledge_id]
+    pledge.pledged_qty -= event.released_qty
+    is_whole = pledge.pledged_qty == 0
+    pledge.status = PledgeStatus.RELEASED if is_whole else PledgeStatus.PARTLY_RELEASED
+    request, product_id = pledge.request, pledge.request.product_id
     for start_day, end_day in open_spans(product_id, request.start_day, request.end_day, state):
-        state.core.lift_lien(
-            request.account_id, product_id, start_day, end_day, request.pledged_qty
-        )
-
-
-def _set_status(pledge_id: int, status: PledgeStatus, state: State) -> PledgeRequested:
-    request = state.pledges[pledge_id].request
-    state.pledges[pledge_id] = Pledge(request, status)
-    return request
+        state.core.lift_lien(request.account_id, product_id, start_day, end_day, event.released_qty)

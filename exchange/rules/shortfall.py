@@ -225,7 +225,7 @@ class _Split:
         taken_amount = swept_amount(amount, part_qty, whole_qty) if liens else 0
         shares = apportion(taken_amount, [lien.pledged_qty for lien in liens])
         found = [
-            Payout(lien.bank_account_id, share, pledgees)
+            Payout(lien.bank_account_id, share, pledgees, lien.pledge_id)
             for lien, share in zip(liens, shares, strict=True)
         ]
         return [*found, Payout(account_id, amount - taken_amount, own)]

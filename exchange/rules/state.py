@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from exchange.domain.commands import Command
-from exchange.domain.enums import Currency, PledgeStatus, Role
+from exchange.domain.enums import Currency, Role
 from exchange.domain.events import (
     BandWidthsPublished,
     CalendarPublished,
@@ -30,7 +30,6 @@ from exchange.domain.events import (
     InstrumentListed,
     KeyRegistered,
     ParticipantAdmitted,
-    PledgeRequested,
     ProductDefined,
     SessionOpened,
     SubletOpened,
@@ -46,6 +45,7 @@ from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
 from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
+from .lending_state import Pledge
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -77,13 +77,6 @@ class Seen(Struct, frozen=True, gc=False):
     seq: int
     command: RecordedCommand
     refusal: CommandRefused | None
-
-
-class Pledge(Struct, frozen=True):
-    """A pledge with its status; the request states what was offered."""
-
-    request: PledgeRequested
-    status: PledgeStatus
 
 
 class SubletOffer(Struct, frozen=True):
