@@ -10,14 +10,14 @@ requested is marked in the record of its request.
 from itertools import pairwise
 
 from exchange.domain.enums import LIENED, PledgeStatus
-from exchange.domain.events import Event
+from exchange.domain.events import Event, PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import PledgeMarked, PledgesMarked
 from exchange.domain.reasons import Reason, require
 from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at
 
-from .lending_state import Pledge, PledgeMarking
+from .lending_state import Pledge
 from .loan_review import review
 from .state import State
 from .valuation import (
@@ -40,7 +40,7 @@ LOOKS_COUNT = 30
 
 def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[Event]:
     """Begins a cycle, or takes the next pledges of the one under way."""
-    left = state.marking.left
+    left = state.marking_left
     if not left:
         require(is_anything_to_mark(state), Reason.EMPTY)
         return [PledgesMarked(marked_count=0, is_complete=False)]
@@ -110,21 +110,20 @@ def evolve_marked(event: PledgeMarked, state: State) -> None:
 def evolve_marking(event: PledgesMarked, state: State) -> None:
     """The cycle begins with what it will look at, or has so much of it behind it."""
     if event.looked_at_count:
-        del state.marking.left[: event.looked_at_count]
-    else:
-        state.marking = _begun(state)
+        del state.marking_left[: event.looked_at_count]
+        return
+    today = day_at(state.market_ns)
+    found = [pledge for pledge in state.pledges.values() if is_live(pledge, today)]
+    asked = sorted((pledge.request.loan_id, pledge.request.pledge_id) for pledge in found)
+    state.marking_left = [pledge_id for _, pledge_id in asked]
+    state.pools, state.pool_values = {}, {}
+    for pledge in found:
+        if pledge.mark is not None and pledge.status in LIENED:
+            _add_to_pool(pledge.request, pledge.mark.value_amount, state)
 
 
-def _begun(state: State) -> PledgeMarking:
-    marking, today = PledgeMarking(), day_at(state.market_ns)
-    found = [pledge.request for pledge in state.pledges.values() if is_live(pledge, today)]
-    marking.left = [r.pledge_id for r in sorted(found, key=lambda r: (r.loan_id, r.pledge_id))]
-    for pledge_id in marking.left:
-        pledge = state.pledges[pledge_id]
-        if pledge.mark is None or pledge.status not in LIENED:
-            continue
-        value_amount = marking.values[pledge_id] = pledge.mark.value_amount
-        supplier_id = state.products[pledge.request.product_id].supplier_account_id
-        pool = marking.pools.setdefault(pledge.request.bank_account_id, {})
-        pool[supplier_id] = pool.get(supplier_id, 0) + value_amount
-    return marking
+def _add_to_pool(request: PledgeRequested, value_amount: int, state: State) -> None:
+    state.pool_values[request.pledge_id] = value_amount
+    supplier_id = state.products[request.product_id].supplier_account_id
+    pool = state.pools.setdefault(request.bank_account_id, {})
+    pool[supplier_id] = pool.get(supplier_id, 0) + value_amount

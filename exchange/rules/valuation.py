@@ -199,10 +199,9 @@ def finished(
 
 def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int:
     """The supplier's part of the bank's pool, in which the pledge counts with this value."""
-    marking = state.marking
-    pool = marking.pools.get(request.bank_account_id, _NO_POOL)
+    pool = state.pools.get(request.bank_account_id, _NO_POOL)
     supplier_id = state.products[request.product_id].supplier_account_id
-    change_amount = value_amount - marking.values.get(request.pledge_id, 0)
+    change_amount = value_amount - state.pool_values.get(request.pledge_id, 0)
     supplier_amount = pool.get(supplier_id, 0) + change_amount
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
 

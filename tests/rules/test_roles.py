@@ -342,4 +342,5 @@ def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():
         cc.DerateCapacity,
         dlc.AttestDelivery,
         dlc.RuleDelivery,
+        lc.RuleMark,
     }
