@@ -1,9 +1,10 @@
 """
 The marking of pledges, which follows a marking cycle of the nodes in records of their own.
 
-The first record begins: it lists what is to be looked at, loan by loan, and sums up the banks'
-pools. Each further one takes as many of these as fit, marks those whose figures changed, and looks
-at a loan's ladder behind the last of its pledges. Trading goes on between them. A pledge that is
+The first record begins: it lists what is to be looked at, bank by bank and loan by loan, and sums
+up the banks' pools. Each further one takes as many of these as fit, marks those whose figures
+changed, and looks at a loan's ladder behind the last of its pledges. Trading goes on between them.
+A record is of one bank, so that the bank can be handed it whole, with its proof. A pledge that is
 requested is marked in the record of its request.
 """
 
@@ -48,9 +49,11 @@ def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[
     marks: dict[int, PledgeMarked] = {}
     markets: dict[int, ProductMarket] = {}
     looked_at_count = slices_count = 0
-    loan_ids = [state.pledges[pledge_id].request.loan_id for pledge_id in left[: LOOKS_COUNT + 1]]
+    asked = [state.pledges[pledge_id].request for pledge_id in left[: LOOKS_COUNT + 1]]
+    loan_ids = [request.loan_id for request in asked]
     for pledge_id, (loan_id, next_loan_id) in zip(left, pairwise([*loan_ids, 0]), strict=False):
-        if looked_at_count == LOOKS_COUNT or slices_count >= SLICES_COUNT:
+        is_full = looked_at_count == LOOKS_COUNT or slices_count >= SLICES_COUNT
+        if is_full or state.pledges[pledge_id].request.bank_account_id != asked[0].bank_account_id:
             break
         looked_at_count += 1
         mark = _changed_mark(state.pledges[pledge_id], state, markets)
@@ -114,12 +117,15 @@ def evolve_marking(event: PledgesMarked, state: State) -> None:
         return
     today = day_at(state.market_ns)
     found = [pledge for pledge in state.pledges.values() if is_live(pledge, today)]
-    asked = sorted((pledge.request.loan_id, pledge.request.pledge_id) for pledge in found)
-    state.marking_left = [pledge_id for _, pledge_id in asked]
+    state.marking_left = [r.pledge_id for r in sorted((p.request for p in found), key=_place)]
     state.pools, state.pool_values = {}, {}
     for pledge in found:
         if pledge.mark is not None and pledge.status in LIENED:
             _add_to_pool(pledge.request, pledge.mark.value_amount, state)
+
+
+def _place(request: PledgeRequested) -> tuple[int, int, int]:
+    return request.bank_account_id, request.loan_id, request.pledge_id
 
 
 def _add_to_pool(request: PledgeRequested, value_amount: int, state: State) -> None:

@@ -164,7 +164,7 @@ class State:
     mark_disputes: dict[int, MarkDispute] = field(default_factory=dict)
     """Those that are open, by id."""
     marking_left: list[int] = field(default_factory=list)
-    """Pledges that the marking cycle under way still comes to, loan by loan."""
+    """Pledges that the marking cycle under way still comes to, bank by bank and loan by loan."""
     pools: dict[int, dict[int, int]] = field(default_factory=dict)
     """What the last cycle found under lien: value by bank and supplier."""
     pool_values: dict[int, int] = field(default_factory=dict)

@@ -336,3 +336,16 @@ def test_a_mark_is_of_the_day_on_which_it_is_made(market):
     market.tomorrow()
     (mark,) = market.cycle()
     assert (mark.valuation_day, mark.market_ns) == (FIRST_DAY + 1, market.state.market_ns)
+
+
+def test_a_record_marks_pledges_of_one_bank_only(market):
+    other_bank = market.admit("other bank", Role.BANK)
+    for bank_account_id in (other_bank, BANK, other_bank):
+        market.request(bank_account_id=bank_account_id, qty=5)
+    market.tomorrow()
+    market.do(0, MarkPledges())
+    found = []
+    while market.state.marking_left:
+        market.do(0, MarkPledges())
+        found.append([e.pledge_id for e in market.events if isinstance(e, PledgeMarked)])
+    assert found == [[2], [1, 3]]
