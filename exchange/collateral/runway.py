@@ -90,7 +90,7 @@ def pool_runway(
     last_count = max(0, last - valuation_day)
 
     def value_amount(days_count: int) -> int:
-        return _pool_amount(shifted, valuation_day + days_count, parameters)
+        return pool_amount(shifted, valuation_day + days_count, parameters)
 
     def owed(days_count: int) -> int:
         return owed_amount(loan, days_count)
@@ -141,29 +141,42 @@ def break_even_price(
     Each day's rent is swept, interest (up to the fen) before principal. At a lower utilisation the
     rent must bring the same from fewer hours. A contract that delivers no more has none: 0.
     """
-    first_day = max(contract.start_day, valuation_day + 1)
-    idle_count = first_day - valuation_day - 1
-    days_count = contract.end_day - first_day
-    if days_count <= 0 or not loan.loan_amount:
+    return pool_break_even_price(loan, [contract], valuation_day, utilisation_ppm)
+
+
+def pool_break_even_price(
+    loan: Loan, pool: Sequence[Contract], valuation_day: int, utilisation_ppm: int = PPM_WHOLE
+) -> int:
+    """The same of a loan on several contracts, at one rent for the hours of all."""
+    tomorrow = valuation_day + 1
+    left = [each for each in pool if max(each.start_day, tomorrow) < each.end_day]
+    if not left or not loan.loan_amount:
         return 0
-    hours = contract.contract_qty * HOURS_PER_DAY
+    first_day = max(tomorrow, min(each.start_day for each in left))
+    last_day = max(each.end_day for each in left)
+    idle_count = first_day - tomorrow
     at_start = owed_amount(loan, idle_count)
+    daily_hours = [
+        HOURS_PER_DAY
+        * sum(each.contract_qty for each in left if each.start_day <= day < each.end_day)
+        for day in range(first_day, last_day)
+    ]
 
     def is_repaid(price: int) -> bool:
         left_amount = at_start
-        for _ in range(days_count):
+        for hours in daily_hours:
             interest = left_amount * loan.interest_ppm
             left_amount += divide_up(interest, INTEREST_YEAR_DAYS * PPM_WHOLE) - price * hours
             if left_amount <= 0:
                 return True
         return False
 
-    highest = divide_up(owed_amount(loan, idle_count + 1), hours)
+    highest = divide_up(owed_amount(loan, idle_count + 1), daily_hours[0])
     lowest = bisect_left(range(highest), True, key=is_repaid)
     return divide_up(lowest * PPM_WHOLE, utilisation_ppm)
 
 
-def _pool_amount(pool: Sequence[Secured], day: int, parameters: RiskParameters) -> int:
+def pool_amount(pool: Sequence[Secured], day: int, parameters: RiskParameters) -> int:
     """The eligible value of a pool on a later day, at the same prices."""
     return sum(
         min(

@@ -49,6 +49,8 @@ class ContractInputs(Struct, frozen=True, kw_only=True):
     is_halted: bool = False
     recovery_days_count: int = 0
     """From the haircut of the last marking day."""
+    recorded_es_e12: int | None = None
+    """The historical shortfall as a mark states it, where the prices behind it are not at hand."""
 
 
 class CollateralMark(Struct, frozen=True, kw_only=True):
@@ -89,7 +91,7 @@ def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> Collat
         enumerate(worth.slice_amounts, worth.first_distance_count), YEAR_DAYS, parameters
     )
     wal_e12 = worth.wal_years_e12()
-    worst_e12 = historical_es_e12(inputs.volatility, strip_e12, parameters)
+    worst_e12 = worst_outcome_e12(inputs, strip_e12, parameters)
     taken_off = haircut(haircut_inputs(inputs, strip_e12, wal_e12, worst_e12), parameters)
     is_unmarkable = inputs.level is MarkLevel.UNMARKABLE
     value_amount = 0 if is_unmarkable else min(worth.pv_amount, at_market_amount)
@@ -111,6 +113,15 @@ def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> Collat
         lendable_amount=lendable_amount(value_amount, taken_off.ltv_ppm),
         by_month=worth.by_month,
     )
+
+
+def worst_outcome_e12(
+    inputs: ContractInputs, strip_factor_e12: int, parameters: RiskParameters
+) -> int:
+    """The historical shortfall: as it was recorded, else from the prices that are remembered."""
+    if inputs.recorded_es_e12 is not None:
+        return inputs.recorded_es_e12
+    return historical_es_e12(inputs.volatility, strip_factor_e12, parameters)
 
 
 def haircut_inputs(

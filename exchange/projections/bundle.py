@@ -16,6 +16,7 @@ from .depth import Depth
 from .desk import Desk
 from .interest import Interest
 from .listings import Listings
+from .loans import Loans
 from .marks import Marks
 from .orders import Orders
 from .participants import Participants
@@ -43,6 +44,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
+    "loans": Loans,
     "sublets": Sublets,
     "desk": Desk,
     "deliveries": Deliveries,
@@ -73,6 +75,7 @@ class Projections:
     interest: Interest
     trades: Trades
     pledges: Pledges
+    loans: Loans
     sublets: Sublets
     desk: Desk
     deliveries: Deliveries
