@@ -19,6 +19,7 @@ from . import (
     accounts,
     admin,
     books,
+    borrowing_base,
     calendars,
     collateral,
     deliveries,
@@ -26,7 +27,9 @@ from . import (
     health,
     keys,
     listings,
+    loan_views,
     log,
+    melting,
     pledges,
     settlements,
     statement,
@@ -34,6 +37,7 @@ from . import (
 )
 from .answers import Handler, problems
 from .border import HUB, known_names, secure
+from .borrowing_base import SIGNER, Signer
 from .history import ASKING, HISTORY, History
 from .hub import Hub
 from .settings import GatewaySettings
@@ -52,13 +56,15 @@ def build_app(
     settings: GatewaySettings | None = None,
     witness: Witness | None = None,
     lease_age_ns: Callable[[], int] = lambda: 0,
+    signer: Signer | None = None,
 ) -> web.Application:
     """
     The gateway of one shard.
 
     `projections` stand where the sequencer stands; from the application's start on the gateway
     folds every commit into them, as one of the sequencer's followers. `lease_age_ns` is how long
-    ago it was certain that nobody else leads; it matters where the settings have a lease.
+    ago it was certain that nobody else leads; it matters where the settings have a lease. `signer`
+    is the venue's key, if it has one.
     """
     middlewares = [problems, known_names, leading]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
@@ -72,8 +78,10 @@ def build_app(
     app[HUB] = hub
     app[HISTORY] = history
     app[ASKING] = set()
+    app[SIGNER] = signer
     app.cleanup_ctx.append(_following)
     app.cleanup_ctx.append(collateral.valuation_worker)
+    app.cleanup_ctx.append(borrowing_base.kept_documents)
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(_drain)
     app.router.add_get("/v1/ws", _websocket)
@@ -90,6 +98,9 @@ def build_app(
         desk,
         deliveries,
         collateral,
+        loan_views,
+        borrowing_base,
+        melting,
         log,
         admin,
         health,
