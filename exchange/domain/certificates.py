@@ -13,6 +13,7 @@ sort_keys=True, separators=(",", ":"), ensure_ascii=False)` in plain Python.
 
 import csv
 import hashlib
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -127,15 +128,8 @@ class DocumentSignature(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     public_key: str
 
 
-class SignedBorrowingBase(Struct, frozen=True, kw_only=True):
-    """GET /v1/borrowing_base as JSON; the signature is over the certificate's canonical JSON."""
-
-    certificate: BorrowingBase
-    signed: DocumentSignature
-
-
-def canonical_json(certificate: BorrowingBase) -> bytes:
-    """The bytes that are signed of a certificate as JSON."""
+def canonical_json(certificate: Any) -> bytes:
+    """The bytes that are signed of a certificate, or of one that was read as plain JSON."""
     return msgspec.json.encode(certificate, order="sorted")
 
 

@@ -19,8 +19,8 @@ from .documents import document_answer, form_of
 from .lending_pages import melting_page, stress_page
 from .loan_views import as_of_seq, asked, known_loan_id, viewer_of
 
-MAX_LOANS_COUNT = 500
-DEFAULT_LOANS_COUNT = 100
+MAX_LOANS_COUNT = 200
+DEFAULT_LOANS_COUNT = 50
 
 routes = web.RouteTableDef()
 

@@ -1,8 +1,10 @@
 """Loans, their calls and what secures them as the wire shows them, where the projections stand."""
 
+from collections.abc import Iterable
+
 from exchange.collateral.ladder import lendable_amount, rungs
 from exchange.domain import lending_views as wire
-from exchange.domain.enums import LIENED, PledgeStatus
+from exchange.domain.enums import LIENED, PledgeStatus, Role
 from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at
 
@@ -16,19 +18,37 @@ ALL_ACCOUNTS = 0
 def loans_view(account_id: int, projections: Projections, loan_id: int = 0) -> wire.Loans:
     """The loans that concern an account, or all (0); with `loan_id` that one, if it does."""
     found = projections.loans.loans
-    if loan_id:
-        loans = [found[loan_id]] if loan_id in found else []
-    else:
-        loans = [found[each] for each in sorted(found)]
+    loan_ids = [loan_id] if loan_id else sorted(found)
+    return _loans(account_id, loan_ids, projections, is_snapshot=True)
+
+
+def changed_loans_view(
+    account_id: int, loan_ids: Iterable[int], projections: Projections
+) -> wire.Loans:
+    """Those of the loans that concern an account, or all where it is an operator's or auditor's."""
+    return _loans(viewer_of(account_id, projections), loan_ids, projections, is_snapshot=False)
+
+
+def viewer_of(account_id: int, projections: Projections) -> int:
+    """The account itself, or all (0) where it answers for the market."""
+    account = projections.participants.accounts[account_id]
+    sees_all = account.has_role(Role.OPERATOR) or account.has_role(Role.AUDITOR)
+    return ALL_ACCOUNTS if sees_all else account_id
+
+
+def _loans(
+    account_id: int, loan_ids: Iterable[int], projections: Projections, *, is_snapshot: bool
+) -> wire.Loans:
+    found = map(projections.loans.loans.get, loan_ids)
     return wire.Loans(
         as_of_seq=projections.at_seq,
         market_ns=projections.venue.market_ns,
         loans=[
             loan_view(loan, projections)
-            for loan in loans
-            if account_id == ALL_ACCOUNTS or loan.is_for(account_id)
+            for loan in found
+            if loan is not None and (account_id == ALL_ACCOUNTS or loan.is_for(account_id))
         ],
-        snapshot=True,
+        snapshot=is_snapshot,
     )
 
 
