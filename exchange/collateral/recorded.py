@@ -29,6 +29,8 @@ def curve_of(mark: PledgeMarked) -> Curve:
 
 def inputs_of(mark: PledgeMarked, contract: Contract, valuation_day: int) -> ContractInputs:
     """The inputs of a valuation of this contract, on a day, with all else as it was marked."""
+    is_that_day = valuation_day == mark.valuation_day
+    still_count, left_count = mark.opening_recovery_days_count, mark.recovery_days_count
     return ContractInputs(
         contract=contract,
         valuation_day=valuation_day,
@@ -55,6 +57,6 @@ def inputs_of(mark: PledgeMarked, contract: Contract, valuation_day: int) -> Con
         ruled_ppm=mark.ruled_ppm,
         is_disputed=mark.is_disputed,
         is_halted=mark.is_halted,
-        recovery_days_count=mark.recovery_days_count,
+        recovery_days_count=still_count if is_that_day else left_count,
         recorded_es_e12=mark.historical_es_e12,
     )

@@ -118,6 +118,9 @@ def marked(pledge_id: int, of: ContractInputs, mark: CollateralMark | None = Non
         ltv_ppm=cut.ltv_ppm,
         applied_ltv_ppm=cut.ltv_ppm,
         lendable_amount=mark.lendable_amount,
+        start_day=of.contract.start_day,
+        end_day=of.contract.end_day,
+        opening_recovery_days_count=of.recovery_days_count,
     )
 
 
