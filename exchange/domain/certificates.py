@@ -34,7 +34,9 @@ class CertifiedPledge(Struct, frozen=True, kw_only=True):
     pledged_qty: int
     pledge_status: str
     mark_seq: int
-    valuation_day: int
+    """The record of the mark in force."""
+    marked_day: int
+    """Up to which it counts days as delivered."""
     level: int
     regime: str
     value_amount: int

@@ -22,7 +22,8 @@ class LoanPledgeView(Struct, frozen=True, kw_only=True):
     """GPUs under lien; what is asked for where nothing is yet."""
     mark_seq: int
     """The record that published the mark."""
-    valuation_day: int
+    marked_day: int
+    """Up to which it counts days as delivered."""
     level: int
     regime: str
     haircut_ppm: int

@@ -144,7 +144,7 @@ def _pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeVie
         pledge_status=pledge.status.value,
         pledged_qty=qty,
         mark_seq=seq,
-        valuation_day=mark.valuation_day if mark else 0,
+        marked_day=mark.valuation_day if mark else 0,
         level=mark.level if mark else 0,
         regime=mark.regime if mark else "",
         haircut_ppm=mark.haircut_ppm if mark else 0,

@@ -26,7 +26,7 @@ from exchange.domain.lending_events import (
     MarginCallIssued,
     PledgeMarked,
 )
-from exchange.domain.record import Record
+from exchange.domain.record import Record, encode_command, encode_event, join_record
 from exchange.domain.windows import day_at, parse_window, start_ns
 from exchange.projections import Projections
 from tests.projections.records import (
@@ -40,12 +40,14 @@ from tests.projections.records import (
     product,
     venue,
 )
+from tests.scenario import secret_hash
 
-OTHER_BANK, OTHER_TRADER, OPERATOR = 6, 7, 1
+OTHER_BANK, OTHER_TRADER, OPERATOR, AUDITOR = 6, 7, 1, 8
 PARAMETERS = genesis.risk_parameters()
 YEAR = (parse_window("Y28").start_day, parse_window("Y28").end_day)
 """A year that begins about a year after the log does."""
 SIX_PER_CENT = 60_000
+PRINCIPAL = 3_600_000_000
 LEASE = Contract(contract_qty=1_000, start_day=YEAR[0], end_day=YEAR[1])
 
 
@@ -148,13 +150,15 @@ class LendingTape(Tape):
         self.add(venue(), RiskParametersPublished(version=1, risk_parameters=PARAMETERS))
         for account_id, role in (
             (OPERATOR, Role.OPERATOR),
+            (AUDITOR, Role.AUDITOR),
             (SUPPLIER, Role.SUPPLIER),
             (TRADER, Role.TRADER),
             (OTHER_TRADER, Role.TRADER),
             (BANK, Role.BANK),
             (OTHER_BANK, Role.BANK),
         ):
-            self.add(admitted(account_id, role), key(account_id, account_id))
+            token_sha256 = secret_hash(str(account_id))
+            self.add(admitted(account_id, role), key(account_id, account_id, token_sha256))
         self.add(product())
 
     def add(self, *events, command=None) -> Record:
@@ -165,6 +169,17 @@ class LendingTape(Tape):
         self.records.append(record)
         self.projection.apply(record)
         return record
+
+    def encoded(self) -> list[bytes]:
+        """The records as a log holds them."""
+        return [
+            join_record(
+                encode_command(record.command),
+                len(record.events),
+                b"".join(map(encode_event, record.events)),
+            )
+            for record in self.records
+        ]
 
     def advance(self, days_count: int) -> None:
         """Lets days pass."""
@@ -182,7 +197,7 @@ class LendingTape(Tape):
             loan_id=loan_id,
             account_id=account_id,
             bank_account_id=bank_id,
-            principal_amount=4_000_000_000,
+            principal_amount=PRINCIPAL,
             maturity_day=YEAR[1] - 1,
             pledge_ids=[pledge_id],
             lapse_ns=self.market_ns + 1,
@@ -190,7 +205,7 @@ class LendingTape(Tape):
         pledge = requested(pledge_id, loan_id, account_id, bank_id)
         self.add(applied, pledge, marked(pledge_id, inputs(day=self.day), self.mark))
 
-    def draw(self, loan_id: int, pledge_id: int, principal_amount: int = 4_000_000_000) -> None:
+    def draw(self, loan_id: int, pledge_id: int, principal_amount: int = PRINCIPAL) -> None:
         """Terms, taken at once."""
         mark = self.mark
         self.add(
