@@ -25,12 +25,13 @@ from .bank import BankClient
 from .desk import DeskClient
 from .errors import ExchangeError, Unauthorized
 from .frames import Encoding
+from .lending import LendingClient
 from .rest import new_id
 from .session import Reply, Session
 from .subscriptions import Callback, Subscription
 
 
-class ExchangeClient(DeskClient, BankClient):
+class ExchangeClient(DeskClient, LendingClient, BankClient):
     """
     Everything an account does, over HTTP and one websocket session.
 

@@ -15,16 +15,14 @@ from exchange.domain.certificates import (
     CertifiedPledge,
     CertifiedTotals,
 )
-from exchange.domain.enums import LoanStatus
+from exchange.domain.enums import IN_SERVICE, OWING, LoanStatus
 from exchange.domain.lending_views import LoanPledgeView, LoanView, MarginCallView
 from exchange.domain.windows import day_at
 
 from .bundle import Projections
 from .loan_views import is_behind, loan_view
-from .loans import OWING
 
 OPEN_CALLS = ("issued", "partly_met")
-DRAWABLE = (LoanStatus.DRAWN, LoanStatus.PERFORMING, LoanStatus.MARGIN_CALLED)
 
 
 def borrowing_base_view(
@@ -56,7 +54,7 @@ def borrowing_base_view(
 
 def _loan(loan: LoanView) -> CertifiedLoan:
     excess_amount = loan.base_amount - loan.owed_amount
-    is_in_default = LoanStatus(loan.loan_status) not in DRAWABLE
+    is_in_default = LoanStatus(loan.loan_status) not in IN_SERVICE
     calls = [call for call in loan.margin_calls if call.call_status in OPEN_CALLS]
     return CertifiedLoan(
         loan_id=loan.loan_id,

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from exchange.collateral.ladder import lendable_amount, rungs
 from exchange.domain import lending_views as wire
-from exchange.domain.enums import LIENED, PledgeStatus, Role
+from exchange.domain.enums import LIENED, OWING, PledgeStatus, Role
 from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at
 
 from .bundle import Projections
-from .loans import OWING, Call, Loan, Lot
+from .loans import Call, Loan, Lot
 from .pledges import Pledge
 
 ALL_ACCOUNTS = 0

@@ -12,24 +12,12 @@ from msgspec import Struct, field
 
 from exchange.collateral.interest import accrued_amount
 from exchange.domain import lending_events as e
-from exchange.domain.enums import CallEnd, LadderStatus, LoanStatus
+from exchange.domain.enums import OWING, CallEnd, LadderStatus, LoanStatus
 from exchange.domain.events import Event, PledgeRequested
 from exchange.domain.record import Record
 from exchange.domain.windows import day_at
 
 from .projection import Handler, Projection
-
-OWING = frozenset(
-    {
-        LoanStatus.DRAWN,
-        LoanStatus.PERFORMING,
-        LoanStatus.MARGIN_CALLED,
-        LoanStatus.DEFAULTED,
-        LoanStatus.LIQUIDATING,
-        LoanStatus.SHORTFALL,
-    }
-)
-"""Something is owed."""
 
 
 class Call(Struct):
@@ -142,6 +130,7 @@ class Loans(Projection[LoansState]):
             e.LoanClosed: self._close,
             e.LadderChanged: self._step,
             e.MarginCallIssued: self._call,
+            e.MarginCallExtended: self._extend_call,
             e.MarginCallEnded: self._end_call,
             e.LoanDefaulted: self._default,
             e.LiquidationOpened: self._open_liquidation,
@@ -243,12 +232,14 @@ class Loans(Projection[LoansState]):
         loan = self._turned(event.loan_id, record, LoanStatus.MARGIN_CALLED)
         loan.calls.append(Call(event, event.due_ns))
 
+    def _extend_call(self, event: e.MarginCallExtended, record: Record, _index: int) -> None:
+        self._turned(event.loan_id, record).calls[-1].due_ns = event.due_ns
+
     def _end_call(self, event: e.MarginCallEnded, record: Record, _index: int) -> None:
         loan = self._turned(event.loan_id, record)
         call = loan.calls[-1]
         call.end, call.ended_seq = event.end, record.seq
-        if event.end is CallEnd.MET:
-            loan.status = LoanStatus.PERFORMING
+        loan.status = LoanStatus.PERFORMING
 
     def _default(self, event: e.LoanDefaulted, record: Record, _index: int) -> None:
         loan = self._turned(event.loan_id, record, LoanStatus.DEFAULTED)

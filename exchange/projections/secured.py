@@ -16,14 +16,14 @@ from exchange.collateral.runway import Loan as ModelLoan
 from exchange.collateral.runway import Secured, melting, pool_amount, pool_break_even_price
 from exchange.collateral.stress import SCENARIOS, stress
 from exchange.domain import lending_views as wire
-from exchange.domain.enums import LIENED, LadderStatus
+from exchange.domain.enums import LIENED, OWING, LadderStatus
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import day_at
 
 from .bundle import Projections
 from .loan_views import ALL_ACCOUNTS
-from .loans import OWING, Loan
+from .loans import Loan
 
 MONTH_DAYS = 30
 _CALLED = (LadderStatus.MARGIN_CALL, LadderStatus.LIQUIDATE)

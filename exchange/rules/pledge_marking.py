@@ -48,6 +48,7 @@ def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[
     events: list[Event] = []
     marks: dict[int, PledgeMarked] = {}
     markets: dict[int, ProductMarket] = {}
+    taken_amounts: dict[int, int] = {}
     looked_at_count = slices_count = 0
     asked = [state.pledges[pledge_id].request for pledge_id in left[: LOOKS_COUNT + 1]]
     loan_ids = [request.loan_id for request in asked]
@@ -62,7 +63,7 @@ def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[
             events.append(mark)
             slices_count += mark.position_hours // (HOURS_PER_DAY * mark.pledged_qty)
         if loan_id and loan_id != next_loan_id:
-            events += review(loan_id, marks, state)
+            events += review(loan_id, marks, state, taken_amounts)
     is_complete = looked_at_count == len(left)
     progress = PledgesMarked(
         marked_count=len(marks), is_complete=is_complete, looked_at_count=looked_at_count

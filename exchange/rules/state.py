@@ -7,9 +7,9 @@ bytes of the whole are one deterministic encoding plus the core's own snapshot; 
 reads them back.
 
 Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`), `gates` (those of
-them that are open), `delivery_dues` (from `deliveries`) and `stopped_suppliers` (from `standings`).
-All else is state: with it no event of the past is needed to go on. The order of a dict's entries
-means nothing to any rule, and does not survive.
+them that are open), `delivery_dues` (from `deliveries`), `loan_dues` (from `loans`) and
+`stopped_suppliers` (from `standings`). All else is state: with it no event of the past is needed to
+go on. The order of a dict's entries means nothing to any rule, and does not survive.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
 from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
-from .lending_state import MarkDispute, Pledge
+from .lending_state import Loan, MarkDispute, Pledge
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -161,6 +161,9 @@ class State:
     rent_floors: dict[int, int] = field(default_factory=dict)
     """The least rent of pledged days, by open instrument; none where no mark says it."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
+    loans: dict[int, Loan] = field(default_factory=dict)
+    loan_dues: list[tuple[int, int]] = field(default_factory=list)
+    """(due_ns, loan_id) of those that the clock comes to by itself, in order."""
     mark_disputes: dict[int, MarkDispute] = field(default_factory=dict)
     """Those that are open, by id."""
     marking_left: list[int] = field(default_factory=list)

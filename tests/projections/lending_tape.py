@@ -224,6 +224,7 @@ class LendingTape(Tape):
                 principal_amount=principal_amount,
                 value_amount=mark.value_amount,
                 drawn_ltv_ppm=mark.haircut.ltv_ppm,
+                maturity_ns=0,
             ),
             PledgeAccepted(pledge_id=pledge_id),
         )

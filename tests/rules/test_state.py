@@ -24,7 +24,7 @@ from exchange.domain.commands import (
 )
 from exchange.domain.delivery_commands import SuspendSupplier
 from exchange.domain.enums import Currency, MarkLine, Role, Side, TradingMode
-from exchange.domain.lending_commands import DisputeMark, MarkPledges
+from exchange.domain.lending_commands import ApplyForLoan, CollateralOffer, DisputeMark, MarkPledges
 from exchange.domain.letting import EndSublet, OpenSublet
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import day_at, gate_ns, last_gated_day
@@ -113,6 +113,14 @@ def full_market() -> Market:
         evidence_sha256=bytes(32),
     )
     market.do(SUPPLIER, dispute)
+    loan_day = next(
+        at for at in range(today + 1, 20_900) if market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
+    )
+    days = CollateralOffer(product_id=1, start_day=loan_day, end_day=loan_day + 1, pledged_qty=1)
+    application = ApplyForLoan(
+        bank_account_id=BANK, principal_amount=1, maturity_day=loan_day, collateral=[days]
+    )
+    market.do(SUPPLIER, application)
     market.do(0, MarkPledges())
     market.do(0, MarkState())
     return market
