@@ -197,6 +197,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     m.TitleTransferred: custody.evolve_title,
     m.SubletGranted: custody.evolve_sublet_granted,
     m.SubletEnded: custody.evolve_sublet_ended,
+    m.CollateralSold: custody.evolve_collateral_sold,
     m.CapacityWithdrawn: custody.evolve_capacity_withdrawn,
     m.EscrowReleased: custody.evolve_escrow_released,
     m.DeliveryDayClosed: releases.evolve_closed,

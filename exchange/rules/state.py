@@ -45,7 +45,7 @@ from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
 from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
-from .lending_state import Pledge
+from .lending_state import Lot, Pledge
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -161,6 +161,8 @@ class State:
     rent_floors: dict[int, int] = field(default_factory=dict)
     """The least rent of pledged days, by open instrument; none where no mark says it."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
+    lots: dict[int, Lot] = field(default_factory=dict)
+    """Pledged days on offer, by id."""
     quote_requests: dict[int, QuoteRequest] = field(default_factory=dict)
     quotes: dict[int, Quote] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)
