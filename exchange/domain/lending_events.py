@@ -17,6 +17,9 @@ from .enums import (
 )
 from .events import Event
 
+NO_LTV_PPM = -1
+"""No ratio to glide from: nothing was under lien."""
+
 # -- marks ----------------------------------------------------------------------------------------
 
 
@@ -80,6 +83,19 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     """To a new loan, down."""
     supersedes_seq: int = 0
     """The record of the mark that a ruling replaced."""
+    start_day: int = 0
+    end_day: int = 0
+    """The pledged window, half-open."""
+    spot_month: int = 0
+    """The nearest marked month: whose volatility this is; 0 for none."""
+    spot_seq: int = 0
+    """The record of that month's last observation; 0 for none."""
+    opening_recovery_days_count: int = 0
+    """Clear days that were still needed after the marking day before."""
+    opening_ltv_ppm: int = NO_LTV_PPM
+    """The applied ratio of the marking day before, from which it glides; -1 where none does."""
+    ruled_amount: int = 0
+    """The value that a ruling put in the model's place, for the day of the ruling; 0 for none."""
 
 
 class PledgesMarked(Event, frozen=True, kw_only=True, tag="pledges_marked"):
@@ -87,6 +103,8 @@ class PledgesMarked(Event, frozen=True, kw_only=True, tag="pledges_marked"):
 
     marked_count: int
     is_complete: bool
+    looked_at_count: int = 0
+    """Pledges that the cycle has behind it with this record; 0 with the one that begins it."""
 
 
 class MarkDisputed(Event, frozen=True, kw_only=True, tag="mark_disputed"):

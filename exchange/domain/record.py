@@ -20,6 +20,8 @@ from . import (
     desk_commands,
     desk_events,
     events,
+    lending_commands,
+    lending_events,
     letting,
     movements,
     schedule_events,
@@ -102,6 +104,10 @@ AnyCommand = (
     | delivery_commands.SuspendSupplier
     | delivery_commands.ReinstateSupplier
     | delivery_commands.TerminateSupplier
+    | lending_commands.MarkPledges
+    | lending_commands.DisputeMark
+    | lending_commands.RuleMark
+    | lending_commands.CountersignMarkRuling
 )
 
 _EVENT_MODULES = (
@@ -112,6 +118,7 @@ _EVENT_MODULES = (
     desk_events,
     capacity_events,
     delivery_events,
+    lending_events,
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {

@@ -21,6 +21,8 @@ from exchange.domain import delivery_events as dle
 from exchange.domain import desk_commands as d
 from exchange.domain import desk_events as de
 from exchange.domain import events as e
+from exchange.domain import lending_commands as lc
+from exchange.domain import lending_events as le
 from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import schedule_events as s
@@ -39,9 +41,11 @@ from . import (
     desk_trades,
     letting,
     listing,
+    mark_disputes,
     marks,
     orders,
     participants,
+    pledge_marking,
     pledges,
     quotes,
     releases,
@@ -138,6 +142,10 @@ DECIDE: dict[type[Command], Decide] = {
     dlc.SuspendSupplier: suppliers.decide_suspend,
     dlc.ReinstateSupplier: suppliers.decide_reinstate,
     dlc.TerminateSupplier: suppliers.decide_terminate,
+    lc.MarkPledges: pledge_marking.decide_marking,
+    lc.DisputeMark: mark_disputes.decide_dispute,
+    lc.RuleMark: mark_disputes.decide_ruling,
+    lc.CountersignMarkRuling: mark_disputes.decide_countersign,
 }
 
 
@@ -262,6 +270,11 @@ EVOLVE: dict[type[Event], Evolve] = {
     dle.SupplierSuspended: suppliers.evolve_suspended,
     dle.SupplierReinstated: suppliers.evolve_reinstated,
     dle.SupplierTerminated: suppliers.evolve_terminated,
+    le.PledgeMarked: pledge_marking.evolve_marked,
+    le.PledgesMarked: pledge_marking.evolve_marking,
+    le.MarkDisputed: mark_disputes.evolve_disputed,
+    le.MarkRulingProposed: mark_disputes.evolve_proposed,
+    le.MarkRuled: mark_disputes.evolve_ruled,
 }
 
 __all__ = [

@@ -76,3 +76,14 @@ class MarkDispute(Struct, frozen=True):
 
     disputed: MarkDisputed
     proposed: MarkRulingProposed | None = None
+
+
+class PledgeMarking(Struct):
+    """The marking cycle under way, and the pools as it found them."""
+
+    left: list[int] = field(default_factory=list)
+    """Pledges it still comes to, those of a loan one after the other."""
+    values: dict[int, int] = field(default_factory=dict)
+    """By pledge under lien, the value of the mark that it had."""
+    pools: dict[int, dict[int, int]] = field(default_factory=dict)
+    """The sums of these by bank and supplier."""

@@ -292,7 +292,7 @@ def evolve_risk_parameters(event: RiskParametersPublished, state: State) -> None
 def evolve_node_mark(event: NodeMarked, state: State) -> None:
     """The mark stands until the next one."""
     node = state.market_data.node(event.gpu_class, event.region, event.month)
-    node.mark = event
+    node.mark, node.mark_seq = event, state.seq
     if MarkLevel.UNMARKABLE < event.level < MarkLevel.DECAYED:
         node.real_mark_micro = event.mark_micro
 
@@ -309,7 +309,7 @@ def evolve_node_observed(event: NodeObserved, state: State) -> None:
         recent_days=(*known.recent_days[event.dropped_count :], event.observed_day),
         recent_marks_micro=(*known.recent_marks_micro[event.dropped_count :], event.mark_micro),
     )
-    node.basis_e12 = event.basis_e12
+    node.observed_seq, node.basis_e12 = state.seq, event.basis_e12
 
 
 def evolve_marks(event: MarksPublished, state: State) -> None:
@@ -351,7 +351,7 @@ def note_trades(trades: Collection[tuple[int, int, int, int, int]], state: State
         if node is None:
             continue
         hours = window_hours * last_qty
-        is_affiliated = _are_affiliated(maker_id, taker_id, state)
+        is_affiliated = are_affiliated(maker_id, taker_id, state)
         node.trades.append(
             NodeTrade(market_ns, last_price, hours, maker_id, taker_id, is_affiliated)
         )
@@ -371,7 +371,7 @@ def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, i
     return node, (instrument.end_day - instrument.start_day) * HOURS_PER_DAY
 
 
-def _are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
+def are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
     """Whether they are one account, or one house by their affiliates."""
     first_ids = state.participants[first_account_id].affiliate_ids
     second_ids = state.participants[second_account_id].affiliate_ids

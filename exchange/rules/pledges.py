@@ -21,12 +21,13 @@ from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 from .day_book import open_spans
 from .lending_state import Pledge
 from .state import State
+from .valuation import mark_of
 
 # -- decide ---------------------------------------------------------------------------------------
 
 
 def decide_request(command: RequestPledge, state: State, account_id: int) -> list[Event]:
-    """Offers free unit-days of the future to a bank."""
+    """Offers free unit-days of the future to a bank, with what they are worth to it now."""
     product = state.product(command.product_id)
     state.participant_with(command.bank_account_id, Role.BANK)
     require(command.bank_account_id != account_id, Reason.SAME_PERSON, account_id)
@@ -47,12 +48,12 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
         loan_id=0,
     )
     _require_free(request, state)
-    return [request]
+    return [request, mark_of(request, request.pledged_qty, state)]
 
 
 def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[Event]:
     """Puts the lien on, if the days are still free and none has begun."""
-    pledge = _own_pledge(command.pledge_id, state, account_id)
+    pledge = own_pledge(command.pledge_id, state, account_id)
     request = pledge.request
     require(request.bank_account_id == account_id, Reason.UNKNOWN_PLEDGE, command.pledge_id)
     require(pledge.status is PledgeStatus.REQUESTED, Reason.WRONG_STATE, command.pledge_id)
@@ -64,14 +65,14 @@ def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[
 
 def decide_decline(command: DeclinePledge, state: State, account_id: int) -> list[Event]:
     """Either side ends a request."""
-    pledge = _own_pledge(command.pledge_id, state, account_id)
+    pledge = own_pledge(command.pledge_id, state, account_id)
     require(pledge.status is PledgeStatus.REQUESTED, Reason.WRONG_STATE, command.pledge_id)
     return [PledgeDeclined(pledge_id=command.pledge_id)]
 
 
 def decide_release(command: ReleasePledge, state: State, account_id: int) -> list[Event]:
     """The bank lifts an active lien, or that of whole lots."""
-    pledge = _own_pledge(command.pledge_id, state, account_id)
+    pledge = own_pledge(command.pledge_id, state, account_id)
     is_bank = pledge.request.bank_account_id == account_id
     require(is_bank, Reason.UNKNOWN_PLEDGE, command.pledge_id)
     require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
@@ -82,7 +83,7 @@ def decide_release(command: ReleasePledge, state: State, account_id: int) -> lis
     return [PledgeReleased(pledge_id=command.pledge_id, released_qty=released_qty)]
 
 
-def _own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
+def own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
     """The pledge, for its owner or its bank; to anyone else it does not exist."""
     pledge = state.pledges.get(pledge_id)
     if pledge is None:

@@ -45,7 +45,7 @@ from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
 from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
-from .lending_state import Lot, Pledge
+from .lending_state import Lot, MarkDispute, Pledge, PledgeMarking
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -163,6 +163,9 @@ class State:
     pledges: dict[int, Pledge] = field(default_factory=dict)
     lots: dict[int, Lot] = field(default_factory=dict)
     """Pledged days on offer, by id."""
+    mark_disputes: dict[int, MarkDispute] = field(default_factory=dict)
+    """Those that are open, by id."""
+    marking: PledgeMarking = field(default_factory=PledgeMarking)
     quote_requests: dict[int, QuoteRequest] = field(default_factory=dict)
     quotes: dict[int, Quote] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)
