@@ -24,12 +24,13 @@ from .backoff import Backoff
 from .desk import DeskClient
 from .errors import ExchangeError, Unauthorized
 from .frames import Encoding
+from .lending import LendingClient
 from .rest import new_id
 from .session import Reply, Session
 from .subscriptions import Callback, Subscription
 
 
-class ExchangeClient(DeskClient):
+class ExchangeClient(DeskClient, LendingClient):
     """
     Everything an account does, over HTTP and one websocket session.
 

@@ -237,10 +237,6 @@ class HttpClient:
         """The bank declines, or the owner withdraws, what is not yet active."""
         return await self._post(f"/pledges/{pledge_id}/decline", {}, command_id)
 
-    async def release_pledge(self, pledge_id: int, command_id: str | None = None) -> Receipt:
-        """The bank lifts its lien."""
-        return await self._post(f"/pledges/{pledge_id}/release", {}, command_id)
-
     # -- sublets ----------------------------------------------------------------------------------
 
     async def sublets(self) -> SubletsView:

@@ -22,7 +22,7 @@ import structlog
 import typer
 import uvloop
 
-from clients import desk_cli, index_prices_cli, reference_cli
+from clients import desk_cli, index_prices_cli, lending_cli, reference_cli
 from clients.account_cli import account_commands
 from clients.cli import commands
 from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
@@ -56,6 +56,7 @@ app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(desk_cli.commands)
+app.add_typer(lending_cli.commands)
 app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
 app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
 app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")

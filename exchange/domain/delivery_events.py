@@ -145,6 +145,8 @@ class DamagesClaimed(Event, frozen=True, kw_only=True, tag="damages_claimed"):
     account_id: int
     """Who is owed: the owner of the hours, or its pledgee."""
     claim_amount: int
+    pledge_id: int = 0
+    """The pledge for which the pledgee is owed."""
 
 
 class ClaimPaid(Event, frozen=True, kw_only=True, tag="claim_paid"):

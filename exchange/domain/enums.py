@@ -205,6 +205,12 @@ class LoanStatus(StrEnum):
     """Never drawn."""
 
 
+IN_SERVICE = frozenset({LoanStatus.DRAWN, LoanStatus.PERFORMING, LoanStatus.MARGIN_CALLED})
+"""Drawn, and not in default."""
+OWING = IN_SERVICE | {LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING, LoanStatus.SHORTFALL}
+"""Something is owed."""
+
+
 class LoanEnd(StrEnum):
     """Why a loan was never drawn."""
 

@@ -182,7 +182,9 @@ class LoanDrawn(Event, frozen=True, kw_only=True, tag="loan_drawn"):
     principal_amount: int
     value_amount: int
     drawn_ltv_ppm: int
-    """α: what the collateral lends over its value, down; the ladder hangs from it for life."""
+    """α: the collateral's ratios weighted by value, down; the ladder hangs from it for life."""
+    maturity_ns: int
+    """Market time at which it is due: 16:00 of its day, or of the next trading day."""
 
 
 class LoanRepaid(Event, frozen=True, kw_only=True, tag="loan_repaid"):
@@ -214,12 +216,20 @@ class MarginCallIssued(Event, frozen=True, kw_only=True, tag="margin_call_issued
     """Either amount alone cures, until 16:00 of the second trading day after."""
 
     call_id: int
-    """The sequence number of the record."""
+    """The sequence number of the record; with `loan_id` it names the call."""
     loan_id: int
     owed_amount: int
     value_amount: int
     call_cash_amount: int
     call_collateral_amount: int
+    due_ns: int
+
+
+class MarginCallExtended(Event, frozen=True, kw_only=True, tag="margin_call_extended"):
+    """The undisputed part is paid, so the call waits for the ruling of a disputed mark."""
+
+    call_id: int
+    loan_id: int
     due_ns: int
 
 
@@ -238,6 +248,20 @@ class LoanDefaulted(Event, frozen=True, kw_only=True, tag="loan_defaulted"):
     cause: DefaultCause
     owed_amount: int
     value_amount: int
+
+
+class CovenantTested(Event, frozen=True, kw_only=True, tag="covenant_tested"):
+    """
+    A delivery day of the collateral is final, so the principal was held against its ratio.
+
+    What the borrower's available cash reaches of what is due is paid in the same record.
+    """
+
+    loan_id: int
+    principal_amount: int
+    value_amount: int
+    due_amount: int
+    paid_amount: int
 
 
 class PledgeMatured(Event, frozen=True, kw_only=True, tag="pledge_matured"):

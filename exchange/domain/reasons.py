@@ -104,7 +104,14 @@ class Reason(IntEnum):
     UNKNOWN_CLAIM = 4076
     UNCONCERNED = 4077
     """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
+    UNKNOWN_LOAN = 4080
     UNKNOWN_DISPUTE = 4082
+    LENDABLE = 4083
+    """More principal than was applied for, or than the collateral lends: the limit."""
+    NOT_COVERED = 4084
+    """What is owed, the value, would be more than what is left of the collateral carries."""
+    IN_DEFAULT = 4088
+    """Only all that is owed, the limit, helps a loan in default; the value is what was meant to."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

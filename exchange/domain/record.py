@@ -108,6 +108,13 @@ AnyCommand = (
     | lending_commands.DisputeMark
     | lending_commands.RuleMark
     | lending_commands.CountersignMarkRuling
+    | lending_commands.ApplyForLoan
+    | lending_commands.OfferLoan
+    | lending_commands.DeclineLoan
+    | lending_commands.DrawLoan
+    | lending_commands.RepayLoan
+    | lending_commands.AddCollateral
+    | lending_commands.SubstituteCollateral
 )
 
 _EVENT_MODULES = (

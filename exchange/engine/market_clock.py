@@ -83,8 +83,8 @@ class MarketClock:
         """Finishes a cycle that an exchange died at, and goes through one of its own."""
         state = self._sequencer.engine.state
         is_begun = False
-        while state.marking.left or not is_begun:
-            if not state.marking.left:
+        while state.marking_left or not is_begun:
+            if not state.marking_left:
                 if not is_anything_to_mark(state):
                     return
                 is_begun = True

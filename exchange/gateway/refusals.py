@@ -51,6 +51,10 @@ _SENTENCES: dict[Reason, str] = {
     Reason.SUPPLIER_LETS: "the supplier's house sells its days and lets none",
     Reason.AFFILIATE: "pledged days are not let to an affiliate, as account {value} is; first "
     "binding day {date}",
+    Reason.UNKNOWN_LOAN: "there is no loan {value} of the account's",
+    Reason.LENDABLE: "a principal of {value} fen is above the {limit} fen that can be lent",
+    Reason.NOT_COVERED: "{value} fen are owed, and what is left would carry {limit} fen",
+    Reason.IN_DEFAULT: "the loan is in default: {value} fen do not help it, {limit} fen repay it",
     Reason.UNKNOWN_ORDER: "there is no such open order",
     Reason.UNKNOWN_QUOTE_REQUEST: "there is no request for quote {value}",
     Reason.UNKNOWN_QUOTE: "there is no quote {value}",

@@ -105,6 +105,13 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     lc.DisputeMark: _TRADING | {Role.BANK},
     lc.RuleMark: _AUDITOR,
     lc.CountersignMarkRuling: _OPERATOR,
+    lc.ApplyForLoan: _TRADING,
+    lc.OfferLoan: frozenset({Role.BANK}),
+    lc.DeclineLoan: _TRADING | {Role.BANK},
+    lc.DrawLoan: _TRADING,
+    lc.RepayLoan: _TRADING,
+    lc.AddCollateral: _TRADING,
+    lc.SubstituteCollateral: _TRADING,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 

@@ -59,10 +59,16 @@ class Loan(Struct):
     ladder_status: LadderStatus = LadderStatus.OK
     call: MarginCallIssued | None = None
     """The open call."""
+    call_due_ns: int = 0
+    """When it is over, extensions included."""
     call_paid_amount: int = 0
     """Since it was issued."""
     is_covenant_due: bool = False
     """A day of its collateral is final and the principal has not been looked at since."""
+    maturity_ns: int = 0
+    """When a drawn loan is due."""
+    due_ns: int = 0
+    """When the clock comes to it by itself; 0 for never."""
 
 
 class Lot(Struct, frozen=True):
@@ -76,14 +82,3 @@ class MarkDispute(Struct, frozen=True):
 
     disputed: MarkDisputed
     proposed: MarkRulingProposed | None = None
-
-
-class PledgeMarking(Struct):
-    """The marking cycle under way, and the pools as it found them."""
-
-    left: list[int] = field(default_factory=list)
-    """Pledges it still comes to, those of a loan one after the other."""
-    values: dict[int, int] = field(default_factory=dict)
-    """By pledge under lien, the value of the mark that it had."""
-    pools: dict[int, dict[int, int]] = field(default_factory=dict)
-    """The sums of these by bank and supplier."""

@@ -22,6 +22,7 @@ from exchange.domain.windows import day_at
 from .delivery import require_independent
 from .lending_state import MarkDispute, Pledge
 from .loan_review import review
+from .marks import are_affiliated
 from .pledge_marking import is_live
 from .pledges import own_pledge
 from .state import State
@@ -59,6 +60,9 @@ def decide_ruling(command: RuleMark, state: State, account_id: int) -> list[Even
     dispute = _dispute(command.dispute_id, state)
     request = state.pledges[dispute.disputed.pledge_id].request
     require_independent(request.product_id, account_id, state)
+    for party_id in (request.account_id, request.bank_account_id):
+        is_apart = not are_affiliated(party_id, account_id, state)
+        require(is_apart, Reason.SAME_PERSON, account_id)
     return [
         MarkRulingProposed(
             dispute_id=command.dispute_id,

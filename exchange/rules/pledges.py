@@ -6,6 +6,9 @@ window. The owner asks, the bank accepts; only then is the lien on, and it is ch
 a request encumbers nothing. First lien only: a liened unit-day cannot be pledged twice.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from exchange.domain.commands import AcceptPledge, DeclinePledge, ReleasePledge, RequestPledge
 from exchange.domain.enums import LIENED, PledgeStatus, Role
 from exchange.domain.events import (
@@ -20,6 +23,7 @@ from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
 from .day_book import open_spans
 from .lending_state import Pledge
+from .pledge_release import released
 from .state import State
 from .valuation import mark_of
 
@@ -28,15 +32,9 @@ from .valuation import mark_of
 
 def decide_request(command: RequestPledge, state: State, account_id: int) -> list[Event]:
     """Offers free unit-days of the future to a bank, with what they are worth to it now."""
-    product = state.product(command.product_id)
+    state.product(command.product_id)
     state.participant_with(command.bank_account_id, Role.BANK)
     require(command.bank_account_id != account_id, Reason.SAME_PERSON, account_id)
-    days = command.end_day - command.start_day
-    require(0 < days <= MAX_USER_DEFINED_DAYS, Reason.BAD_WINDOW, days, MAX_USER_DEFINED_DAYS)
-    today = day_at(state.market_ns)
-    require(command.start_day > today, Reason.BAD_WINDOW, command.start_day, today)
-    is_in_lots = command.pledged_qty % product.lot_qty == 0
-    require(is_in_lots, Reason.LOT, command.pledged_qty, product.lot_qty)
     request = PledgeRequested(
         pledge_id=len(state.pledges) + 1,
         account_id=account_id,
@@ -47,7 +45,8 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
         pledged_qty=command.pledged_qty,
         loan_id=0,
     )
-    _require_free(request, state)
+    require_window(request, state)
+    require_free([request], state)
     return [request, mark_of(request, request.pledged_qty, state)]
 
 
@@ -56,17 +55,17 @@ def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[
     pledge = own_pledge(command.pledge_id, state, account_id)
     request = pledge.request
     require(request.bank_account_id == account_id, Reason.UNKNOWN_PLEDGE, command.pledge_id)
-    require(pledge.status is PledgeStatus.REQUESTED, Reason.WRONG_STATE, command.pledge_id)
+    _require_asked(pledge)
     today = day_at(state.market_ns)
     require(request.start_day > today, Reason.TOO_LATE, today, request.start_day)
-    _require_free(request, state)
+    require_free([request], state)
     return [PledgeAccepted(pledge_id=command.pledge_id)]
 
 
 def decide_decline(command: DeclinePledge, state: State, account_id: int) -> list[Event]:
     """Either side ends a request."""
     pledge = own_pledge(command.pledge_id, state, account_id)
-    require(pledge.status is PledgeStatus.REQUESTED, Reason.WRONG_STATE, command.pledge_id)
+    _require_asked(pledge)
     return [PledgeDeclined(pledge_id=command.pledge_id)]
 
 
@@ -80,7 +79,31 @@ def decide_release(command: ReleasePledge, state: State, account_id: int) -> lis
     lot_qty = state.products[pledge.request.product_id].lot_qty
     require(released_qty % lot_qty == 0, Reason.LOT, released_qty, lot_qty)
     require(released_qty <= pledge.pledged_qty, Reason.LIEN, released_qty, pledge.pledged_qty)
-    return [PledgeReleased(pledge_id=command.pledge_id, released_qty=released_qty)]
+    return released(pledge, released_qty, state)
+
+
+def require_window(request: PledgeRequested, state: State) -> None:
+    """Refuses what is no window of days to come, or not in whole lots."""
+    lot_qty = state.product(request.product_id).lot_qty
+    days = request.end_day - request.start_day
+    require(0 < days <= MAX_USER_DEFINED_DAYS, Reason.BAD_WINDOW, days, MAX_USER_DEFINED_DAYS)
+    today = day_at(state.market_ns)
+    require(request.start_day > today, Reason.BAD_WINDOW, request.start_day, today)
+    require(request.pledged_qty % lot_qty == 0, Reason.LOT, request.pledged_qty, lot_qty)
+
+
+def require_free(requests: Sequence[PledgeRequested], state: State) -> None:
+    """Refuses days of one owner that are not all free together; names the first that binds."""
+    for product_id in sorted({request.product_id for request in requests}):
+        same = [request for request in requests if request.product_id == product_id]
+        cuts = sorted({day for each in same for day in (each.start_day, each.end_day)})
+        for start_day, end_day in pairwise(cuts):
+            wanted_qty = sum(
+                each.pledged_qty for each in same if each.start_day <= start_day < each.end_day
+            )
+            owner_id = same[0].account_id
+            free_qty, day = state.core.sellable(owner_id, product_id, start_day, end_day)
+            require(wanted_qty <= free_qty, Reason.TITLE, wanted_qty, free_qty, day)
 
 
 def own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
@@ -93,13 +116,11 @@ def own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
     return pledge
 
 
-def _require_free(request: PledgeRequested, state: State) -> None:
-    free_qty, binding_day = state.core.sellable(
-        request.account_id, request.product_id, request.start_day, request.end_day
-    )
-    require(
-        request.pledged_qty <= free_qty, Reason.TITLE, request.pledged_qty, free_qty, binding_day
-    )
+def _require_asked(pledge: Pledge) -> None:
+    """Refuses what is decided already, and what a loan's terms decide."""
+    request = pledge.request
+    is_asked = pledge.status is PledgeStatus.REQUESTED and not request.loan_id
+    require(is_asked, Reason.WRONG_STATE, request.pledge_id)
 
 
 # -- evolve ---------------------------------------------------------------------------------------
@@ -108,6 +129,8 @@ def _require_free(request: PledgeRequested, state: State) -> None:
 def evolve_request(event: PledgeRequested, state: State) -> None:
     """The request stands."""
     state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
+    if event.loan_id:
+        state.loans[event.loan_id].pledge_ids.append(event.pledge_id)
 
 
 def evolve_accept(event: PledgeAccepted, state: State) -> None:

@@ -3,24 +3,29 @@ Which figures of the state make a pledge's mark; what they make is `exchange.col
 
 The volatility and its history are those of the spot, the nearest marked month of the class and
 region. A position is sold into the months that it spans: their average daily volumes are added up,
-their half spreads averaged over the days. A month nobody quotes is charged by its level and leaves
-the spread to the others; where none is quoted, the nearest quoted month speaks for them.
+their half spreads averaged over the days (`exchange.collateral.node_curve`).
 
 A supplier's share is that of the bank's pool as the last marking cycle found it, with the pledge's
 own value at its new mark. What a halted window or a stopped supplier delivers is under stress; a
 supplier that was ended delivers nothing, so its days have no value.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping
+from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from exchange.collateral.curve import months_within
 from exchange.collateral.expected_shortfall import historical_es_e12
-from exchange.collateral.haircut_lines import Grade, half_spread_ppm
+from exchange.collateral.haircut_lines import Grade
 from exchange.collateral.marks import MarkLevel
+from exchange.collateral.node_curve import (
+    adv_hours,
+    curve_points,
+    mean_half_spread_ppm,
+    worst_source,
+)
 from exchange.collateral.pledge_marks import (
     MarkFigures,
     MarkSources,
@@ -29,7 +34,6 @@ from exchange.collateral.pledge_marks import (
     share_ppm,
     worth_of,
 )
-from exchange.collateral.rounding import divide_up
 from exchange.collateral.valuation import eligible_amount
 from exchange.collateral.volatility import Volatility
 from exchange.domain.enums import LIENED, PledgeStatus, TradingMode
@@ -52,8 +56,10 @@ _NO_POOL: Mapping[int, int] = {}
 class ProductMarket(Struct, frozen=True):
     """What all pledges of a product share at one moment."""
 
-    nodes: list[Node]
+    nodes: dict[int, Node]
     """Marked ones of the class and region, by month, from the month of the valuation on."""
+    marks: list[NodeMarked]
+    """Theirs, in the same order."""
     spot: Node | None
     """The nearest with a price."""
     grade: Grade
@@ -80,20 +86,21 @@ def product_market(product_id: int, state: State) -> ProductMarket:
     """The nodes and the supplier of a product."""
     product = state.products[product_id]
     this_month = month_of(day_at(state.market_ns))
-    nodes = [
-        node
+    found = [
+        (node.month, node, node.mark)
         for node in state.market_data.nodes.values()
         if node.mark is not None
         and node.month >= this_month
         and (node.gpu_class, node.region) == (product.gpu_class, product.region)
     ]
-    nodes.sort(key=_month)
+    found.sort(key=itemgetter(0))
     supplier_id = product.supplier_account_id
     grade = state.participants[supplier_id].supplier_grade
     standing = state.standings.get(supplier_id)
     return ProductMarket(
-        nodes=nodes,
-        spot=next((node for node in nodes if _mark(node).mark_micro > 0), None),
+        nodes={month: node for month, node, _ in found},
+        marks=[mark for _, _, mark in found],
+        spot=next((node for _, node, mark in found if mark.mark_micro > 0), None),
         grade=Grade.E if grade is None else Grade[grade.value],
         uptime_ppm=uptime_ppm(supplier_id, state),
         is_stopped=supplier_id in state.stopped_suppliers,
@@ -129,9 +136,10 @@ def market_figures(
     pledge = state.pledges.get(request.pledge_id)
     first_day = max(request.start_day, today + 1)
     spans = months_within(first_day, request.end_day)
-    months = [month for month, _, _ in spans]
-    level, observed_day = _worst_source(months, market)
-    curve = _curve(months, market.nodes)
+    level, observed_day = worst_source(spans, market.marks)
+    if market.is_terminated:
+        level = MarkLevel.UNMARKABLE
+    points = curve_points(spans, market.marks)
     spot = Volatility() if market.spot is None else market.spot.volatility
     is_decayed = level is MarkLevel.DECAYED
     recovery_days_count, ltv_ppm, ruled_amount = _carried(pledge, today)
@@ -142,8 +150,8 @@ def market_figures(
         start_day=request.start_day,
         end_day=request.end_day,
         parameters_version=state.market_data.risk_parameters_version,
-        curve_months=[node.month for node in curve],
-        curve_marks_micro=[_mark(node).mark_micro for node in curve],
+        curve_months=[mark.month for mark in points],
+        curve_marks_micro=[mark.mark_micro for mark in points],
         spot_month=0 if market.spot is None else market.spot.month,
         level=int(level),
         age_days_count=trading_days_between(observed_day, today, state) if is_decayed else 0,
@@ -152,8 +160,8 @@ def market_figures(
         sigma_long_e12=spot.sigma_long_e12(),
         historical_es_e12=0,
         position_hours=max(0, request.end_day - first_day) * HOURS_PER_DAY * pledged_qty,
-        adv_hours=sum(_mark(n).adv_hours for n in market.nodes if n.month in months),
-        half_spread_ppm=_half_spread_ppm(spans, market.nodes, _parameters(state)),
+        adv_hours=adv_hours(spans, market.marks),
+        half_spread_ppm=mean_half_spread_ppm(spans, market.marks, _parameters(state)),
         supplier_grade=int(market.grade),
         pool_share_ppm=0,
         uptime_ppm=market.uptime_ppm,
@@ -187,10 +195,9 @@ def finished(
         historical_es_e12=historical_es_e12(volatility, worth.strip_factor_e12, parameters),
         pool_share_ppm=_share_ppm(request, value_amount, state),
     )
-    seqs = {node.month: node.mark_seq for node in market.nodes}
     sources = MarkSources(
         market_ns=state.market_ns,
-        mark_seqs=[seqs[month] for month in figures.curve_months],
+        mark_seqs=[market.nodes[month].mark_seq for month in figures.curve_months],
         spot_seq=0 if spot is None else spot.observed_seq,
         supersedes_seq=supersedes_seq,
     )
@@ -199,10 +206,9 @@ def finished(
 
 def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int:
     """The supplier's part of the bank's pool, in which the pledge counts with this value."""
-    marking = state.marking
-    pool = marking.pools.get(request.bank_account_id, _NO_POOL)
+    pool = state.pools.get(request.bank_account_id, _NO_POOL)
     supplier_id = state.products[request.product_id].supplier_account_id
-    change_amount = value_amount - marking.values.get(request.pledge_id, 0)
+    change_amount = value_amount - state.pool_values.get(request.pledge_id, 0)
     supplier_amount = pool.get(supplier_id, 0) + change_amount
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
 
@@ -224,56 +230,6 @@ def _carried(pledge: Pledge | None, today: int) -> tuple[int, int, int]:
     return mark.opening_recovery_days_count, ltv_ppm, mark.ruled_amount
 
 
-def _worst_source(months: list[int], market: ProductMarket) -> tuple[MarkLevel, int]:
-    """
-    The worst level among the months, and the day of that node's last real price.
-
-    A month between or beyond the marked ones is priced by the curve, and so is no better than that.
-    """
-    if market.spot is None or market.is_terminated:
-        return MarkLevel.UNMARKABLE, 0
-    own = {node.month: _mark(node) for node in market.nodes}
-    worst, observed_day = MarkLevel.TRADES, 0
-    last_month = max(own)
-    for month in months:
-        mark = own.get(min(month, last_month))
-        level = MarkLevel.CURVE if mark is None else MarkLevel(mark.level)
-        if level is MarkLevel.UNMARKABLE:
-            return level, 0
-        if month > last_month:
-            level = max(level, MarkLevel.CURVE)
-        if level > worst:
-            worst, observed_day = level, 0 if mark is None else mark.observed_day
-    return worst, observed_day
-
-
-def _curve(months: list[int], nodes: list[Node]) -> list[Node]:
-    """The nodes with a price from which those months are priced."""
-    points = [node for node in nodes if _mark(node).mark_micro > 0]
-    if not points or not months:
-        return []
-    first = bisect_left(points, months[0], key=_month)
-    if first == len(points) or (first > 0 and points[first].month != months[0]):
-        first -= 1
-    return points[first : bisect_left(points, months[-1], key=_month) + 1]
-
-
-def _half_spread_ppm(
-    spans: tuple[tuple[int, int, int], ...], nodes: list[Node], parameters: RiskParameters
-) -> int:
-    """The mean over the days of the quoted months, up; else the nearest's, else the cap."""
-    quoted = {
-        node.month: half_spread_ppm(_mark(node).bid_micro, _mark(node).ask_micro, parameters)
-        for node in nodes
-        if 0 < _mark(node).bid_micro <= _mark(node).ask_micro
-    }
-    days = {month: to_day - from_day for month, from_day, to_day in spans if month in quoted}
-    if days:
-        weighted = sum(quoted[month] * count for month, count in days.items())
-        return divide_up(weighted, sum(days.values()))
-    return next(iter(quoted.values()), parameters.liquidity_cap_ppm)
-
-
 def _is_halted(product: ProductDefined, first_day: int, end_day: int, state: State) -> bool:
     """Whether a window of the class and region that overlaps these days is halted."""
     for instrument_id in state.halts:
@@ -290,12 +246,3 @@ def _parameters(state: State) -> RiskParameters:
     parameters = state.market_data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
     return parameters
-
-
-def _mark(node: Node) -> NodeMarked:
-    assert node.mark is not None, "only marked nodes are asked"
-    return node.mark
-
-
-def _month(node: Node) -> int:
-    return node.month

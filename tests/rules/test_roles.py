@@ -219,6 +219,33 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
             **PROOF,
         },
     ),
+    lc.ApplyForLoan: (
+        TRADING,
+        {
+            "bank_account_id": BANK,
+            "principal_amount": 1,
+            "maturity_day": FEBRUARY.start_day,
+            "collateral": [lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS)],
+        },
+    ),
+    lc.OfferLoan: (LENDING, {"loan_id": 99, "principal_amount": 1, "interest_ppm": 1}),
+    lc.DeclineLoan: (TRADING | LENDING, {"loan_id": 99}),
+    lc.DrawLoan: (TRADING, {"loan_id": 99}),
+    lc.RepayLoan: (TRADING, {"loan_id": 99, "repaid_amount": 1}),
+    lc.AddCollateral: (
+        TRADING,
+        {
+            "loan_id": 99,
+            "collateral": lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS),
+        },
+    ),
+    lc.SubstituteCollateral: (
+        TRADING,
+        {
+            "pledge_id": 99,
+            "collateral": lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS),
+        },
+    ),
     lc.RuleMark: (AUDITING, {"dispute_id": 99, "ruled_ppm": 0, "ruled_amount": 0, **PROOF}),
     lc.CountersignMarkRuling: (OPERATORS, {"dispute_id": 99, **PROOF}),
 }
@@ -342,4 +369,5 @@ def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():
         cc.DerateCapacity,
         dlc.AttestDelivery,
         dlc.RuleDelivery,
+        lc.RuleMark,
     }
