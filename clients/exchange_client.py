@@ -25,12 +25,13 @@ from .desk import DeskClient
 from .errors import ExchangeError, Unauthorized
 from .frames import Encoding
 from .lending import LendingClient
+from .liquidation import LiquidationClient
 from .rest import new_id
 from .session import Reply, Session
 from .subscriptions import Callback, Subscription
 
 
-class ExchangeClient(DeskClient, LendingClient):
+class ExchangeClient(DeskClient, LendingClient, LiquidationClient):
     """
     Everything an account does, over HTTP and one websocket session.
 

@@ -320,7 +320,11 @@ class LotSold(Event, frozen=True, kw_only=True, tag="lot_sold"):
 
 
 class WaterfallPaid(Event, frozen=True, kw_only=True, tag="waterfall_paid"):
-    """Who had what of a lot's proceeds, in this order; the amounts add up to them."""
+    """
+    Who had what of a lot's proceeds, in this order; the amounts add up to them.
+
+    Lot 0 is none: the borrower has redeemed the rest with its cash, and paid the costs with it.
+    """
 
     loan_id: int
     lot_id: int

@@ -16,6 +16,7 @@ from .depth import Depth
 from .desk import Desk
 from .interest import Interest
 from .listings import Listings
+from .lots import Lots
 from .marks import Marks
 from .orders import Orders
 from .participants import Participants
@@ -44,6 +45,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "trades": Trades,
     "pledges": Pledges,
     "sublets": Sublets,
+    "lots": Lots,
     "desk": Desk,
     "deliveries": Deliveries,
     "marks": Marks,
@@ -74,6 +76,7 @@ class Projections:
     trades: Trades
     pledges: Pledges
     sublets: Sublets
+    lots: Lots
     desk: Desk
     deliveries: Deliveries
     marks: Marks

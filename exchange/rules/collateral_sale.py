@@ -32,7 +32,7 @@ def collateral_sale(
     is_house = state.core.is_house(product_id, buyer_id)
     if uncovered(seller_id, product_id, days, sold_qty, state):
         events = ended_offers(seller_id, product_id, days, state)
-        to_let = _lots_to_let(seller_id, product_id, state)
+        to_let = lots_to_let(seller_id, product_id, state)
         over = uncovered(seller_id, product_id, days, sold_qty, state, to_let)
         require(not (is_house and over), Reason.SUPPLIER_LETS, buyer_id)
         novated, kept = divided(seller_id, buyer_id, product_id, over, state)
@@ -55,7 +55,7 @@ def collateral_sale(
     return events
 
 
-def _lots_to_let(seller_id: int, product_id: int, state: State) -> list[Run]:
+def lots_to_let(seller_id: int, product_id: int, state: State) -> list[Run]:
     """The days that lots of the seller's bank keep to let them, which go on."""
     return [
         (lot.offered.start_day, lot.offered.end_day, lot.offered.lot_qty)
