@@ -1,5 +1,6 @@
 """The shell's half for banks: loans, margin-calls, borrowing-base, melting, stress."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -41,9 +42,8 @@ def loans(
     """Print loans: a borrower's own, a bank's own pool."""
     with connect(data, url, token_file, who) as exchange:
         found = exchange.loans(as_of_seq=as_of_seq)
-    shown = table(
-        "loans", "loan", "borrower", "bank", "status", "step", "owed", "value", "base", "due"
-    )
+    columns = ("loan", "borrower", "bank", "status", "step")
+    shown = _amounts("loans", columns, ("owed", "value", "base"))
     for loan in found:
         amounts = (loan.owed_amount, loan.value_amount, loan.base_amount)
         shown.add_row(
@@ -53,7 +53,6 @@ def loans(
             loan.loan_status,
             loan.ladder_status,
             *map(money, amounts),
-            f"{date_of(loan.maturity_day)}",
         )
     show(found, as_json, shown)
 
@@ -71,17 +70,16 @@ def margin_calls(
     """Print margin calls that are open."""
     with connect(data, url, token_file, who) as exchange:
         found = exchange.margin_calls(with_ended=with_ended, as_of_seq=as_of_seq)
-    columns = ("call", "loan", "borrower", "status", "cash", "or collateral", "paid", "due")
-    shown = table("margin calls", *columns)
+    columns = ("loan", "borrower", "status", "due, 16:00")
+    shown = _amounts("margin calls", columns, ("cash", "or collateral", "paid"))
     for call in found:
         amounts = (call.call_cash_amount, call.call_collateral_amount, call.paid_amount)
         shown.add_row(
-            str(call.call_id),
             str(call.loan_id),
             str(call.account_id),
             call.call_status,
+            f"{date_of(day_at(call.due_ns))}",
             *map(money, amounts),
-            f"{date_of(day_at(call.due_ns))} 16:00",
         )
     show(found, as_json, shown)
 
@@ -177,11 +175,20 @@ def stress(
     show(found, as_json, _stress_table(found))
 
 
+def _amounts(title: str, words: Sequence[str], amounts: Sequence[str]) -> Table:
+    """A table that ends with columns of money, which are never broken."""
+    shown = table(title, *words, *amounts)
+    for column in shown.columns[len(words) :]:
+        column.justify, column.no_wrap = "right", True
+    return shown
+
+
 def _certificate_table(certificate: BorrowingBase) -> Table:
     totals = certificate.totals
     day = date_of(certificate.valuation_day)
-    columns = ("loan", "borrower", "step", "value", "base", "owed", "availability", "excess")
-    shown = table(f"availability on {day}, as of seq {certificate.as_of_seq}", *columns)
+    title = f"availability on {day}, as of seq {certificate.as_of_seq}"
+    amounts_of = ("value", "base", "owed", "availability", "excess")
+    shown = _amounts(title, ("loan", "step"), amounts_of)
     for loan in certificate.loans:
         amounts = (
             loan.value_amount,
@@ -190,8 +197,7 @@ def _certificate_table(certificate: BorrowingBase) -> Table:
             loan.availability_amount,
             loan.excess_amount,
         )
-        ids = (str(loan.loan_id), str(loan.account_id), loan.ladder_status)
-        shown.add_row(*ids, *map(money, amounts))
+        shown.add_row(str(loan.loan_id), loan.ladder_status, *map(money, amounts))
     sums = (
         totals.value_amount,
         totals.base_amount,
@@ -199,7 +205,7 @@ def _certificate_table(certificate: BorrowingBase) -> Table:
         totals.availability_amount,
         totals.excess_amount,
     )
-    shown.add_row("all", "", "", *map(money, sums))
+    shown.add_row("all", "", *map(money, sums))
     return shown
 
 
@@ -207,30 +213,31 @@ def _melting_table(found: Melting) -> Table:
     moves = [f"{each.move_ppm / 10_000:.0f} %" for each in found.pool]
     day = date_of(found.valuation_day)
     title = f"days to margin call / to liquidation from {day}, as of seq {found.as_of_seq}"
-    shown = table(title, "loan", "owed", "value", "break-even rent", *moves)
+    shown = _amounts(title, ("loan", *moves), ("owed", "value", "break-even rent"))
     for loan in found.loans:
         days = [
             f"{each.margin_call_days_count} / {each.liquidation_days_count}"
             for each in loan.runways
         ]
         amounts = (loan.owed_amount, loan.value_amount, loan.break_even_price)
-        shown.add_row(str(loan.loan_id), *map(money, amounts), *days)
+        shown.add_row(str(loan.loan_id), *days, *map(money, amounts))
     first = [
         f"{each.margin_call_days_count} / {each.liquidation_days_count}" for each in found.pool
     ]
-    shown.add_row("first of all", "", "", "", *first)
+    shown.add_row("first", *first)
     return shown
 
 
 def _stress_table(found: Stress) -> Table:
     title = f"the pool under stress, as of seq {found.as_of_seq}"
-    shown = table(title, "scenario", "value", "lendable", "called", "call", "shortfall")
+    amounts = ("value", "lendable", "call", "shortfall")
+    shown = _amounts(title, ("scenario", "called"), amounts)
     for each in found.pool:
         shown.add_row(
             each.scenario,
+            str(each.called_count),
             money(each.value_amount),
             money(each.lendable_amount),
-            str(each.called_count),
             money(each.call_cash_amount),
             money(each.shortfall_amount),
         )

@@ -26,12 +26,13 @@ from .desk import DeskClient
 from .errors import ExchangeError, Unauthorized
 from .frames import Encoding
 from .lending import LendingClient
+from .liquidation import LiquidationClient
 from .rest import new_id
 from .session import Reply, Session
 from .subscriptions import Callback, Subscription
 
 
-class ExchangeClient(DeskClient, LendingClient, BankClient):
+class ExchangeClient(DeskClient, LendingClient, LiquidationClient, BankClient):
     """
     Everything an account does, over HTTP and one websocket session.
 

@@ -29,6 +29,7 @@ from clients.cli import commands
 from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
+from clients.lot_cli import lot_commands
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from clients.sublet_cli import sublet_commands
 from exchange import app as process
@@ -59,6 +60,7 @@ app.add_typer(bank_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(desk_cli.commands)
 app.add_typer(lending_cli.commands)
+app.add_typer(lot_commands, name="lot", help="Sell and buy what secured loans in default.")
 app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
 app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
 app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")

@@ -3,8 +3,9 @@ How long a loan lasts if nothing happens but the passing of days, at several pri
 
 A strip melts as it is delivered while interest accrues, so even a calm market brings every
 unrepaid loan to its call; at a lower price it comes sooner. The days until then are the early
-warning on a bank's screen. They are counted one by one up to the last delivery, because a strip
-that starts late first gains as its discount unwinds: a loan may be called, calm and called again.
+warning on a bank's screen. A strip that starts late first gains as its discount unwinds, so a loan
+may be called, calm and called again: the first day is found by leaving out stretches that cannot
+have a call in them, and looking at each day of the others.
 
 The break-even rent is the price at which the delivered days, all sublet and all rent swept to the
 lender each day, just repay the loan with interest by the end.
@@ -14,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from exchange.collateral.curve import Curve, moved
 from exchange.collateral.ladder import rungs
@@ -89,27 +91,28 @@ def pool_runway(
     last = max((each.contract.end_day - 1 for each in pool), default=valuation_day)
     last_count = max(0, last - valuation_day)
 
-    def value_amount(days_count: int) -> int:
-        return pool_amount(shifted, valuation_day + days_count, parameters)
+    def lowest_amount(first_count: int, end_count: int) -> int:
+        days = (valuation_day + first_count, valuation_day + end_count)
+        return _lowest_amount(shifted, *days, parameters)
 
     def owed(days_count: int) -> int:
         return owed_amount(loan, days_count)
 
-    called = days_until(owed, value_amount, steps.margin_call_ppm, last_count)
+    called = first_day_of(owed, lowest_amount, steps.margin_call_ppm, last_count)
     # The cap on liquidation can put it under the call; else it cannot come before.
     earliest = called if steps.margin_call_ppm <= steps.liquidation_ppm else 0
     return Runway(
         margin_call_days_count=called,
-        liquidation_days_count=days_until(
-            owed, value_amount, steps.liquidation_ppm, last_count, earliest
+        liquidation_days_count=first_day_of(
+            owed, lowest_amount, steps.liquidation_ppm, last_count, earliest
         ),
         move_ppm=move_ppm,
     )
 
 
-def days_until(
+def first_day_of(
     owed_amount: Callable[[int], int],
-    value_amount: Callable[[int], int],
+    lowest_amount: Callable[[int, int], int],
     ratio_ppm: int,
     last_count: int,
     first_count: int = 0,
@@ -117,13 +120,22 @@ def days_until(
     """
     The first day, from `first_count` on, on which what is owed reaches a ratio of the value.
 
-    Both are functions of the days that have passed; `last_count` if it comes no sooner.
+    Days are counted; `last_count` if it comes no sooner. `lowest_amount(first, end)` is no more
+    than the value on any of the days from `first` up to `end`, not included, and the value itself
+    of a single day. What is owed never falls. So a stretch whose last debt is covered by its lowest
+    value has no call in it; another is halved.
     """
-    days = range(first_count, last_count)
-    return next(
-        (day for day in days if owed_amount(day) * PPM_WHOLE >= ratio_ppm * value_amount(day)),
-        last_count,
-    )
+    stretches = [(first_count, last_count)]
+    while stretches:
+        first, end = stretches.pop()
+        if first >= end:
+            continue
+        if owed_amount(end - 1) * PPM_WHOLE >= ratio_ppm * lowest_amount(first, end):
+            if end - first == 1:
+                return first
+            middle = (first + end) // 2
+            stretches += [(middle, end), (first, middle)]
+    return last_count
 
 
 def owed_amount(loan: Loan, days_count: int) -> int:
@@ -185,3 +197,23 @@ def pool_amount(pool: Sequence[Secured], day: int, parameters: RiskParameters) -
         )
         for each in pool
     )
+
+
+def _lowest_amount(
+    pool: Sequence[Secured], first_day: int, end_day: int, parameters: RiskParameters
+) -> int:
+    """
+    No more than the pool's value on any day from the first up to the end, at the same prices.
+
+    What is delivered in between is left out, and the rest discounted from the first day.
+    """
+    lowest_amount = 0
+    for each in pool:
+        start_day = max(each.contract.start_day, end_day)
+        if start_day < each.contract.end_day:
+            left = replace(each.contract, start_day=start_day)
+            lowest_amount += min(
+                present_value(left, each.curve, first_day, parameters).pv_amount,
+                market_amount(left, each.curve, first_day, parameters),
+            )
+    return lowest_amount

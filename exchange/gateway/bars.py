@@ -36,10 +36,15 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
         drawn.append(
             f'<text x="0" y="{words}">{escape(bar.label)}</text>'
             f'<rect class="{bar.css_class}" x="{LABEL_WIDTH + start}" y="{top + 4}" '
-            f'width="{max(1, end - start)}" height="{ROW_HEIGHT - 8}"/>'
+            f'width="{_width(start, end, bar)}" height="{ROW_HEIGHT - 8}"/>'
             f'<text x="{width}" y="{words}" text-anchor="end">{yuan(bar.shown_amount)}</text>'
         )
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>\n" + "\n".join(drawn) + "\n</svg>"
     )
+
+
+def _width(start: int, end: int, bar: Bar) -> int:
+    """What is not nothing is seen."""
+    return max(end - start, int(bar.from_amount < bar.to_amount))

@@ -2,7 +2,7 @@
 `/v1/melting`, `/v1/loans/{id}/melting` and `/v1/collateral/stress`: how long loans last, and what
 is left of them if the market turns.
 
-Valued in another process, some 40 ms a loan, so an answer holds a page of loans.
+Valued in another process, some 100 ms a loan, so an answer holds a page of loans.
 """
 
 import msgspec
@@ -19,7 +19,7 @@ from .documents import document_answer, form_of
 from .lending_pages import melting_page, stress_page
 from .loan_views import as_of_seq, asked, known_loan_id, viewer_of
 
-MAX_LOANS_COUNT = 200
+MAX_LOANS_COUNT = 100
 DEFAULT_LOANS_COUNT = 50
 
 routes = web.RouteTableDef()

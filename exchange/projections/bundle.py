@@ -17,6 +17,7 @@ from .desk import Desk
 from .interest import Interest
 from .listings import Listings
 from .loans import Loans
+from .lots import Lots
 from .marks import Marks
 from .orders import Orders
 from .participants import Participants
@@ -46,6 +47,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "pledges": Pledges,
     "loans": Loans,
     "sublets": Sublets,
+    "lots": Lots,
     "desk": Desk,
     "deliveries": Deliveries,
     "marks": Marks,
@@ -77,6 +79,7 @@ class Projections:
     pledges: Pledges
     loans: Loans
     sublets: Sublets
+    lots: Lots
     desk: Desk
     deliveries: Deliveries
     marks: Marks

@@ -13,7 +13,8 @@ from exchange.domain.events import (
     PledgeReleased,
     PledgeRequested,
 )
-from exchange.domain.lending_events import CollateralSold, LiquidationOpened, PledgeMatured
+from exchange.domain.lending_events import LiquidationOpened, PledgeMatured
+from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record
 
 from .projection import Handler, Projection
@@ -103,10 +104,9 @@ class Pledges(Projection[PledgesState]):
     def _release(self, event: PledgeReleased, record: Record, _index: int) -> None:
         pledge = self.pledges[event.pledge_id]
         left_qty = pledge.pledged_qty - event.released_qty
-        status = PledgeStatus.PARTLY_RELEASED if left_qty else PledgeStatus.RELEASED
-        if pledge.status is PledgeStatus.ENFORCING and left_qty:
-            status = PledgeStatus.ENFORCING
-        _turn(pledge, record, status, left_qty)
+        is_enforced = pledge.status is PledgeStatus.ENFORCING
+        partly = PledgeStatus.ENFORCING if is_enforced else PledgeStatus.PARTLY_RELEASED
+        _turn(pledge, record, partly if left_qty else PledgeStatus.RELEASED, left_qty)
 
     def _mature(self, event: PledgeMatured, record: Record, _index: int) -> None:
         _turn(self.pledges[event.pledge_id], record, PledgeStatus.MATURED, 0)
@@ -119,7 +119,7 @@ class Pledges(Projection[PledgesState]):
     def _sell(self, event: CollateralSold, record: Record, _index: int) -> None:
         pledge = self.pledges[event.pledge_id]
         left_qty = pledge.pledged_qty - event.sold_qty
-        status = PledgeStatus.ENFORCING if left_qty else PledgeStatus.ENFORCED
+        status = pledge.status if left_qty else PledgeStatus.ENFORCED
         _turn(pledge, record, status, left_qty)
 
 

@@ -2,7 +2,7 @@
 Loans with what secures them, as the model of melting and stress takes them in.
 
 What is gathered here is plain data as of a record; `melting_of` and `stress_of` are pure and slow
-(some 40 ms a loan), so they run in another process.
+(some 100 ms a loan), so they run in another process.
 """
 
 from collections.abc import Sequence

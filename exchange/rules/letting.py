@@ -47,7 +47,10 @@ from .suppliers import require_on_sale
 OFFER_NS = 15 * NS_PER_MINUTE
 """How long an offer stands, and one side's word that a sublet shall end."""
 FIRST_SUBLET_ID = 10**12
-"""Trades in books number their sublets from 1 on, offers that are taken from here."""
+"""
+Trades in books number their sublets from 1 on, offers that are taken from here; parts of sublets
+that a sale of pledged days divides from twice this on, three times, and so on in a record.
+"""
 
 
 # -- decide ---------------------------------------------------------------------------------------

@@ -156,8 +156,9 @@ def evolve_release(event: PledgeReleased, state: State) -> None:
     """The unit-days are free again; a lien on a day that is closed ended with the day."""
     pledge = state.pledges[event.pledge_id]
     pledge.pledged_qty -= event.released_qty
-    is_whole = pledge.pledged_qty == 0
-    pledge.status = PledgeStatus.RELEASED if is_whole else PledgeStatus.PARTLY_RELEASED
+    is_enforced = pledge.status is PledgeStatus.ENFORCING
+    partly = PledgeStatus.ENFORCING if is_enforced else PledgeStatus.PARTLY_RELEASED
+    pledge.status = partly if pledge.pledged_qty else PledgeStatus.RELEASED
     request, product_id = pledge.request, pledge.request.product_id
     for start_day, end_day in open_spans(product_id, request.start_day, request.end_day, state):
         state.core.lift_lien(request.account_id, product_id, start_day, end_day, event.released_qty)

@@ -17,6 +17,7 @@ from exchange.domain.windows import day_at
 from .loan_cover import Debt, debt_of, owed_amounts, own_loan, value_behind
 from .loan_dues import note_due
 from .loan_review import cash_to_bank, eased
+from .redemption import redemption
 from .state import State
 
 _IN_DEFAULT = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
@@ -41,9 +42,16 @@ def decide_repay(command: RepayLoan, state: State, account_id: int) -> list[Even
     is_in_time = loan.status not in _IN_DEFAULT or paid_amount == debt.owed_amount
     require(is_in_time, Reason.IN_DEFAULT, command.repaid_amount, debt.owed_amount)
     available_amount, _ = state.core.balances(account_id)
-    require(paid_amount <= available_amount, Reason.CASH, paid_amount, available_amount)
+    costs_amount = loan.costs_amount if paid_amount == debt.owed_amount else 0
+    needed_amount = paid_amount + costs_amount
+    require(needed_amount <= available_amount, Reason.CASH, needed_amount, available_amount)
     repaid = debt.take(paid_amount, RepaymentSource.CASH)
-    return [repaid, cash_to_bank(loan, paid_amount), *eased(debt, value_behind(loan, state), state)]
+    return [
+        *(redemption(loan, repaid) if costs_amount else []),
+        repaid,
+        cash_to_bank(loan, paid_amount),
+        *eased(debt, value_behind(loan, state), state),
+    ]
 
 
 class Earnings:
