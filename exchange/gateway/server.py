@@ -75,7 +75,7 @@ def build_app(
     app[HISTORY] = history
     app[ASKING] = set()
     app.cleanup_ctx.append(_following)
-    app.cleanup_ctx.append(collateral.valuation_worker)
+    app[collateral.CACHE] = collateral.Cache()
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(_drain)
     app.router.add_get("/v1/ws", _websocket)
