@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from .units import Day, Id, Name, Price, Qty
+from .units import MAX_PRICE, Day, Id, Name, Price, Qty
 
 ModeWord = Literal["title", "sublet"]
 Sha256Hex = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -35,7 +35,7 @@ class LotRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lot_qty: Qty
     start_price: Price
     floor_price: Price
-    step_price: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
+    step_price: Annotated[int, Meta(ge=0, le=MAX_PRICE)] = 0
     """How much the price falls with each step; 0 for a fixed price."""
     step_minutes_count: Annotated[int, Meta(gt=0, le=1_440)] = 60
     buyer_account_id: Id = 0

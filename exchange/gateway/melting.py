@@ -5,6 +5,8 @@ is left of them if the market turns.
 Valued in another process, some 100 ms a loan, so an answer holds a page of loans.
 """
 
+from collections.abc import AsyncIterator
+
 import msgspec
 from aiohttp import web
 
@@ -14,15 +16,24 @@ from exchange.projections.views import Question
 
 from .answers import integer_query
 from .border import identity_of
-from .collateral import WORKER
 from .documents import document_answer, form_of
 from .lending_pages import melting_page, stress_page
 from .loan_views import as_of_seq, asked, known_loan_id, viewer_of
+from .worker import Worker
 
 MAX_LOANS_COUNT = 100
 DEFAULT_LOANS_COUNT = 50
 
+WORKER: web.AppKey[Worker] = web.AppKey("valuation_worker", Worker)
+
 routes = web.RouteTableDef()
+
+
+async def valuation_worker(app: web.Application) -> AsyncIterator[None]:
+    """Keeps the process that values; the first question starts it."""
+    app[WORKER] = Worker()
+    yield
+    app[WORKER].close()
 
 
 @routes.get("/v1/melting")

@@ -82,8 +82,9 @@ def build_app(
     app[ASKING] = set()
     app[SIGNER] = signer
     app.cleanup_ctx.append(_following)
-    app.cleanup_ctx.append(collateral.valuation_worker)
+    app.cleanup_ctx.append(melting.valuation_worker)
     app.cleanup_ctx.append(borrowing_base.kept_documents)
+    app[collateral.CACHE] = collateral.Cache()
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(_drain)
     app.router.add_get("/v1/ws", _websocket)

@@ -11,6 +11,7 @@ from exchange.domain.record import Record
 
 from .balances import Balances
 from .calendars import Calendars
+from .collateral_marks import CollateralMarks
 from .deliveries import Deliveries
 from .depth import Depth
 from .desk import Desk
@@ -51,6 +52,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "desk": Desk,
     "deliveries": Deliveries,
     "marks": Marks,
+    "collateral_marks": CollateralMarks,
     "recent": Recent,
 }
 """By the name of the attribute; the order in which an event reaches them."""
@@ -83,6 +85,7 @@ class Projections:
     desk: Desk
     deliveries: Deliveries
     marks: Marks
+    collateral_marks: CollateralMarks
     recent: Recent
 
     def __init__(self) -> None:

@@ -133,7 +133,8 @@ def _pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeVie
     pledge = projections.pledges.pledges[pledge_id]
     asked, qty = pledge.request, liened_qty(pledge)
     product = projections.listings.products[asked.product_id]
-    seq, mark = projections.loans.marks.get(pledge_id, (0, None))
+    published = projections.collateral_marks.as_of(pledge_id, projections.at_seq)
+    mark = published.event if published else None
     value_amount = mark.value_amount if mark and qty else 0
     return wire.LoanPledgeView(
         pledge_id=pledge_id,
@@ -143,7 +144,7 @@ def _pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeVie
         end_day=asked.end_day,
         pledge_status=pledge.status.value,
         pledged_qty=qty,
-        mark_seq=seq,
+        mark_seq=published.seq if published else 0,
         marked_day=mark.valuation_day if mark else 0,
         level=mark.level if mark else 0,
         regime=mark.regime if mark else "",

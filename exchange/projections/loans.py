@@ -1,6 +1,5 @@
 """
-Loans: their terms, where they stand, what is owed of them, their calls and lots, and the marks of
-pledges in force.
+Loans: their terms, where they stand, what is owed of them, their calls and lots.
 
 Interest accrues here as it does in the rules: a stretch ends where the principal changes, see
 `exchange.collateral.interest`. What is owed is asked for with a day.
@@ -94,12 +93,11 @@ class LoansState(Struct):
     """The checkpoint."""
 
     loans: list[Loan]
-    marks: list[tuple[int, int, e.PledgeMarked]]
 
 
 class Loans(Projection[LoansState]):
     """
-    Every loan ever asked for, and each pledge's mark in force.
+    Every loan ever asked for.
 
     `changed` collects the loans that have something new to see since whoever publishes last
     cleared it.
@@ -110,15 +108,13 @@ class Loans(Projection[LoansState]):
     def __init__(self) -> None:
         super().__init__()
         self.loans: dict[int, Loan] = {}
-        self.marks: dict[int, tuple[int, e.PledgeMarked]] = {}
-        """(record, mark) by pledge."""
         self.changed: set[int] = set()
         self._loan_ids: dict[int, int] = {}
         """By pledge."""
         self._lots: dict[int, Lot] = {}
 
     def handle(self) -> Mapping[type[Event], Handler]:
-        """A loan's life, and the marks of what secures it."""
+        """A loan's life; a mark of what secures it is news of it."""
         return {
             e.LoanApplied: self._apply,
             PledgeRequested: self._pledge,
@@ -148,16 +144,12 @@ class Loans(Projection[LoansState]):
     # -- checkpoint
 
     def state(self) -> LoansState:
-        """Loans by id, marks by pledge."""
-        return LoansState(
-            [loan for _, loan in sorted(self.loans.items())],
-            [(pledge_id, *mark) for pledge_id, mark in sorted(self.marks.items())],
-        )
+        """Loans by id."""
+        return LoansState([loan for _, loan in sorted(self.loans.items())])
 
     def load(self, state: LoansState) -> None:
-        """Takes loans and marks."""
+        """Takes the loans."""
         self.loans = {loan.applied.loan_id: loan for loan in state.loans}
-        self.marks = {pledge_id: (seq, mark) for pledge_id, seq, mark in state.marks}
         self._loan_ids = {
             pledge_id: loan_id
             for loan_id, loan in self.loans.items()
@@ -174,8 +166,7 @@ class Loans(Projection[LoansState]):
                 loan.pledge_ids.append(event.pledge_id)
             self._loan_ids[event.pledge_id] = event.loan_id
 
-    def _mark(self, event: e.PledgeMarked, record: Record, _index: int) -> None:
-        self.marks[event.pledge_id] = (record.seq, event)
+    def _mark(self, event: e.PledgeMarked, _record: Record, _index: int) -> None:
         if loan_id := self._loan_ids.get(event.pledge_id):
             self.changed.add(loan_id)
 

@@ -77,6 +77,14 @@ class Pledges(Projection[PledgesState]):
             if account_id in (pledge.request.account_id, pledge.request.bank_account_id)
         ]
 
+    def live_as_of(self, seq: int) -> list[PledgeRequested]:
+        """What was asked for or under lien after that record."""
+        return [
+            pledge.request
+            for pledge in self.pledges.values()
+            if (status := pledge.status_as_of(seq)) is PledgeStatus.REQUESTED or status in LIENED
+        ]
+
     def active_as_of(self, seq: int) -> list[PledgeRequested]:
         """What was under lien after that record."""
         return [

@@ -25,7 +25,7 @@ from exchange.domain.events import (
     PledgeRequested,
     ProductDefined,
 )
-from exchange.domain.lending_events import LoanApplied, LotOffered
+from exchange.domain.lending_events import LoanApplied, LotOffered, MarkDisputed
 from exchange.domain.letting import SubletOffered
 from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
@@ -42,6 +42,7 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     CapacitySubmitted: "grant_id",
     InstrumentListed: "instrument_id",
     KeyRegistered: "key_id",
+    MarkDisputed: "dispute_id",
     ParticipantAdmitted: "account_id",
     LoanApplied: "loan_id",
     PledgeRequested: "pledge_id",

@@ -109,14 +109,12 @@ def stress_of(secured: SecuredLoans) -> wire.Stress:
 
 def _secured(loan: Loan, projections: Projections) -> SecuredLoan:
     day = day_at(projections.venue.market_ns)
-    pledges = projections.pledges.pledges
-    behind = [
-        (pledges[pledge_id], projections.loans.marks[pledge_id][1])
-        for pledge_id in loan.pledge_ids
-        if pledges[pledge_id].status in LIENED
-        and pledges[pledge_id].pledged_qty
-        and pledge_id in projections.loans.marks
-    ]
+    behind = []
+    for pledge_id in loan.pledge_ids:
+        pledge = projections.pledges.pledges[pledge_id]
+        mark = projections.collateral_marks.as_of(pledge_id, projections.at_seq)
+        if pledge.status in LIENED and pledge.pledged_qty and mark is not None:
+            behind.append((pledge, mark.event))
     return SecuredLoan(
         loan_id=loan.applied.loan_id,
         account_id=loan.applied.account_id,

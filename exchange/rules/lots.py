@@ -19,7 +19,7 @@ from exchange.domain.lending_events import LotOffered
 from exchange.domain.lot_prices import steps_to_floor
 from exchange.domain.movements import HoldOpened
 from exchange.domain.reasons import Reason, Refused, require
-from exchange.domain.units import NS_PER_MINUTE
+from exchange.domain.units import HOURS_PER_DAY, MAX_INTEGER, NS_PER_MINUTE
 from exchange.domain.windows import day_at, start_ns
 
 from .collateral_sale import lots_to_let
@@ -53,10 +53,7 @@ def decide_offer(command: OfferLot, state: State, account_id: int) -> list[Event
     require(lots_count < MAX_LOTS_COUNT, Reason.DESK_ITEMS, lots_count, MAX_LOTS_COUNT)
     _require_window(command, pledge, state)
     _require_qty(command, pledge, state)
-    is_priced = command.floor_price <= command.start_price and (
-        command.step_price > 0 or command.floor_price == command.start_price
-    )
-    require(is_priced, Reason.LOT_PRICE, command.floor_price, command.start_price)
+    _require_price(command)
     if command.buyer_account_id:
         state.participant_with(command.buyer_account_id, Role.TRADER)
         require_stranger(command.buyer_account_id, pledge, state)
@@ -117,6 +114,17 @@ def _require_qty(command: OfferLot, pledge: Pledge, state: State) -> None:
         liened_qty = min(pledge.liened_qty(day) for day in days)
     free_qty = liened_qty - offered_qty
     require(command.lot_qty <= free_qty, Reason.LIEN, command.lot_qty, free_qty)
+
+
+def _require_price(command: OfferLot) -> None:
+    """It falls from its start to its floor, or is fixed; and whole lots have a price at all."""
+    start_price, floor_price = command.start_price, command.floor_price
+    is_fixed = floor_price == start_price
+    is_falling = floor_price < start_price and command.step_price > 0
+    require(is_fixed or is_falling, Reason.LOT_PRICE, floor_price, start_price)
+    hours = HOURS_PER_DAY * (command.end_day - command.start_day) * command.lot_qty
+    notional_amount = start_price * hours
+    require(notional_amount <= MAX_INTEGER, Reason.CASH, notional_amount, MAX_INTEGER)
 
 
 def _room_to_let(offered: LotOffered, pledge: Pledge, state: State) -> list[Event]:

@@ -21,7 +21,7 @@ from exchange.collateral.marks import (
     mark_node,
     next_basis_e12,
 )
-from exchange.collateral.volatility import Volatility, observe
+from exchange.collateral.volatility import observe, observed
 from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
 from exchange.domain.enums import Side, TradingMode, WindowKind
 from exchange.domain.events import (
@@ -300,15 +300,7 @@ def evolve_node_mark(event: NodeMarked, state: State) -> None:
 def evolve_node_observed(event: NodeObserved, state: State) -> None:
     """The day is part of the node's history."""
     node = state.market_data.node(event.gpu_class, event.region, event.month)
-    known = node.volatility
-    node.volatility = Volatility(
-        sigma_ewma_e12=event.sigma_ewma_e12,
-        sigma_stress_e12=event.sigma_stress_e12,
-        sigma_sum_e12=event.sigma_sum_e12,
-        observed_count=event.observed_count,
-        recent_days=(*known.recent_days[event.dropped_count :], event.observed_day),
-        recent_marks_micro=(*known.recent_marks_micro[event.dropped_count :], event.mark_micro),
-    )
+    node.volatility = observed(node.volatility, event)
     node.observed_seq, node.basis_e12 = state.seq, event.basis_e12
 
 

@@ -132,11 +132,9 @@ class House:
     """The venue under test."""
 
     def __init__(self, settings: GatewaySettings, market: Market | None = None) -> None:
-        """`market` is another than the one with June on offer."""
         self.market = market or Market()
-        if market is None:
-            self.june = self.market.list_window("M2706")
-            self.market.grant("M2706", 1_000)
+        self.june = self.market.list_window("M2706")
+        self.market.grant("M2706", 1_000)
         self.records = self.market.records
         self.projections = Projections()
         self._fold()

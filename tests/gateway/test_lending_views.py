@@ -158,7 +158,7 @@ async def test_a_certificate_of_others_is_refused(house, key_id, query):
 
 async def test_a_loan_shows_what_the_model_and_the_formula_say(house):
     [loan, _] = await loans_of(house, BANK)
-    mark = house.tape.projection.loans.marks[1][1]
+    mark = house.tape.projection.collateral_marks.history(1)[-1].event
     assert loan.interest_amount == PRINCIPAL * SIX_PER_CENT * DAYS // (360 * 10**6) == INTEREST
     assert loan.owed_amount == PRINCIPAL + INTEREST
     assert loan.value_amount == mark.value_amount
@@ -203,7 +203,10 @@ async def test_melting_is_the_model_s_on_the_same_inputs(house):
     ]
     assert [each.move_ppm for each in wanted] == [0, -100_000, -200_000, -300_000]
     assert shown.break_even_price == break_even_price(terms, LEASE, LATEST)
-    assert shown.value_amount == house.tape.projection.loans.marks[1][1].value_amount
+    assert (
+        shown.value_amount
+        == house.tape.projection.collateral_marks.history(1)[-1].event.value_amount
+    )
     assert wanted[0].margin_call_days_count > wanted[3].margin_call_days_count
 
 
@@ -247,7 +250,7 @@ async def test_stress_is_the_model_s_on_the_same_inputs(house):
     ]
     names = [each.scenario for each in shown.scenarios]
     assert {"supplier fails", "new GPU generation", "curve twists, -2 % a month"} <= set(names)
-    mark = house.tape.projection.loans.marks[1][1]
+    mark = house.tape.projection.collateral_marks.history(1)[-1].event
     assert shown.scenarios[0].value_amount == mark.value_amount
     assert shown.scenarios[0].lendable_amount == mark.lendable_amount
 

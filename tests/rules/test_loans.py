@@ -4,7 +4,15 @@ import pytest
 from msgspec.structs import replace
 
 from exchange.domain.commands import AcceptPledge, DeclinePledge
-from exchange.domain.enums import LoanEnd, LoanStatus, PledgeStatus, Purpose, Role, Side
+from exchange.domain.enums import (
+    LoanEnd,
+    LoanStatus,
+    PledgeStatus,
+    Purpose,
+    Role,
+    Side,
+    TradingMode,
+)
 from exchange.domain.events import PledgeAccepted, PledgeDeclined, PledgeRequested
 from exchange.domain.lending_commands import (
     AddCollateral,
@@ -130,9 +138,14 @@ def test_offers_over_the_same_days_must_be_free_together(market):
     market.do(TRADER, replace(twice, collateral=[both[0], offer("M2702", 400)]))
 
 
-def test_what_is_sublet_or_on_offer_cannot_be_put_up(market):
+def test_what_is_on_offer_or_sublet_cannot_be_put_up(market):
     market.order(TRADER, market.year, Side.SELL, 901, 5_000)
     assert_refused(market, TRADER, APPLICATION, Reason.TITLE, 100, 99, FIRST)
+    february = market.list_window("M2702", mode=TradingMode.SUBLET)
+    market.order(TRADER, february, Side.SELL, 50, 1_000)
+    market.order(OTHER, february, Side.BUY, 50, 1_000)
+    two = replace(APPLICATION, maturity_day=FIRST, collateral=[offer("M2702", 50)])
+    assert_refused(market, TRADER, two, Reason.TITLE, 50, 49, day("2027-02-01"))
 
 
 def test_a_borrower_has_so_many_applications_at_a_time(market):
