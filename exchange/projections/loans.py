@@ -208,8 +208,7 @@ class Loans(Projection[LoansState]):
             loan.open_call.paid_amount += event.interest_amount + event.principal_amount
 
     def _close(self, event: e.LoanClosed, record: Record, _index: int) -> None:
-        loan = self._turned(event.loan_id, record, LoanStatus.REPAID)
-        loan.ladder_status = LadderStatus.OK
+        self._turned(event.loan_id, record, LoanStatus.REPAID)
 
     # -- the ladder
 

@@ -8,9 +8,12 @@ from exchange.domain.windows import day_at
 from exchange.projections import Projections
 from exchange.projections.borrowing_base import borrowing_base_view
 from exchange.projections.loan_views import loans_view
-from exchange.rules.loan_cover import cover_of, marks_of, owed_amounts
+from exchange.projections.secured import melting_of, secured_view, stress_of
+from exchange.rules.loan_cover import cover_of, marks_of, owed_amounts, value_behind
 from tests.memory_history import timed
+from tests.properties.test_lending import run
 from tests.rules.lending import APPLICATION, YUAN, LendingMarket, repay
+from tests.rules.liquidations import LiquidationMarket
 from tests.rules.markets import HOUR_NS, cross
 from tests.scenario import BANK, TRADER
 
@@ -115,3 +118,47 @@ def test_an_undrawn_loan_shows_what_it_would_lend(market):
     mark = market.state.pledges[2].mark
     assert pledge.lendable_amount == mark.lendable_amount
     assert pledge.lendable_amount == lendable_amount(mark.value_amount, mark.ltv_ppm)
+
+
+def test_a_liquidation_is_shown_as_the_rules_have_it_to_its_claim():
+    market = LiquidationMarket(is_enforced=False)
+    assert_same(market)
+    market.enforce(costs_amount=1_000)
+    assert_same(market)
+    lot_id = market.offered(lot_qty=40, start_price=100, floor_price=100)
+    assert_same(market)
+    market.bought(lot_id)
+    assert_same(market)
+    market.bought(market.offered(lot_qty=60, start_price=100, floor_price=100))
+    assert_same(market)
+    cross(market, market.state.market_ns)
+    assert_same(market)
+    [loan] = loans_view(BANK, folded(market)).loans
+    assert (loan.loan_status, loan.costs_amount) == ("shortfall", 0)
+    assert loan.shortfall_amount == loan.owed_amount > 0
+    assert [(lot.lot_status, lot.lot_price) for lot in loan.lots] == [("sold", 100)] * 2
+    market.do(TRADER, repay(10**13))
+    assert_same(market)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_a_random_life_everything_shown_is_what_the_rules_have(seed):
+    market, _ = run(seed)
+    assert_same(market)
+
+
+def test_melting_and_stress_begin_where_the_ladder_stands(market):
+    market.mark()
+    secured = secured_view(BANK, folded(market), count=10)
+    value_amount = value_behind(market.loan, market.state)
+    [melted] = melting_of(secured).loans
+    assert melted.value_amount == value_amount
+    [as_it_is, *_] = stress_of(secured).loans[0].scenarios
+    assert as_it_is.value_amount == value_amount
+    assert as_it_is.ladder_status == market.loan.ladder_status
+    lent = [market.state.pledges[1].mark.lendable_amount]
+    assert as_it_is.lendable_amount == sum(lent)
+    market.price(8_500_000)
+    assert market.loan.call is not None
+    [called] = melting_of(secured_view(BANK, folded(market), count=10)).loans
+    assert called.runways[0].margin_call_days_count == 0
