@@ -27,8 +27,14 @@ from exchange.domain.lending_events import (
     PledgeMarked,
     WaterfallPaid,
 )
-from exchange.domain.letting import AcceptSublet, OpenSublet
-from exchange.domain.movements import CashPaid, CollateralSold, SubletGranted, TradeSettled
+from exchange.domain.letting import AcceptSublet, EndSublet, OpenSublet
+from exchange.domain.movements import (
+    CashPaid,
+    CollateralSold,
+    SubletGranted,
+    TradeSettled,
+    TrustReleased,
+)
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record, decode_body
 from exchange.domain.windows import start_ns
@@ -247,10 +253,7 @@ def test_a_day_that_had_begun_before_the_sale_still_pays_the_pledgee(market):
     cross(market, start_ns(FIRST + 1))
     assert market.loan.status is LoanStatus.SHORTFALL
     owed_amount = market.loan.principal_amount
-    market.do(SUPPLIER, readings([5_500] * 24, FIRST))
-    market.do(SUPPLIER, report(FIRST))
-    market.do(AUDITOR, attest(FIRST))
-    cross(market, start_ns(FIRST + 6))
+    deliver(market, 5_500)
     repaid = [
         e for e in events_of(market, LoanRepaid) if e.source is not RepaymentSource.LIQUIDATION
     ]
@@ -350,6 +353,44 @@ def sublet_of_the_rest(market):
         sublet_qty=900,
         rent_price=900,
     )
+
+
+def test_the_rent_of_a_sublet_lot_repays_the_loan_whatever_title_of_the_owner_is_free(market):
+    """The owner has ten times as much; what it has let itself stays its own."""
+    cross(market, start_ns(FIRST - 1))
+    two_days = {"mode": TradingMode.SUBLET, "end_day": FIRST + 2}
+    market.bought(market.offered(**two_days, start_price=500, floor_price=500), 500)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
+    market.do(TRADER, replace(sublet_of_the_rest(market), end_day=FIRST + 1))
+    market.do(OTHER, AcceptSublet(offer_id=market.state.seq))
+    owed_amount = market.loan.principal_amount
+    deliver(market, 12_000)
+    (repaid,) = events_of(market, LoanRepaid)
+    assert repaid.source is RepaymentSource.SWEPT_RENT
+    assert repaid.interest_amount + repaid.principal_amount == 500 * 24 * 100
+    assert market.loan.principal_amount < owed_amount
+    assert market.state.swept_sublets == {sublet_id: 1}
+    rents = [e for e in events_of(market, TrustReleased) if e.purpose is Purpose.RENT]
+    assert [(e.account_id, e.released_amount) for e in rents] == [(TRADER, 900 * 24 * 900)]
+
+
+def test_a_sublet_that_a_bank_has_let_runs_its_time(market):
+    cross(market, start_ns(FIRST - 1))
+    week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7}
+    market.bought(market.offered(**week, start_price=500, floor_price=500), 500)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
+    end = EndSublet(sublet_id=sublet_id)
+    for side in (TRADER, market.buyer):
+        assert_refused(market, side, end, Reason.WRONG_STATE, sublet_id)
+
+
+def deliver(market, available_qty):
+    """The first day, reported, attested and final."""
+    cross(market, start_ns(FIRST + 1))
+    market.do(SUPPLIER, readings([available_qty] * 24, FIRST))
+    market.do(SUPPLIER, report(FIRST))
+    market.do(AUDITOR, attest(FIRST))
+    cross(market, start_ns(FIRST + 6))
 
 
 # -- at random -------------------------------------------------------------------------------------
