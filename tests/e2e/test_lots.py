@@ -1,4 +1,4 @@
-"""The shell's words for liquidations, on a real exchange: one without loans, and one with a loss."""
+"""The shell's words for liquidations on a real exchange: one without loans, and one with a loss."""
 
 import asyncio
 from pathlib import Path

@@ -149,6 +149,26 @@ def test_costs_come_first_then_interest_then_principal_and_the_rest_is_the_borro
     market.assert_replays()
 
 
+class MarketWithFees(LiquidationMarket):
+    """The venue takes ten basis points of a taker."""
+
+    def execute(self, key_id, command):
+        """As any market does, with genesis as this one wants it."""
+        self.genesis = {**self.genesis, "taker_bps": 10}
+        return super().execute(key_id, command)
+
+
+@pytest.mark.parametrize(("price", "is_paid"), [(900, True), (300, False)])
+def test_the_exchange_has_its_fee_of_what_is_left_when_the_bank_is_paid(price, is_paid):
+    market = MarketWithFees()
+    venue_cash = market.cash(0)
+    events = market.bought(market.offered(start_price=price, floor_price=price), price)
+    fee_amount = price * HOURS * 100 * 10 // 10_000 if is_paid else 0
+    assert of_kind(events, WaterfallPaid).fee_amount == fee_amount
+    assert market.cash(0) - venue_cash == fee_amount
+    market.assert_replays()
+
+
 # -- parts -----------------------------------------------------------------------------------------
 
 
@@ -262,6 +282,50 @@ def test_a_day_that_had_begun_before_the_sale_still_pays_the_pledgee(market):
     assert repaid[0].interest_amount + repaid[0].principal_amount == 100 * 12 * 1_000
     assert market.loan.principal_amount < owed_amount
     assert market.core.day_function(TRADER, 1, "lien") == []
+
+
+# -- every other turn ------------------------------------------------------------------------------
+
+
+def in_default():
+    """Not enforced yet."""
+    market = LiquidationMarket(is_enforced=False)
+    market.price(4 * YUAN)
+    return market
+
+
+def sold_short():
+    """All is sold, and a claim is left."""
+    market = LiquidationMarket()
+    market.bought(market.offered(start_price=300, floor_price=300), 300)
+    cross(market, market.state.market_ns)
+    return market
+
+
+def repaid():
+    """Redeemed by the borrower."""
+    market = LiquidationMarket()
+    market.do(TRADER, repay(10**15))
+    return market
+
+
+@pytest.mark.parametrize(
+    ("begin", "status", "wrong"),
+    [
+        (lambda: LiquidationMarket(is_enforced=False), LoanStatus.DRAWN, ["enforce", "offer"]),
+        (in_default, LoanStatus.DEFAULTED, ["offer"]),
+        (LiquidationMarket, LoanStatus.LIQUIDATING, ["enforce"]),
+        (sold_short, LoanStatus.SHORTFALL, ["enforce", "offer"]),
+        (repaid, LoanStatus.REPAID, ["enforce", "offer"]),
+    ],
+)
+def test_every_other_turn_is_refused(begin, status, wrong):
+    market = begin()
+    assert market.loan.status is status
+    for word in wrong:
+        command = enforcement() if word == "enforce" else lot(market)
+        assert_refused(market, BANK, command, Reason.WRONG_STATE, 1)
+        assert market.loan.status is status
 
 
 # -- the worked example ----------------------------------------------------------------------------
