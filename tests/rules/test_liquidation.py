@@ -502,6 +502,25 @@ def test_a_liquidation_conserves_all_value_and_its_waterfall_every_fen(seed):
         assert (balance.available_amount, balance.held_amount) == market.core.balances(account_id)
 
 
-def test_a_bank_releases_none_of_what_it_enforces_while_the_loan_needs_it(market):
-    release = ReleasePledge(pledge_id=1, released_qty=10)
-    assert market.refused(BANK, release).reason is Reason.NOT_COVERED
+def test_a_bank_releases_none_of_what_it_offers_nor_of_what_the_loan_needs(market):
+    market.offered(lot_qty=60)
+    release = ReleasePledge(pledge_id=1, released_qty=41)
+    assert_refused(market, BANK, release, Reason.LIEN, 41, 40)
+    assert_refused(market, BANK, ReleasePledge(pledge_id=1), Reason.LIEN, 100, 40)
+    needed = replace(release, released_qty=40)
+    assert market.refused(BANK, needed).reason is Reason.NOT_COVERED
+
+
+def test_what_nobody_bought_in_time_matures_and_what_is_owed_is_a_claim():
+    """A pledge of one day: it begins, is delivered and closed, and its lot found no buyer."""
+    market = LiquidationMarket(is_drawn=False)
+    market.drawn(collateral=[offer(start_day=FIRST, end_day=FIRST + 1)], maturity_day=FIRST)
+    market.enforce()
+    market.do(BANK, lot(market, end_day=FIRST + 1))
+    deliver(market, 12_000)
+    assert market.state.pledges[1].status is PledgeStatus.MATURED
+    assert [each.end for each in events_of(market, LotEnded)] == [LotEnd.UNSOLD]
+    (closed,) = events_of(market, LiquidationClosed)
+    assert closed.shortfall_amount >= market.loan.principal_amount > 0
+    assert market.loan.status is LoanStatus.SHORTFALL
+    market.assert_replays()
