@@ -35,6 +35,7 @@ from exchange.domain.lending_events import (
     MarginCallIssued,
 )
 from exchange.domain.movements import CashPaid
+from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import day_at
 
 from .lending_state import Loan
@@ -44,8 +45,6 @@ from .loan_dues import note_due
 from .lot_ends import redeemed_lots
 from .state import State
 
-CURE_DAYS_COUNT = 2
-"""Trading days until a call's 16:00."""
 _STEPS = list(LadderStatus)
 
 
@@ -163,7 +162,9 @@ def _steps(debt: Debt, value_amount: int, state: State) -> list[Event]:
                 value_amount=value_amount,
                 call_cash_amount=now.call_cash_amount,
                 call_collateral_amount=now.call_collateral_amount,
-                due_ns=trading_gate_ns(day_at(state.market_ns), CURE_DAYS_COUNT, state),
+                due_ns=trading_gate_ns(
+                    day_at(state.market_ns), _parameters(state).cure_days_count, state
+                ),
             )
         )
     return events
@@ -204,16 +205,20 @@ def cash_to_bank(loan: Loan, paid_amount: int) -> CashPaid:
     )
 
 
+def _parameters(state: State) -> RiskParameters:
+    parameters = state.market_data.risk_parameters
+    assert parameters is not None, "genesis publishes the risk parameters"
+    return parameters
+
+
 def _ladder(
     debt: Debt, value_amount: int, state: State, *, is_cure_expired: bool = False
 ) -> Ladder:
-    parameters = state.market_data.risk_parameters
-    assert parameters is not None, "genesis publishes the risk parameters"
     return ladder(
         debt.owed_amount,
         value_amount,
         debt.loan.drawn_ltv_ppm,
-        parameters,
+        _parameters(state),
         is_cure_expired=is_cure_expired,
     )
 

@@ -102,15 +102,15 @@ def _claim(claim_id: int, payout: Payout, entry: DeliveryDay, supplier_id: int) 
 def _matured(entry: DeliveryDay, released_ids: set[int], state: State) -> list[Event]:
     """The pledges that stand and of which no day is left once this one is closed."""
     product_id, closing = entry.product_id, entry.day
-    found: list[Event] = []
-    for pledge_id, pledge in sorted(state.pledges.items()):
+    found: list[int] = []
+    for pledge_id, pledge in state.pledges.items():
         asked = pledge.request
         days = range(asked.end_day - 1, asked.start_day - 1, -1)
         is_active = pledge.status in LIENED and pledge_id not in released_ids
         is_of_day = asked.product_id == product_id and closing in days
         if is_active and is_of_day and _are_over(product_id, days, closing, state):
-            found.append(PledgeMatured(pledge_id=pledge_id))
-    return found
+            found.append(pledge_id)
+    return [PledgeMatured(pledge_id=pledge_id) for pledge_id in sorted(found)]
 
 
 def _are_over(product_id: int, days: Iterable[int], closing: int, state: State) -> bool:

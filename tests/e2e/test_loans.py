@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from clients.errors import Refused
-from clients.sdk import ExchangeClient
+from clients.sdk import ExchangeClient, SyncExchangeClient
 from exchange.domain.lending_wire import CollateralBody
-from exchange.domain.windows import day_at
+from exchange.domain.windows import date_of, day_at
 
-from .processes import PATIENCE_S, VenueProcess
-from .test_shell import REFUSED, done, failed
+from .processes import PATIENCE_S, VenueProcess, wait_until
+from .test_shell import REFUSED, USAGE, done, failed
 from .venue import ACCOUNT_IDS, DEPOSIT_AMOUNT, INDEX_MICRO, PRODUCT, Market
 
 SPEED = 15_000
@@ -140,5 +140,58 @@ def test_a_called_loan_is_cured_by_cash_and_an_expired_call_is_a_default(
     )
     done(venue.shell("loan", "repay", 1, DEPOSIT_AMOUNT, "--json"))
     failed(venue.shell("loan", "repay", 1, 1), REFUSED, "wrong_state (4019)")
+    assert venue.stop() == 0
+    venue.verify()
+
+
+def test_the_shell_borrows_lends_and_changes_collateral(
+    venue: VenueProcess, market: Market
+) -> None:
+    """Apply, offer, draw, add, release, substitute, repay; and what is not understood."""
+    venue.start("--speed", 3_000)
+    symbol, days = market.month_symbol, f"{PRODUCT}:{market.month_code}"
+    for buyer, qty in (("trader", 64), ("other", 3_200)):
+        done(venue.shell("order", symbol, "sell", qty, 1_200, "--as", "supplier"))
+        done(venue.shell("order", symbol, "buy", qty, 1_200, "--as", buyer))
+    with SyncExchangeClient(venue.url, venue.token("operator")) as operator:
+        operator.admin(
+            "deposit_cash",
+            account_id=ACCOUNT_IDS["bank"],
+            deposit_amount=DEPOSIT_AMOUNT,
+            external_reference="capital",
+        )
+        wait_until(
+            lambda: any(node.level in (1, 3) for node in operator.marks().marks),
+            "the trades have marked the month",
+        )
+    due = f"{date_of(market.month_start_day)}"
+    bank = ACCOUNT_IDS["bank"]
+    apply = ("loan", "apply", bank, 1_000_000, due, f"{days}:16", f"{days}:8", "--json")
+    assert done(venue.shell(*apply)).value["created_id"] == 1
+    failed(venue.shell("loan", "apply", bank, 1, due, f"{days}:72"), REFUSED, "title (5002)")
+    for words in (
+        (due, days),
+        (due, f"{days}:x"),
+        (due, f"{PRODUCT}:M13:8"),
+        ("soon", f"{days}:8"),
+    ):
+        assert venue.shell("loan", "apply", bank, 1, *words).exit_code == USAGE
+    offer = venue.shell("loan", "offer", 1, 1_000_001, 50_000)
+    failed(offer, REFUSED, "above the 1000000 fen that can be lent")
+    done(venue.shell("loan", "offer", 1, 1_000_000, 50_000))
+    assert "loan 1 is drawn at seq" in done(venue.shell("loan", "draw", 1)).stdout
+    failed(venue.shell("loan", "draw", 1), REFUSED, "wrong_state (4019)")
+    assert (
+        done(venue.shell("loan", "add-collateral", 1, f"{days}:8", "--json")).value["created_id"]
+        == 3
+    )
+    done(venue.shell("pledge", "release", 3))
+    new = done(venue.shell("loan", "substitute", 2, f"{days}:16", "--json")).value
+    assert new["created_id"] == 4
+    done(venue.shell("pledge", "release", 4, 8))
+    failed(venue.shell("pledge", "release", 4, 4), REFUSED, "lot (4003)")
+    done(venue.shell("loan", "repay", 1, 2_000_000))
+    done(venue.shell("loan", "apply", bank, 1, due, f"{days}:64"))
+    assert "loan 2 is over" in done(venue.shell("loan", "decline", 2)).stdout
     assert venue.stop() == 0
     venue.verify()
