@@ -438,6 +438,28 @@ def test_the_rent_of_a_sublet_lot_repays_the_loan_whatever_title_of_the_owner_is
     assert [(e.account_id, e.released_amount) for e in rents] == [(TRADER, 900 * 24 * 900)]
 
 
+def test_what_days_earn_beyond_the_debt_pays_the_costs_before_the_borrower():
+    """A small loan on a hundred GPUs, whose first days are let for more than it owes."""
+    market = LiquidationMarket(is_drawn=False)
+    loan = market.drawn(100_000, maturity_day=day("2026-12-20"))
+    cross(market, loan.maturity_ns)
+    market.do(BANK, enforcement(2_000))
+    cross(market, start_ns(FIRST - 1))
+    one_day = {"mode": TradingMode.SUBLET, "end_day": FIRST + 1}
+    market.bought(market.offered(**one_day, start_price=500, floor_price=500), 500)
+    trader_cash, bank_cash = cash_of(market, TRADER, BANK)
+    deliver(market, 12_000)
+    (repaid,) = events_of(market, LoanRepaid)
+    owed_amount = repaid.interest_amount + repaid.principal_amount
+    assert repaid.principal_amount == 100_000
+    assert events_of(market, WaterfallPaid)[-1].costs_amount == 2_000
+    assert market.cash(BANK) - bank_cash == owed_amount + 2_000
+    assert market.cash(TRADER) - trader_cash == 500 * 24 * 100 - owed_amount - 2_000
+    assert (market.loan.status, market.loan.costs_amount) == (LoanStatus.REPAID, 0)
+    assert market.core.day_function(TRADER, 1, "lien") == []
+    market.assert_replays()
+
+
 def test_a_sublet_that_a_bank_has_let_runs_its_time(market):
     cross(market, start_ns(FIRST - 1))
     week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7}
