@@ -323,7 +323,8 @@ class WaterfallPaid(Event, frozen=True, kw_only=True, tag="waterfall_paid"):
     """
     Who had what of a lot's proceeds, in this order; the amounts add up to them.
 
-    Lot 0 is none: the borrower has redeemed the rest with its cash, and paid the costs with it.
+    Lot 0 is none: the borrower has redeemed the rest and paid the costs with it, or pledged days
+    have earned more than was owed.
     """
 
     loan_id: int

@@ -308,8 +308,8 @@ EVOLVE: dict[type[Event], Evolve] = {
     le.MarkRuled: mark_disputes.evolve_ruled,
     le.LiquidationOpened: liquidation.evolve_opened,
     le.LotOffered: lots.evolve_offered,
-    le.LotEnded: lot_ends.evolve_over,
-    le.LotSold: lot_ends.evolve_over,
+    le.LotEnded: lot_ends.evolve_ended,
+    le.LotSold: liquidation.evolve_sold,
     le.WaterfallPaid: liquidation.evolve_waterfall,
     le.LiquidationClosed: liquidation.evolve_liquidation_closed,
 }

@@ -117,6 +117,7 @@ def evolve_collateral_sold(event: m.CollateralSold, state: State) -> None:
         state.core.end_sublet(product_id, seller_id, part.lessee_account_id, *days)
     sold = (event.start_day, event.end_day, event.sold_qty)
     state.core.transfer_pledged(product_id, seller_id, event.buyer_account_id, *sold)
+    swept = {part.sublet_id: state.swept_sublets.pop(part.sublet_id, 0) for part in event.novated}
     for part in event.novated:
         state.sublets.pop(part.sublet_id, None)
         state.sublet_ends.pop(part.sublet_id, None)
@@ -133,6 +134,8 @@ def evolve_collateral_sold(event: m.CollateralSold, state: State) -> None:
             part.sublet_qty,
             part.rent_price,
         )
+        if swept[part.sublet_id]:
+            state.swept_sublets[part.new_sublet_id] = swept[part.sublet_id]
     pledge = state.pledges[event.pledge_id]
     pledge.pledged_qty -= event.sold_qty
     pledge.sold.append((event.start_day, event.sold_qty))

@@ -236,6 +236,13 @@ def evolve_opened(event: LiquidationOpened, state: State) -> None:
             pledge.status = PledgeStatus.ENFORCING
 
 
+def evolve_sold(event: LotSold, state: State) -> None:
+    """It is sold; the rent of a sublet lot, whose sublet follows in the record, is the bank's."""
+    offered = state.lots.pop(event.lot_id).offered
+    if offered.mode is TradingMode.SUBLET:
+        state.swept_sublets[FIRST_SUBLET_ID + state.seq] = offered.pledge_id
+
+
 def evolve_waterfall(event: WaterfallPaid, state: State) -> None:
     """Fewer costs are unpaid; what repays the loan is in its own event."""
     state.loans[event.loan_id].costs_amount -= event.costs_amount

@@ -2,7 +2,7 @@
 
 from exchange.domain.enums import LotEnd, TradingMode
 from exchange.domain.events import Event
-from exchange.domain.lending_events import LotEnded, LotSold
+from exchange.domain.lending_events import LotEnded
 from exchange.domain.lot_prices import next_step_ns
 from exchange.domain.movements import HoldClosed
 
@@ -49,6 +49,6 @@ def released_days(lot: Lot, state: State) -> list[Event]:
     return [HoldClosed(hold_id=lot.offered.lot_id, account_id=owner_id)]
 
 
-def evolve_over(event: LotEnded | LotSold, state: State) -> None:
+def evolve_ended(event: LotEnded, state: State) -> None:
     """The lot stands no longer."""
     del state.lots[event.lot_id]

@@ -9,7 +9,8 @@ Lots: pledged days of a loan in default, which its bank offers in a Dutch auctio
 The price of the moment falls with the clock; the first who takes it has the whole lot. A title lot
 is the rest of a pledge's window from a day that has not begun, and a sublet lot the use of near
 days, which melt fastest: it keeps them as any offer of use does, and what the owner has on offer of
-the same days gives way to it. Neither the borrower's party nor the bank's own may buy.
+the same days gives way to it. Its whole rent is the bank's, as its days are delivered. Neither the
+borrower's party nor the bank's own may buy.
 """
 
 from exchange.domain.enums import LIENED, LoanStatus, LotEnd, Role, TradingMode

@@ -70,7 +70,7 @@ def decide_decline(command: DeclinePledge, state: State, account_id: int) -> lis
 
 
 def decide_release(command: ReleasePledge, state: State, account_id: int) -> list[Event]:
-    """The bank lifts an active lien, or that of whole lots."""
+    """The bank lifts an active lien, or that of whole lots, of what it does not offer for sale."""
     pledge = own_pledge(command.pledge_id, state, account_id)
     is_bank = pledge.request.bank_account_id == account_id
     require(is_bank, Reason.UNKNOWN_PLEDGE, command.pledge_id)
@@ -78,7 +78,13 @@ def decide_release(command: ReleasePledge, state: State, account_id: int) -> lis
     released_qty = command.released_qty or pledge.pledged_qty
     lot_qty = state.products[pledge.request.product_id].lot_qty
     require(released_qty % lot_qty == 0, Reason.LOT, released_qty, lot_qty)
-    require(released_qty <= pledge.pledged_qty, Reason.LIEN, released_qty, pledge.pledged_qty)
+    offered_qty = sum(
+        lot.offered.lot_qty
+        for lot in state.lots.values()
+        if lot.offered.pledge_id == command.pledge_id
+    )
+    free_qty = max(0, pledge.pledged_qty - offered_qty)
+    require(released_qty <= free_qty, Reason.LIEN, released_qty, free_qty)
     return released(pledge, released_qty, state)
 
 

@@ -163,6 +163,8 @@ class State:
     pledges: dict[int, Pledge] = field(default_factory=dict)
     lots: dict[int, Lot] = field(default_factory=dict)
     """Pledged days on offer, by id."""
+    swept_sublets: dict[int, int] = field(default_factory=dict)
+    """Sublets that lots have let and whose whole rent repays: the pledge, by sublet."""
     loans: dict[int, Loan] = field(default_factory=dict)
     loan_dues: list[tuple[int, int]] = field(default_factory=list)
     """(due_ns, loan_id) of those that the clock comes to by itself, in order."""

@@ -27,8 +27,14 @@ from exchange.domain.lending_events import (
     PledgeMarked,
     WaterfallPaid,
 )
-from exchange.domain.letting import AcceptSublet, OpenSublet
-from exchange.domain.movements import CashPaid, CollateralSold, SubletGranted, TradeSettled
+from exchange.domain.letting import AcceptSublet, EndSublet, OpenSublet
+from exchange.domain.movements import (
+    CashPaid,
+    CollateralSold,
+    SubletGranted,
+    TradeSettled,
+    TrustReleased,
+)
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record, decode_body
 from exchange.domain.windows import start_ns
@@ -143,6 +149,26 @@ def test_costs_come_first_then_interest_then_principal_and_the_rest_is_the_borro
     market.assert_replays()
 
 
+class MarketWithFees(LiquidationMarket):
+    """The venue takes ten basis points of a taker."""
+
+    def execute(self, key_id, command):
+        """As any market does, with genesis as this one wants it."""
+        self.genesis = {**self.genesis, "taker_bps": 10}
+        return super().execute(key_id, command)
+
+
+@pytest.mark.parametrize(("price", "is_paid"), [(900, True), (300, False)])
+def test_the_exchange_has_its_fee_of_what_is_left_when_the_bank_is_paid(price, is_paid):
+    market = MarketWithFees()
+    venue_cash = market.cash(0)
+    events = market.bought(market.offered(start_price=price, floor_price=price), price)
+    fee_amount = price * HOURS * 100 * 10 // 10_000 if is_paid else 0
+    assert of_kind(events, WaterfallPaid).fee_amount == fee_amount
+    assert market.cash(0) - venue_cash == fee_amount
+    market.assert_replays()
+
+
 # -- parts -----------------------------------------------------------------------------------------
 
 
@@ -247,10 +273,7 @@ def test_a_day_that_had_begun_before_the_sale_still_pays_the_pledgee(market):
     cross(market, start_ns(FIRST + 1))
     assert market.loan.status is LoanStatus.SHORTFALL
     owed_amount = market.loan.principal_amount
-    market.do(SUPPLIER, readings([5_500] * 24, FIRST))
-    market.do(SUPPLIER, report(FIRST))
-    market.do(AUDITOR, attest(FIRST))
-    cross(market, start_ns(FIRST + 6))
+    deliver(market, 5_500)
     repaid = [
         e for e in events_of(market, LoanRepaid) if e.source is not RepaymentSource.LIQUIDATION
     ]
@@ -259,6 +282,50 @@ def test_a_day_that_had_begun_before_the_sale_still_pays_the_pledgee(market):
     assert repaid[0].interest_amount + repaid[0].principal_amount == 100 * 12 * 1_000
     assert market.loan.principal_amount < owed_amount
     assert market.core.day_function(TRADER, 1, "lien") == []
+
+
+# -- every other turn ------------------------------------------------------------------------------
+
+
+def in_default():
+    """Not enforced yet."""
+    market = LiquidationMarket(is_enforced=False)
+    market.price(4 * YUAN)
+    return market
+
+
+def sold_short():
+    """All is sold, and a claim is left."""
+    market = LiquidationMarket()
+    market.bought(market.offered(start_price=300, floor_price=300), 300)
+    cross(market, market.state.market_ns)
+    return market
+
+
+def repaid():
+    """Redeemed by the borrower."""
+    market = LiquidationMarket()
+    market.do(TRADER, repay(10**15))
+    return market
+
+
+@pytest.mark.parametrize(
+    ("begin", "status", "wrong"),
+    [
+        (lambda: LiquidationMarket(is_enforced=False), LoanStatus.DRAWN, ["enforce", "offer"]),
+        (in_default, LoanStatus.DEFAULTED, ["offer"]),
+        (LiquidationMarket, LoanStatus.LIQUIDATING, ["enforce"]),
+        (sold_short, LoanStatus.SHORTFALL, ["enforce", "offer"]),
+        (repaid, LoanStatus.REPAID, ["enforce", "offer"]),
+    ],
+)
+def test_every_other_turn_is_refused(begin, status, wrong):
+    market = begin()
+    assert market.loan.status is status
+    for word in wrong:
+        command = enforcement() if word == "enforce" else lot(market)
+        assert_refused(market, BANK, command, Reason.WRONG_STATE, 1)
+        assert market.loan.status is status
 
 
 # -- the worked example ----------------------------------------------------------------------------
@@ -352,6 +419,66 @@ def sublet_of_the_rest(market):
     )
 
 
+def test_the_rent_of_a_sublet_lot_repays_the_loan_whatever_title_of_the_owner_is_free(market):
+    """The owner has ten times as much; what it has let itself stays its own."""
+    cross(market, start_ns(FIRST - 1))
+    two_days = {"mode": TradingMode.SUBLET, "end_day": FIRST + 2}
+    market.bought(market.offered(**two_days, start_price=500, floor_price=500), 500)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
+    market.do(TRADER, replace(sublet_of_the_rest(market), end_day=FIRST + 1))
+    market.do(OTHER, AcceptSublet(offer_id=market.state.seq))
+    owed_amount = market.loan.principal_amount
+    deliver(market, 12_000)
+    (repaid,) = events_of(market, LoanRepaid)
+    assert repaid.source is RepaymentSource.SWEPT_RENT
+    assert repaid.interest_amount + repaid.principal_amount == 500 * 24 * 100
+    assert market.loan.principal_amount < owed_amount
+    assert market.state.swept_sublets == {sublet_id: 1}
+    rents = [e for e in events_of(market, TrustReleased) if e.purpose is Purpose.RENT]
+    assert [(e.account_id, e.released_amount) for e in rents] == [(TRADER, 900 * 24 * 900)]
+
+
+def test_what_days_earn_beyond_the_debt_pays_the_costs_before_the_borrower():
+    """A small loan on a hundred GPUs, whose first days are let for more than it owes."""
+    market = LiquidationMarket(is_drawn=False)
+    loan = market.drawn(100_000, maturity_day=day("2026-12-20"))
+    cross(market, loan.maturity_ns)
+    market.do(BANK, enforcement(2_000))
+    cross(market, start_ns(FIRST - 1))
+    one_day = {"mode": TradingMode.SUBLET, "end_day": FIRST + 1}
+    market.bought(market.offered(**one_day, start_price=500, floor_price=500), 500)
+    trader_cash, bank_cash = cash_of(market, TRADER, BANK)
+    deliver(market, 12_000)
+    (repaid,) = events_of(market, LoanRepaid)
+    owed_amount = repaid.interest_amount + repaid.principal_amount
+    assert repaid.principal_amount == 100_000
+    assert events_of(market, WaterfallPaid)[-1].costs_amount == 2_000
+    assert market.cash(BANK) - bank_cash == owed_amount + 2_000
+    assert market.cash(TRADER) - trader_cash == 500 * 24 * 100 - owed_amount - 2_000
+    assert (market.loan.status, market.loan.costs_amount) == (LoanStatus.REPAID, 0)
+    assert market.core.day_function(TRADER, 1, "lien") == []
+    market.assert_replays()
+
+
+def test_a_sublet_that_a_bank_has_let_runs_its_time(market):
+    cross(market, start_ns(FIRST - 1))
+    week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7}
+    market.bought(market.offered(**week, start_price=500, floor_price=500), 500)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
+    end = EndSublet(sublet_id=sublet_id)
+    for side in (TRADER, market.buyer):
+        assert_refused(market, side, end, Reason.WRONG_STATE, sublet_id)
+
+
+def deliver(market, available_qty):
+    """The first day, reported, attested and final."""
+    cross(market, start_ns(FIRST + 1))
+    market.do(SUPPLIER, readings([available_qty] * 24, FIRST))
+    market.do(SUPPLIER, report(FIRST))
+    market.do(AUDITOR, attest(FIRST))
+    cross(market, start_ns(FIRST + 6))
+
+
 # -- at random -------------------------------------------------------------------------------------
 
 
@@ -397,6 +524,25 @@ def test_a_liquidation_conserves_all_value_and_its_waterfall_every_fen(seed):
         assert (balance.available_amount, balance.held_amount) == market.core.balances(account_id)
 
 
-def test_a_bank_releases_none_of_what_it_enforces_while_the_loan_needs_it(market):
-    release = ReleasePledge(pledge_id=1, released_qty=10)
-    assert market.refused(BANK, release).reason is Reason.NOT_COVERED
+def test_a_bank_releases_none_of_what_it_offers_nor_of_what_the_loan_needs(market):
+    market.offered(lot_qty=60)
+    release = ReleasePledge(pledge_id=1, released_qty=41)
+    assert_refused(market, BANK, release, Reason.LIEN, 41, 40)
+    assert_refused(market, BANK, ReleasePledge(pledge_id=1), Reason.LIEN, 100, 40)
+    needed = replace(release, released_qty=40)
+    assert market.refused(BANK, needed).reason is Reason.NOT_COVERED
+
+
+def test_what_nobody_bought_in_time_matures_and_what_is_owed_is_a_claim():
+    """A pledge of one day: it begins, is delivered and closed, and its lot found no buyer."""
+    market = LiquidationMarket(is_drawn=False)
+    market.drawn(collateral=[offer(start_day=FIRST, end_day=FIRST + 1)], maturity_day=FIRST)
+    market.enforce()
+    market.do(BANK, lot(market, end_day=FIRST + 1))
+    deliver(market, 12_000)
+    assert market.state.pledges[1].status is PledgeStatus.MATURED
+    assert [each.end for each in events_of(market, LotEnded)] == [LotEnd.UNSOLD]
+    (closed,) = events_of(market, LiquidationClosed)
+    assert closed.shortfall_amount >= market.loan.principal_amount > 0
+    assert market.loan.status is LoanStatus.SHORTFALL
+    market.assert_replays()

@@ -145,6 +145,7 @@ def full_market() -> Market:
         ),
         market.state,
     )
+    market.state.swept_sublets[sublet.sublet_id] = pledge_id
     market.do(0, MarkState())
     return market
 
