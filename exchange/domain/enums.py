@@ -62,6 +62,8 @@ class CancelReason(IntEnum):
     """The static band moved away from its limit."""
     CASCADED = 10
     """Its window, which is made of others, traded for the last time; they trade on."""
+    COLLATERAL_SOLD = 11
+    """It offered the use of pledged days, which were sold for the bank."""
 
 
 class SessionState(IntEnum):

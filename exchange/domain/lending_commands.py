@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from .commands import Command
 from .enums import MarkLine, TradingMode
-from .units import PPM_WHOLE, Amount, Day, Id, Ppm, Price, Qty, Sha256
+from .units import MAX_PRICE, PPM_WHOLE, Amount, Day, Id, Ppm, Price, Qty, Sha256
 
 MAX_COLLATERAL = 20
 """Pledges of one loan, so that valuing it takes no longer than a commit may wait."""
@@ -111,7 +111,7 @@ class OfferLot(Command, frozen=True, kw_only=True, tag="offer_lot"):
     start_price: Price
     """Fen per GPU-hour."""
     floor_price: Price
-    step_price: Annotated[int, Meta(ge=0)]
+    step_price: Annotated[int, Meta(ge=0, le=MAX_PRICE)]
     """How much the price falls with each step; 0 for a fixed price."""
     step_minutes_count: Annotated[int, Meta(gt=0, le=1_440)]
     buyer_account_id: Id = 0

@@ -5,8 +5,6 @@ None of these moves cash or days but a pledge's own lien: the movements that fol
 record do.
 """
 
-from msgspec import Struct
-
 from .enums import (
     CallEnd,
     DefaultCause,
@@ -322,7 +320,12 @@ class LotSold(Event, frozen=True, kw_only=True, tag="lot_sold"):
 
 
 class WaterfallPaid(Event, frozen=True, kw_only=True, tag="waterfall_paid"):
-    """Who had what of a lot's proceeds, in this order; the amounts add up to them."""
+    """
+    Who had what of a lot's proceeds, in this order; the amounts add up to them.
+
+    Lot 0 is none: the borrower has redeemed the rest and paid the costs with it, or pledged days
+    have earned more than was owed.
+    """
 
     loan_id: int
     lot_id: int
@@ -340,28 +343,3 @@ class LiquidationClosed(Event, frozen=True, kw_only=True, tag="liquidation_close
     loan_id: int
     shortfall_amount: int
     """Unpaid principal and interest, which the borrower owes as a claim."""
-
-
-class SubletNovation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A sublet, or a part of it, whose lessor is now the buyer; its rent stays in trust."""
-
-    sublet_id: int
-    new_sublet_id: int
-    lessee_account_id: int
-    start_day: int
-    end_day: int
-    sublet_qty: int
-    rent_price: int
-
-
-class CollateralSold(Event, frozen=True, kw_only=True, tag="collateral_sold"):
-    """A movement: lien off, title to the buyer, sublets novated; all or nothing."""
-
-    pledge_id: int
-    product_id: int
-    seller_account_id: int
-    buyer_account_id: int
-    start_day: int
-    end_day: int
-    sold_qty: int
-    novations: list[SubletNovation]

@@ -115,6 +115,10 @@ AnyCommand = (
     | lending_commands.RepayLoan
     | lending_commands.AddCollateral
     | lending_commands.SubstituteCollateral
+    | lending_commands.EnforceLoan
+    | lending_commands.OfferLot
+    | lending_commands.WithdrawLot
+    | lending_commands.BuyLot
 )
 
 _EVENT_MODULES = (

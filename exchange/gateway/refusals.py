@@ -50,12 +50,18 @@ _SENTENCES: dict[Reason, str] = {
     Reason.IMMEDIATE: "an order of time in force {value} never rests: not post-only, not in part",
     Reason.UNKNOWN_SUBLET: "there is no sublet or offer {value} of the account's",
     Reason.SUPPLIER_LETS: "the supplier's house sells its days and lets none",
-    Reason.AFFILIATE: "pledged days are not let to an affiliate, as account {value} is; first "
+    Reason.AFFILIATE: "pledged days go to no affiliate, as account {value} is of {limit}; first "
     "binding day {date}",
     Reason.UNKNOWN_LOAN: "there is no loan {value} of the account's",
     Reason.LENDABLE: "a principal of {value} fen is above the {limit} fen that can be lent",
     Reason.NOT_COVERED: "{value} fen are owed, and what is left would carry {limit} fen",
     Reason.IN_DEFAULT: "the loan is in default: {value} fen do not help it, {limit} fen repay it",
+    Reason.UNKNOWN_LOT: "there is no lot {value}",
+    Reason.COSTS: "costs of {value} fen are above {limit} fen, their share of what is owed",
+    Reason.LOT_PRICE: "a price of {value} fen is above the limit of {limit} fen",
+    Reason.SALE_SIZE: "{value} GPUs are more than one round sells, which is {limit}",
+    Reason.PRIMARY: "account {value} is of the supplier's house; days that it never sold cannot be "
+    "sold for a bank",
     Reason.UNKNOWN_ORDER: "there is no such open order",
     Reason.UNKNOWN_QUOTE_REQUEST: "there is no request for quote {value}",
     Reason.UNKNOWN_QUOTE: "there is no quote {value}",

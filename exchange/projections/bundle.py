@@ -17,6 +17,8 @@ from .depth import Depth
 from .desk import Desk
 from .interest import Interest
 from .listings import Listings
+from .loans import Loans
+from .lots import Lots
 from .marks import Marks
 from .orders import Orders
 from .participants import Participants
@@ -44,7 +46,9 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
+    "loans": Loans,
     "sublets": Sublets,
+    "lots": Lots,
     "desk": Desk,
     "deliveries": Deliveries,
     "marks": Marks,
@@ -75,7 +79,9 @@ class Projections:
     interest: Interest
     trades: Trades
     pledges: Pledges
+    loans: Loans
     sublets: Sublets
+    lots: Lots
     desk: Desk
     deliveries: Deliveries
     marks: Marks

@@ -24,7 +24,6 @@ from exchange.domain.events import (
     ProductDefined,
 )
 from exchange.domain.lending_events import (
-    CollateralSold,
     LoanClosed,
     LoanEnded,
     MarkDisputed,
@@ -34,6 +33,7 @@ from exchange.domain.lending_events import (
     PledgeMatured,
     PledgesMarked,
 )
+from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record, encode_event
 
 from .projection import Handler, Projection

@@ -13,6 +13,8 @@ from exchange.domain.events import (
     PledgeReleased,
     PledgeRequested,
 )
+from exchange.domain.lending_events import LiquidationOpened, PledgeMatured
+from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record
 
 from .projection import Handler, Projection
@@ -62,6 +64,9 @@ class Pledges(Projection[PledgesState]):
             PledgeAccepted: self._accept,
             PledgeDeclined: self._decline,
             PledgeReleased: self._release,
+            PledgeMatured: self._mature,
+            LiquidationOpened: self._enforce,
+            CollateralSold: self._sell,
         }
 
     def concerning(self, account_id: int) -> list[Pledge]:
@@ -107,7 +112,22 @@ class Pledges(Projection[PledgesState]):
     def _release(self, event: PledgeReleased, record: Record, _index: int) -> None:
         pledge = self.pledges[event.pledge_id]
         left_qty = pledge.pledged_qty - event.released_qty
-        status = PledgeStatus.PARTLY_RELEASED if left_qty else PledgeStatus.RELEASED
+        is_enforced = pledge.status is PledgeStatus.ENFORCING
+        partly = PledgeStatus.ENFORCING if is_enforced else PledgeStatus.PARTLY_RELEASED
+        _turn(pledge, record, partly if left_qty else PledgeStatus.RELEASED, left_qty)
+
+    def _mature(self, event: PledgeMatured, record: Record, _index: int) -> None:
+        _turn(self.pledges[event.pledge_id], record, PledgeStatus.MATURED, 0)
+
+    def _enforce(self, event: LiquidationOpened, record: Record, _index: int) -> None:
+        for pledge in self.pledges.values():
+            if pledge.request.loan_id == event.loan_id and pledge.status in LIENED:
+                _turn(pledge, record, PledgeStatus.ENFORCING, pledge.pledged_qty)
+
+    def _sell(self, event: CollateralSold, record: Record, _index: int) -> None:
+        pledge = self.pledges[event.pledge_id]
+        left_qty = pledge.pledged_qty - event.sold_qty
+        status = pledge.status if left_qty else PledgeStatus.ENFORCED
         _turn(pledge, record, status, left_qty)
 
 

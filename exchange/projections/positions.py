@@ -29,6 +29,7 @@ from exchange.domain.events import (
 )
 from exchange.domain.movements import (
     CapacityWithdrawn,
+    CollateralSold,
     DeliveryDayClosed,
     HoldClosed,
     HoldOpened,
@@ -125,6 +126,7 @@ class Positions(Projection[PositionsState]):
             HoldOpened: self._open_hold,
             HoldClosed: self._close_hold,
             TitleTransferred: self._transfer,
+            CollateralSold: self._sell_collateral,
             CapacityWithdrawn: self._withdraw,
             DeliveryDayClosed: self._close_day,
             PledgeRequested: self._request_pledge,
@@ -287,6 +289,22 @@ class Positions(Projection[PositionsState]):
         buyer = self._holding(event.buyer_account_id, event.product_id)
         _add(seller.title, span, -event.transferred_qty)
         _add(buyer.title, span, event.transferred_qty)
+
+    def _sell_collateral(self, event: CollateralSold, _record: Record, _index: int) -> None:
+        span = (event.start_day, event.end_day)
+        seller = self._holding(event.seller_account_id, event.product_id)
+        buyer = self._holding(event.buyer_account_id, event.product_id)
+        _add(seller.lien, span, -event.sold_qty)
+        _add(seller.title, span, -event.sold_qty)
+        _add(buyer.title, span, event.sold_qty)
+        for part in event.novated:
+            days = (part.start_day, part.end_day)
+            _add(seller.sublet_out, days, -part.sublet_qty)
+            if part.new_sublet_id:
+                _add(buyer.sublet_out, days, part.sublet_qty)
+            else:
+                _add(buyer.sublet_in, days, -part.sublet_qty)
+            self.changed.add(part.lessee_account_id)
 
     def _withdraw(self, event: CapacityWithdrawn, _record: Record, _index: int) -> None:
         holding = self._holding(event.account_id, event.product_id)

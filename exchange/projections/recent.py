@@ -25,7 +25,7 @@ from exchange.domain.events import (
     PledgeRequested,
     ProductDefined,
 )
-from exchange.domain.lending_events import LoanApplied, MarkDisputed
+from exchange.domain.lending_events import LoanApplied, LotOffered, MarkDisputed
 from exchange.domain.letting import SubletOffered
 from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
@@ -46,6 +46,7 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     ParticipantAdmitted: "account_id",
     LoanApplied: "loan_id",
     PledgeRequested: "pledge_id",
+    LotOffered: "lot_id",
     ProductDefined: "product_id",
     SubletOffered: "offer_id",
     SubletGranted: "sublet_id",

@@ -41,9 +41,12 @@ from . import (
     delivery_clock,
     desk_trades,
     letting,
+    liquidation,
     listing,
     loan_review,
     loans,
+    lot_ends,
+    lots,
     mark_disputes,
     marks,
     orders,
@@ -157,6 +160,10 @@ DECIDE: dict[type[Command], Decide] = {
     lc.RepayLoan: repayments.decide_repay,
     lc.AddCollateral: collateral_changes.decide_add,
     lc.SubstituteCollateral: collateral_changes.decide_substitute,
+    lc.EnforceLoan: liquidation.decide_enforce,
+    lc.OfferLot: lots.decide_offer,
+    lc.WithdrawLot: lots.decide_withdraw,
+    lc.BuyLot: liquidation.decide_buy,
 }
 
 
@@ -216,6 +223,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     m.TitleTransferred: custody.evolve_title,
     m.SubletGranted: custody.evolve_sublet_granted,
     m.SubletEnded: custody.evolve_sublet_ended,
+    m.CollateralSold: custody.evolve_collateral_sold,
     m.CapacityWithdrawn: custody.evolve_capacity_withdrawn,
     m.EscrowReleased: custody.evolve_escrow_released,
     m.DeliveryDayClosed: releases.evolve_closed,
@@ -298,6 +306,12 @@ EVOLVE: dict[type[Event], Evolve] = {
     le.MarkDisputed: mark_disputes.evolve_disputed,
     le.MarkRulingProposed: mark_disputes.evolve_proposed,
     le.MarkRuled: mark_disputes.evolve_ruled,
+    le.LiquidationOpened: liquidation.evolve_opened,
+    le.LotOffered: lots.evolve_offered,
+    le.LotEnded: lot_ends.evolve_ended,
+    le.LotSold: liquidation.evolve_sold,
+    le.WaterfallPaid: liquidation.evolve_waterfall,
+    le.LiquidationClosed: liquidation.evolve_liquidation_closed,
 }
 
 __all__ = [

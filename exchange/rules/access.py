@@ -112,6 +112,10 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     lc.RepayLoan: _TRADING,
     lc.AddCollateral: _TRADING,
     lc.SubstituteCollateral: _TRADING,
+    lc.EnforceLoan: frozenset({Role.BANK}),
+    lc.OfferLot: frozenset({Role.BANK}),
+    lc.WithdrawLot: frozenset({Role.BANK}),
+    lc.BuyLot: _TRADER,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 

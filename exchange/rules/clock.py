@@ -10,7 +10,9 @@ a window expires with its last; then what schedules ask for is listed. Until the
 are refused, so nothing trades that should have ended. What is due of loans and of delivery days may
 take several records too, between which trading goes on.
 
-Offers of sublets that lapse do so in the record that comes to their moment.
+Offers of sublets that lapse do so in the record that comes to their moment, and so do lots that
+nobody has bought; each fall of a lot's price is a boundary too, so that it is exact. A liquidation
+with nothing left to sell ends with the next record of the clock.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), a trading day's settlement prices are published
@@ -37,7 +39,9 @@ from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 from .delivery_clock import due_deliveries, next_delivery_ns, starting_days
 from .desk_clock import clear_desk, desk_ends, next_desk_ns
 from .letting import lapses, next_lapse_ns
+from .liquidation import ended_liquidations
 from .loan_clock import due_loans, next_loan_ns
+from .lot_ends import next_lot_ns, unsold_lots
 from .participants import cancellations
 from .schedule import cascade, due_listings, ends_by, is_listing_due
 from .sessions import next_session_ns, resumptions, session_changes
@@ -77,6 +81,9 @@ def next_boundary_ns(state: State) -> int:
     desk_ns = next_desk_ns(state)
     if desk_ns is not None:
         due_ns = min(due_ns, desk_ns)
+    lot_ns = next_lot_ns(state)
+    if lot_ns is not None:
+        due_ns = min(due_ns, lot_ns)
     return min(due_ns, state.gates[0][0]) if state.gates else due_ns
 
 
@@ -106,8 +113,8 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
         work, is_complete = [], False
     is_complete = is_complete and is_lapsed
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    desk = desk_ends(to_ns, state)
     loans = due_loans(to_ns, state)
+    desk = [*desk_ends(to_ns, state), *unsold_lots(to_ns, state), *ended_liquidations(state)]
     days = starting_days(to_ns, state)
     is_idle = not (changes or work or lapsed or desk or loans or days)
     if is_complete and is_idle and not is_listing_due(to_ns, state):

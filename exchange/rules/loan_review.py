@@ -26,8 +26,10 @@ from exchange.domain.events import Event, PledgeReleased
 from exchange.domain.lending_events import (
     CovenantTested,
     LadderChanged,
+    LiquidationClosed,
     LoanClosed,
     LoanDefaulted,
+    LotOffered,
     MarginCallEnded,
     MarginCallExtended,
     MarginCallIssued,
@@ -40,6 +42,7 @@ from .lending_state import Loan
 from .listing import trading_gate_ns
 from .loan_cover import Debt, Marks, debt_of, marks_of, value_behind
 from .loan_dues import note_due
+from .lot_ends import redeemed_lots
 from .state import State
 
 _STEPS = list(LadderStatus)
@@ -83,8 +86,12 @@ def eased(debt: Debt, value_amount: int, state: State) -> list[Event]:
     return events
 
 
-def closing(debt: Debt, state: State) -> list[Event]:
-    """Nothing is owed: the loan is over and what is left under lien is free."""
+def closing(debt: Debt, state: State, sold: LotOffered | None = None) -> list[Event]:
+    """
+    Nothing is owed: the loan is over, what is left under lien is free, and its lots are off.
+
+    `sold` is the lot that repaid it in this record.
+    """
     loan = debt.loan
     events: list[Event] = []
     if loan.call is not None:
@@ -92,8 +99,14 @@ def closing(debt: Debt, state: State) -> list[Event]:
     events.append(LoanClosed(loan_id=loan.applied.loan_id))
     for pledge_id in loan.pledge_ids:
         pledge = state.pledges[pledge_id]
-        if pledge.status in LIENED and pledge.pledged_qty:
-            events.append(PledgeReleased(pledge_id=pledge_id, released_qty=pledge.pledged_qty))
+        is_sold = sold is not None and sold.pledge_id == pledge_id
+        left_qty = pledge.pledged_qty - (sold.lot_qty if sold is not None and is_sold else 0)
+        if pledge.status in LIENED and left_qty:
+            events.append(PledgeReleased(pledge_id=pledge_id, released_qty=left_qty))
+    if loan.status is LoanStatus.LIQUIDATING:
+        loan_id = loan.applied.loan_id
+        events += redeemed_lots(loan_id, state, but_id=0 if sold is None else sold.lot_id)
+        events.append(LiquidationClosed(loan_id=loan_id, shortfall_amount=0))
     return events
 
 

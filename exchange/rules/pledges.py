@@ -70,7 +70,7 @@ def decide_decline(command: DeclinePledge, state: State, account_id: int) -> lis
 
 
 def decide_release(command: ReleasePledge, state: State, account_id: int) -> list[Event]:
-    """The bank lifts an active lien, or that of whole lots."""
+    """The bank lifts an active lien, or that of whole lots, of what it does not offer for sale."""
     pledge = own_pledge(command.pledge_id, state, account_id)
     is_bank = pledge.request.bank_account_id == account_id
     require(is_bank, Reason.UNKNOWN_PLEDGE, command.pledge_id)
@@ -78,7 +78,13 @@ def decide_release(command: ReleasePledge, state: State, account_id: int) -> lis
     released_qty = command.released_qty or pledge.pledged_qty
     lot_qty = state.products[pledge.request.product_id].lot_qty
     require(released_qty % lot_qty == 0, Reason.LOT, released_qty, lot_qty)
-    require(released_qty <= pledge.pledged_qty, Reason.LIEN, released_qty, pledge.pledged_qty)
+    offered_qty = sum(
+        lot.offered.lot_qty
+        for lot in state.lots.values()
+        if lot.offered.pledge_id == command.pledge_id
+    )
+    free_qty = max(0, pledge.pledged_qty - offered_qty)
+    require(released_qty <= free_qty, Reason.LIEN, released_qty, free_qty)
     return released(pledge, released_qty, state)
 
 
@@ -156,8 +162,9 @@ def evolve_release(event: PledgeReleased, state: State) -> None:
     """The unit-days are free again; a lien on a day that is closed ended with the day."""
     pledge = state.pledges[event.pledge_id]
     pledge.pledged_qty -= event.released_qty
-    is_whole = pledge.pledged_qty == 0
-    pledge.status = PledgeStatus.RELEASED if is_whole else PledgeStatus.PARTLY_RELEASED
+    is_enforced = pledge.status is PledgeStatus.ENFORCING
+    partly = PledgeStatus.ENFORCING if is_enforced else PledgeStatus.PARTLY_RELEASED
+    pledge.status = partly if pledge.pledged_qty else PledgeStatus.RELEASED
     request, product_id = pledge.request, pledge.request.product_id
     for start_day, end_day in open_spans(product_id, request.start_day, request.end_day, state):
         state.core.lift_lien(request.account_id, product_id, start_day, end_day, event.released_qty)

@@ -150,6 +150,7 @@ def evolve_closed(event: DeliveryDayClosed, state: State) -> None:
             del state.deliveries[product_id]
     for sublet in sublets_over(product_id, day, state):
         del state.sublets[sublet]
+        state.swept_sublets.pop(sublet, None)
 
 
 def evolve_matured(event: PledgeMatured, state: State) -> None:

@@ -17,6 +17,7 @@ from exchange.domain.windows import day_at
 from .loan_cover import Debt, debt_of, owed_amounts, own_loan, value_behind
 from .loan_dues import note_due
 from .loan_review import cash_to_bank, eased
+from .redemption import costs_paid, redemption
 from .state import State
 
 _IN_DEFAULT = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
@@ -41,9 +42,16 @@ def decide_repay(command: RepayLoan, state: State, account_id: int) -> list[Even
     is_in_time = loan.status not in _IN_DEFAULT or paid_amount == debt.owed_amount
     require(is_in_time, Reason.IN_DEFAULT, command.repaid_amount, debt.owed_amount)
     available_amount, _ = state.core.balances(account_id)
-    require(paid_amount <= available_amount, Reason.CASH, paid_amount, available_amount)
+    costs_amount = loan.costs_amount if paid_amount == debt.owed_amount else 0
+    needed_amount = paid_amount + costs_amount
+    require(needed_amount <= available_amount, Reason.CASH, needed_amount, available_amount)
     repaid = debt.take(paid_amount, RepaymentSource.CASH)
-    return [repaid, cash_to_bank(loan, paid_amount), *eased(debt, value_behind(loan, state), state)]
+    return [
+        *(redemption(loan, repaid) if costs_amount else []),
+        repaid,
+        cash_to_bank(loan, paid_amount),
+        *eased(debt, value_behind(loan, state), state),
+    ]
 
 
 class Earnings:
@@ -53,6 +61,8 @@ class Earnings:
         self._state = state
         self._today = today
         self._debts: dict[int, Debt] = {}
+        self._costs: dict[int, int] = {}
+        """Of enforcement, unpaid, by loan."""
 
     def received(self, pledge_id: int, amount: int, purpose: Purpose) -> list[Event]:
         """A bank has had this for a pledge: the repayment, and what goes on to the borrower."""
@@ -67,13 +77,19 @@ class Earnings:
         taken_amount = min(amount, debt.owed_amount)
         if taken_amount:
             events.append(debt.take(taken_amount, _SOURCES[purpose]))
-        if amount > taken_amount:
+        unpaid_amount = self._costs.setdefault(loan_id, loan.costs_amount)
+        costs_amount = min(amount - taken_amount, unpaid_amount)
+        if costs_amount:
+            self._costs[loan_id] -= costs_amount
+            events.append(costs_paid(loan_id, costs_amount))
+        left_amount = amount - taken_amount - costs_amount
+        if left_amount:
             applied = loan.applied
             events.append(
                 CashPaid(
                     payer_account_id=applied.bank_account_id,
                     payee_account_id=applied.account_id,
-                    paid_amount=amount - taken_amount,
+                    paid_amount=left_amount,
                     purpose=purpose,
                 )
             )

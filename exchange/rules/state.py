@@ -45,7 +45,7 @@ from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
 from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
-from .lending_state import Loan, MarkDispute, Pledge
+from .lending_state import Loan, Lot, MarkDispute, Pledge
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -161,6 +161,10 @@ class State:
     rent_floors: dict[int, int] = field(default_factory=dict)
     """The least rent of pledged days, by open instrument; none where no mark says it."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
+    lots: dict[int, Lot] = field(default_factory=dict)
+    """Pledged days on offer, by id."""
+    swept_sublets: dict[int, int] = field(default_factory=dict)
+    """Sublets that lots have let and whose whole rent repays: the pledge, by sublet."""
     loans: dict[int, Loan] = field(default_factory=dict)
     loan_dues: list[tuple[int, int]] = field(default_factory=list)
     """(due_ns, loan_id) of those that the clock comes to by itself, in order."""

@@ -17,7 +17,7 @@ from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
 from exchange.domain import lending_commands as lc
 from exchange.domain import letting as l
-from exchange.domain.enums import MarkLine, ProductKind, Role, Scope, Side, WindowKind
+from exchange.domain.enums import MarkLine, ProductKind, Role, Scope, Side, TradingMode, WindowKind
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import AnyCommand
 from exchange.domain.windows import parse_window
@@ -246,6 +246,22 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
             "collateral": lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS),
         },
     ),
+    lc.EnforceLoan: (LENDING, {"loan_id": 99, "costs_amount": 0, **PROOF}),
+    lc.OfferLot: (
+        LENDING,
+        {
+            "pledge_id": 99,
+            "mode": TradingMode.TITLE,
+            "lot_qty": 1,
+            "start_price": 1,
+            "floor_price": 1,
+            "step_price": 0,
+            "step_minutes_count": 1,
+            **DAYS,
+        },
+    ),
+    lc.WithdrawLot: (LENDING, {"lot_id": 99}),
+    lc.BuyLot: (TRADERS, {"lot_id": 99, "limit_price": 1}),
     lc.RuleMark: (AUDITING, {"dispute_id": 99, "ruled_ppm": 0, "ruled_amount": 0, **PROOF}),
     lc.CountersignMarkRuling: (OPERATORS, {"dispute_id": 99, **PROOF}),
 }

@@ -25,9 +25,11 @@ from exchange.domain.commands import (
 from exchange.domain.delivery_commands import SuspendSupplier
 from exchange.domain.enums import Currency, MarkLine, Role, Side, TradingMode
 from exchange.domain.lending_commands import ApplyForLoan, CollateralOffer, DisputeMark, MarkPledges
+from exchange.domain.lending_events import LotOffered
 from exchange.domain.letting import EndSublet, OpenSublet
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import day_at, gate_ns, last_gated_day
+from exchange.rules.lots import evolve_offered
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
 from tests.properties.test_deliveries import deliver_step
@@ -122,6 +124,28 @@ def full_market() -> Market:
     )
     market.do(SUPPLIER, application)
     market.do(0, MarkPledges())
+    # How a lot comes to stand is the business of `test_lots`.
+    evolve_offered(
+        LotOffered(
+            lot_id=7,
+            loan_id=1,
+            pledge_id=pledge_id,
+            mode=TradingMode.TITLE,
+            product_id=1,
+            start_day=loan_day,
+            end_day=loan_day + 1,
+            lot_qty=1,
+            start_price=2,
+            floor_price=1,
+            step_price=1,
+            step_ns=NS_PER_MINUTE,
+            offered_ns=market.state.market_ns,
+            end_ns=market.state.market_ns + 3 * NS_PER_MINUTE,
+            buyer_account_id=0,
+        ),
+        market.state,
+    )
+    market.state.swept_sublets[sublet.sublet_id] = pledge_id
     market.do(0, MarkState())
     return market
 
