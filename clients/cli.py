@@ -224,15 +224,16 @@ def pledge_decline(
 @pledge_commands.command("release")
 def pledge_release(
     pledge_id: int,
+    released_qty: Annotated[int, typer.Argument(help="GPUs; 0 for all.", min=0)] = 0,
     data: DataDir = DEFAULT_DATA,
     url: Url = "",
     token_file: TokenFile = None,
     who: As = "bank",
     as_json: AsJson = False,
 ) -> None:
-    """Lift the lien."""
+    """Lift the lien, or that of a part of the GPUs."""
     with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.release_pledge(pledge_id)
+        receipt = exchange.release_pledge(pledge_id, released_qty)
     _print(receipt, as_json, f"pledge {pledge_id} is released at seq {receipt.log_seq}")
 
 

@@ -250,6 +250,7 @@ async def serve(
                 _gateway_settings(settings),
                 witness,
                 lease_age_ns,
+                signer,
             )
             runner, port = await start(
                 gateway,

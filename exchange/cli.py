@@ -23,12 +23,14 @@ import typer
 import uvloop
 from msgspec.structs import asdict
 
-from clients import desk_cli, index_prices_cli, reference_cli
+from clients import desk_cli, index_prices_cli, lending_cli, reference_cli
 from clients.account_cli import account_commands
+from clients.bank_cli import bank_commands
 from clients.cli import commands
 from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
+from clients.lot_cli import lot_commands
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from clients.sublet_cli import sublet_commands
 from exchange import app as process
@@ -58,8 +60,11 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(commands)
 app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
+app.add_typer(bank_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(desk_cli.commands)
+app.add_typer(lending_cli.commands)
+app.add_typer(lot_commands, name="lot", help="Sell and buy what secured loans in default.")
 app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
 app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
 app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")

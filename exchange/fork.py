@@ -11,17 +11,17 @@ from msgspec.structs import replace
 
 from exchange.domain import commands as c
 from exchange.domain.commands import Command
-from exchange.domain.enums import Role, Scope
+from exchange.domain.enums import LIENED, Role, Scope
 from exchange.domain.events import Event
+from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record, decode_body
 from exchange.domain.units import NS_PER_SECOND
-from exchange.domain.wire import CollateralMarkView
 from exchange.engine.engine import Engine
 from exchange.projections import Projections
-from exchange.projections.collateral import Collateral, jobs_as_of, value_all
 from exchange.rules import State
 from exchange.rules.clock import next_boundary_ns, owed_before
+from exchange.rules.valuation import mark_of
 
 _CLOCK_WORK = (c.AdvanceClock, c.UncrossBooks, c.PublishSettlementPrices)
 MARKING_INTERVAL_NS = 3_600 * NS_PER_SECOND
@@ -150,20 +150,10 @@ class Fork:
 
     # -- what pledges lend
 
-    def pledge_marks(self) -> dict[int, CollateralMarkView]:
-        """What active pledges are worth and lend now, by id."""
-        projections, seq = self.projections, self.state.seq
-        wanted = [
-            Collateral(
-                product=projections.listings.products[request.product_id],
-                start_day=request.start_day,
-                end_day=request.end_day,
-                collateral_qty=request.pledged_qty,
-                account_id=request.account_id,
-                pledge_id=request.pledge_id,
-                bank_account_id=request.bank_account_id,
-            )
-            for request in projections.pledges.active_as_of(seq)
-        ]
-        jobs = jobs_as_of(seq, wanted, projections.marks, projections.participants)
-        return {mark.pledge_id: mark for mark in value_all(seq, jobs)}
+    def pledge_marks(self) -> dict[int, PledgeMarked]:
+        """What is under lien now, by pledge, at marks made now."""
+        return {
+            pledge_id: mark_of(pledge.request, pledge.pledged_qty, self.state)
+            for pledge_id, pledge in sorted(self.state.pledges.items())
+            if pledge.status in LIENED
+        }

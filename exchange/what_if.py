@@ -21,10 +21,10 @@ from msgspec import Meta, Struct
 from exchange.domain import commands as c
 from exchange.domain.commands import Command
 from exchange.domain.enums import Side
+from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import AnyCommand
 from exchange.domain.units import NS_PER_SECOND, PPM_WHOLE
 from exchange.domain.windows import day_at
-from exchange.domain.wire import CollateralMarkView
 from exchange.engine.compare import StateDifference, compare_states
 from exchange.fork import Fork, Given, NotThere
 from exchange.gateway.named import command_from
@@ -116,7 +116,7 @@ def imagine(fork: Fork, what_if: WhatIf) -> Imagined:
     fork.step = 0
     fork.advance(fork.state.market_data.marked_ns + SHORTEST_CYCLE_NS)
     fork.mark()
-    pledges = _pledge_values(marks_before, fork.pledge_marks())
+    pledges = _pledge_values(marks_before, fork.pledge_marks(), fork.state)
     return Imagined(fork.given, compare_states(before, fork.state), pledges)
 
 
@@ -216,18 +216,17 @@ def _numbered(fork: Fork, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pledge_values(
-    before: dict[int, CollateralMarkView], after: dict[int, CollateralMarkView]
+    before: dict[int, PledgeMarked], after: dict[int, PledgeMarked], state: State
 ) -> list[PledgeValue]:
     values = []
     for pledge_id in sorted(before.keys() | after.keys()):
         old, new = before.get(pledge_id), after.get(pledge_id)
-        either = old or new
-        assert either is not None, "it is in one of the two"
+        request = state.pledges[pledge_id].request
         values.append(
             PledgeValue(
                 pledge_id=pledge_id,
-                account_id=either.account_id,
-                bank_account_id=either.bank_account_id,
+                account_id=request.account_id,
+                bank_account_id=request.bank_account_id,
                 value_before_amount=old.value_amount if old else 0,
                 value_after_amount=new.value_amount if new else 0,
                 lendable_before_amount=old.lendable_amount if old else 0,

@@ -256,6 +256,38 @@ cdef class Custody(State):
             fail("a lien that is lifted is there; it asks for", qty)
         holding.add(LIEN, start_day, end_day, -qty)
 
+    def transfer_pledged(
+        self,
+        int64_t product_id,
+        int64_t seller_account_id,
+        int64_t buyer_account_id,
+        int64_t start_day,
+        int64_t end_day,
+        int64_t qty,
+    ):
+        """
+        Pledged title changes hands and its lien is over; the buyer's is free.
+
+        What the seller has let or reserved stays covered by the title that it keeps. With the
+        product's house as the buyer the caller returns the escrow, as for `transfer_title`.
+        """
+        cdef Product product = self.product_of(product_id)
+        cdef Holding seller = self._held_days(
+            seller_account_id, product_id, start_day, end_day, qty
+        )
+        self.known_account(buyer_account_id)
+        if buyer_account_id == seller_account_id or buyer_account_id == VENUE_ACCOUNT_ID:
+            fail("title goes to another participant, not to account", buyer_account_id)
+        if seller.is_house:
+            fail("the house sells into escrow, not from under a lien; not account", seller_account_id)
+        if seller.lowest(LIEN, start_day, end_day) < qty:
+            fail("pledged title that is sold is under lien; it asks for", qty)
+        if seller.sublettable(start_day, end_day) < qty:
+            fail("pledged title that is sold is neither let nor reserved; it asks for", qty)
+        seller.add(LIEN, start_day, end_day, -qty)
+        seller.add(TITLE, start_day, end_day, -qty)
+        product.holding_or_new(buyer_account_id).add(TITLE, start_day, end_day, qty)
+
     # -- sublets ----------------------------------------------------------------------------------
 
     def sublet(

@@ -150,6 +150,17 @@ class Venue:
     ) -> None:
         """Ends title that the product's house has not sold, pledged or offered."""
 
+    def transfer_pledged(
+        self,
+        product_id: int,
+        seller_account_id: int,
+        buyer_account_id: int,
+        start_day: int,
+        end_day: int,
+        qty: int,
+    ) -> None:
+        """Pledged title that is neither let nor reserved changes hands; its lien is over."""
+
     def transfer_title(
         self,
         product_id: int,
@@ -159,12 +170,7 @@ class Venue:
         end_day: int,
         qty: int,
     ) -> None:
-        """
-        Free title changes hands outside a book.
-
-        Between the house and a stranger the caller funds or returns the escrow of the same days,
-        by `escrow_funded` and `escrow_returned`, in the same record.
-        """
+        """Free title changes hands; with the house on one side the caller moves the escrow too."""
 
     def sublet(
         self,

@@ -69,9 +69,14 @@ class Haircut(Struct, frozen=True, kw_only=True):
     """φ: how much of the buffer against procyclicality is released."""
 
     def sentence(self) -> str:
-        """The haircut in one line of text, in per cent, lines of nothing left out."""
-        parts = [f"{name} {_percent(ppm)}" for name, ppm in self.lines.named() if ppm]
-        return f"haircut {_percent(self.haircut_ppm)} = {' + '.join(parts)}"
+        """The haircut in one line of text."""
+        return sentence_of(self.lines, self.haircut_ppm)
+
+
+def sentence_of(lines: HaircutLines, haircut_ppm: int) -> str:
+    """A haircut in one line of text, in per cent, lines of nothing left out."""
+    parts = [f"{name} {_percent(ppm)}" for name, ppm in lines.named() if ppm]
+    return f"haircut {_percent(haircut_ppm)} = {' + '.join(parts)}"
 
 
 @in_model_context

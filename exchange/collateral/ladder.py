@@ -13,17 +13,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from exchange.collateral.rounding import divide_up
+from exchange.domain.enums import LadderStatus
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import MAX_INTEGER, PPM_WHOLE
-
-
-class LadderStatus(StrEnum):
-    """The steps, from calm to worst."""
-
-    OK = "OK"
-    WATCH = "WATCH"
-    MARGIN_CALL = "MARGIN_CALL"
-    LIQUIDATE = "LIQUIDATE"
 
 
 class SaleMode(StrEnum):

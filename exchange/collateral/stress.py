@@ -18,9 +18,10 @@ from msgspec.structs import replace
 
 from exchange.collateral.curve import moved
 from exchange.collateral.haircut_lines import Grade
-from exchange.collateral.ladder import LadderStatus, ladder, lendable_amount
+from exchange.collateral.ladder import ladder, lendable_amount
 from exchange.collateral.runway import Loan
 from exchange.collateral.valuation import ContractInputs, value_contract
+from exchange.domain.enums import LadderStatus
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import PPM_WHOLE
 

@@ -10,6 +10,8 @@ factor takes it along the contract. `level` is the worst among the nodes that th
 spans, with the age of that node's last real price.
 """
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from exchange.collateral.curve import Curve
@@ -49,6 +51,26 @@ class ContractInputs(Struct, frozen=True, kw_only=True):
     is_halted: bool = False
     recovery_days_count: int = 0
     """From the haircut of the last marking day."""
+    recorded_es_e12: int | None = None
+    """The historical shortfall as a mark states it, where the prices behind it are not at hand."""
+
+
+class Worth(Struct, frozen=True, kw_only=True):
+    """What a contract's undelivered slices are worth, and how far away they are."""
+
+    market_amount: int
+    """At the marks, undiscounted."""
+    pv_amount: int
+    """Of the rent."""
+    nominal_amount: int
+    """Of the rent, undiscounted."""
+    slices_count: int
+    wal_years_e12: int
+    """Weighted average life, up."""
+    wal_days_ppm: int
+    """The same in millionths of a day, half to even, as it is shown."""
+    strip_factor_e12: int
+    by_month: tuple[MonthValue, ...]
 
 
 class CollateralMark(Struct, frozen=True, kw_only=True):
@@ -81,36 +103,63 @@ class CollateralMark(Struct, frozen=True, kw_only=True):
 
 def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> CollateralMark:
     """Values a contract and says what it lends, with every figure on the way."""
-    worth = present_value(inputs.contract, inputs.curve, inputs.valuation_day, parameters)
-    at_market_amount = market_amount(
-        inputs.contract, inputs.curve, inputs.valuation_day, parameters
-    )
-    strip_e12 = strip_factor_e12(
-        enumerate(worth.slice_amounts, worth.first_distance_count), YEAR_DAYS, parameters
-    )
-    wal_e12 = worth.wal_years_e12()
-    worst_e12 = historical_es_e12(inputs.volatility, strip_e12, parameters)
+    worth = contract_worth(inputs.contract, inputs.curve, inputs.valuation_day, parameters)
+    strip_e12, wal_e12 = worth.strip_factor_e12, worth.wal_years_e12
+    worst_e12 = worst_outcome_e12(inputs, strip_e12, parameters)
     taken_off = haircut(haircut_inputs(inputs, strip_e12, wal_e12, worst_e12), parameters)
-    is_unmarkable = inputs.level is MarkLevel.UNMARKABLE
-    value_amount = 0 if is_unmarkable else min(worth.pv_amount, at_market_amount)
+    value_amount = eligible_amount(worth, inputs.level)
     return CollateralMark(
         contract=inputs.contract,
         valuation_day=inputs.valuation_day,
         level=inputs.level,
         rate_ppm=parameters.rate_ppm,
-        market_amount=at_market_amount,
+        market_amount=worth.market_amount,
         pv_amount=worth.pv_amount,
         nominal_amount=worth.nominal_amount,
         value_amount=value_amount,
         slices_count=worth.slices_count,
         wal_years_e12=wal_e12,
-        wal_days_ppm=worth.wal_days_ppm(),
+        wal_days_ppm=worth.wal_days_ppm,
         strip_factor_e12=strip_e12,
         historical_es_e12=worst_e12,
         haircut=taken_off,
         lendable_amount=lendable_amount(value_amount, taken_off.ltv_ppm),
         by_month=worth.by_month,
     )
+
+
+@lru_cache(maxsize=256)
+def contract_worth(
+    contract: Contract, curve: Curve, valuation_day: int, parameters: RiskParameters
+) -> Worth:
+    """The contract's slices after the day, priced and discounted."""
+    worth = present_value(contract, curve, valuation_day, parameters)
+    slices = enumerate(worth.slice_amounts, worth.first_distance_count)
+    return Worth(
+        market_amount=market_amount(contract, curve, valuation_day, parameters),
+        pv_amount=worth.pv_amount,
+        nominal_amount=worth.nominal_amount,
+        slices_count=worth.slices_count,
+        wal_years_e12=worth.wal_years_e12(),
+        wal_days_ppm=worth.wal_days_ppm(),
+        strip_factor_e12=strip_factor_e12(slices, YEAR_DAYS, parameters),
+        by_month=worth.by_month,
+    )
+
+
+def eligible_amount(worth: Worth, level: MarkLevel) -> int:
+    """The smaller of market and present value; nothing of what is unmarkable."""
+    is_unmarkable = level is MarkLevel.UNMARKABLE
+    return 0 if is_unmarkable else min(worth.pv_amount, worth.market_amount)
+
+
+def worst_outcome_e12(
+    inputs: ContractInputs, strip_factor_e12: int, parameters: RiskParameters
+) -> int:
+    """The historical shortfall: as it was recorded, else from the prices that are remembered."""
+    if inputs.recorded_es_e12 is not None:
+        return inputs.recorded_es_e12
+    return historical_es_e12(inputs.volatility, strip_factor_e12, parameters)
 
 
 def haircut_inputs(

@@ -21,6 +21,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from exchange.collateral.rounding import E12, in_model_context, ratio, to_integer
+from exchange.domain.events import NodeObserved
 from exchange.domain.risk_parameters import RiskParameters
 
 
@@ -59,6 +60,18 @@ def observe(state: Volatility, mark_micro: int, day: int, parameters: RiskParame
         parameters,
     )
     return _appended(state, to_integer(variance.sqrt(), E12), mark_micro, day, parameters)
+
+
+def observed(known: Volatility, event: NodeObserved) -> Volatility:
+    """The state after an observation that the log holds."""
+    return Volatility(
+        sigma_ewma_e12=event.sigma_ewma_e12,
+        sigma_stress_e12=event.sigma_stress_e12,
+        sigma_sum_e12=event.sigma_sum_e12,
+        observed_count=event.observed_count,
+        recent_days=(*known.recent_days[event.dropped_count :], event.observed_day),
+        recent_marks_micro=(*known.recent_marks_micro[event.dropped_count :], event.mark_micro),
+    )
 
 
 def ewma_variance(

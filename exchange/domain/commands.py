@@ -373,9 +373,11 @@ class DeclinePledge(Command, frozen=True, kw_only=True, tag="decline_pledge"):
 
 
 class ReleasePledge(Command, frozen=True, kw_only=True, tag="release_pledge"):
-    """The bank lifts its lien."""
+    """The bank lifts its lien, or that of a part of the GPUs."""
 
     pledge_id: Id
+    released_qty: QtyOrZero = 0
+    """0 for all."""
 
 
 class AdvanceClock(Command, frozen=True, kw_only=True, tag="advance_clock"):

@@ -18,6 +18,8 @@ class Payout(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     paid_amount: int
     purpose: Purpose
     """`claim`: it is not there, and is owed."""
+    pledge_id: int = 0
+    """The pledge whose bank comes before the owner here; 0 for what is nobody's security."""
 
 
 class DeliveryStarted(Event, frozen=True, kw_only=True, tag="delivery_started"):
@@ -143,6 +145,8 @@ class DamagesClaimed(Event, frozen=True, kw_only=True, tag="damages_claimed"):
     account_id: int
     """Who is owed: the owner of the hours, or its pledgee."""
     claim_amount: int
+    pledge_id: int = 0
+    """The pledge for which the pledgee is owed."""
 
 
 class ClaimPaid(Event, frozen=True, kw_only=True, tag="claim_paid"):

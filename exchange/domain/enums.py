@@ -62,6 +62,8 @@ class CancelReason(IntEnum):
     """The static band moved away from its limit."""
     CASCADED = 10
     """Its window, which is made of others, traded for the last time; they trade on."""
+    COLLATERAL_SOLD = 11
+    """It offered the use of pledged days, which were sold for the bank."""
 
 
 class SessionState(IntEnum):
@@ -168,12 +170,115 @@ class ProductKind(StrEnum):
 
 
 class PledgeStatus(StrEnum):
-    """A pledge's life: requested by its owner, then accepted or declined, released in the end."""
+    """A pledge's life: requested by its owner, then accepted or declined, and one of the ends."""
 
     REQUESTED = "requested"
     ACTIVE = "active"
+    PARTLY_RELEASED = "partly_released"
     DECLINED = "declined"
     RELEASED = "released"
+    ENFORCING = "enforcing"
+    """Its loan is in default and its days may be sold."""
+    ENFORCED = "enforced"
+    """All days to come are sold."""
+    MATURED = "matured"
+    """All its days are over."""
+
+
+LIENED = frozenset({PledgeStatus.ACTIVE, PledgeStatus.PARTLY_RELEASED, PledgeStatus.ENFORCING})
+"""What has unit-days to come under lien."""
+
+
+class LoanStatus(StrEnum):
+    """A loan's life; `performing` follows `drawn` with the first look at its ladder."""
+
+    APPLIED = "applied"
+    APPROVED = "approved"
+    DRAWN = "drawn"
+    PERFORMING = "performing"
+    MARGIN_CALLED = "margin_called"
+    DEFAULTED = "defaulted"
+    LIQUIDATING = "liquidating"
+    REPAID = "repaid"
+    SHORTFALL = "shortfall"
+    ENDED = "ended"
+    """Never drawn."""
+
+
+IN_SERVICE = frozenset({LoanStatus.DRAWN, LoanStatus.PERFORMING, LoanStatus.MARGIN_CALLED})
+"""Drawn, and not in default."""
+OWING = IN_SERVICE | {LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING, LoanStatus.SHORTFALL}
+"""Something is owed."""
+
+
+class LoanEnd(StrEnum):
+    """Why a loan was never drawn."""
+
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+
+
+class LadderStatus(StrEnum):
+    """The steps of the collateral model's ladder, from calm to worst."""
+
+    OK = "OK"
+    WATCH = "WATCH"
+    MARGIN_CALL = "MARGIN_CALL"
+    LIQUIDATE = "LIQUIDATE"
+
+
+class RepaymentSource(StrEnum):
+    """Where a repayment came from."""
+
+    CASH = "cash"
+    COVENANT = "covenant"
+    """Taken from the borrower's cash after a final day, as the loan's terms say."""
+    SWEPT_RENT = "swept_rent"
+    SHORTFALL_REFUND = "shortfall_refund"
+    COVER_DAMAGES = "cover_damages"
+    CLAIM = "claim"
+    LIQUIDATION = "liquidation"
+
+
+class CallEnd(StrEnum):
+    """How a margin call ended."""
+
+    MET = "met"
+    EXPIRED = "expired"
+    OVERTAKEN = "overtaken"
+    """The loan went into default for another cause, or was repaid."""
+
+
+class DefaultCause(StrEnum):
+    """Why a loan is in default."""
+
+    CALL_EXPIRED = "call_expired"
+    LIQUIDATION_RATIO = "liquidation_ratio"
+    MATURITY = "maturity"
+
+
+class LotEnd(StrEnum):
+    """How a lot ended without a sale."""
+
+    WITHDRAWN = "withdrawn"
+    UNSOLD = "unsold"
+    REDEEMED = "redeemed"
+    """The loan was repaid first."""
+
+
+class MarkLine(StrEnum):
+    """What of a collateral mark can be disputed: its value, or a line of its haircut."""
+
+    VALUE = "value"
+    VOL = "vol"
+    APC_BUFFER = "apc_buffer"
+    LIQUIDITY = "liquidity"
+    TENOR_OBSOLESCENCE = "tenor_obsolescence"
+    CONCENTRATION = "concentration"
+    SUPPLIER_WRONG_WAY = "supplier_wrong_way"
+    SLA_SHORTFALL = "sla_shortfall"
+    STALE_OR_LEVEL = "stale_or_level"
 
 
 class Currency(StrEnum):
@@ -295,6 +400,11 @@ class Purpose(StrEnum):
     """Damages that a bond did not cover, paid later."""
     BUST = "bust"
     CORRECTION = "correction"
+    LOAN = "loan"
+    """A bank's principal, to the borrower."""
+    REPAYMENT = "repayment"
+    LIQUIDATION = "liquidation"
+    """Pledged days were sold for the bank; also what is left for the borrower."""
 
 
 class OrderStatus(StrEnum):

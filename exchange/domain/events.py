@@ -565,6 +565,8 @@ class PledgeRequested(Event, frozen=True, kw_only=True, tag="pledge_requested"):
     start_day: int
     end_day: int
     pledged_qty: int
+    loan_id: int
+    """What it secures; 0 for something outside this exchange."""
 
 
 class PledgeAccepted(Event, frozen=True, kw_only=True, tag="pledge_accepted"):
@@ -580,6 +582,7 @@ class PledgeDeclined(Event, frozen=True, kw_only=True, tag="pledge_declined"):
 
 
 class PledgeReleased(Event, frozen=True, kw_only=True, tag="pledge_released"):
-    """The lien is lifted."""
+    """The lien is lifted from so many GPUs, on every day that is not closed."""
 
     pledge_id: int
+    released_qty: int

@@ -7,6 +7,8 @@ positions knows no others. Amounts are 0 or more; `purpose` is what a statement 
 line.
 """
 
+from msgspec import Struct
+
 from .enums import Purpose, Trust
 from .events import Event
 
@@ -142,3 +144,38 @@ class DeliveryDayClosed(Event, frozen=True, kw_only=True, tag="delivery_day_clos
 
     product_id: int
     day: int
+
+
+class SubletPart(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Days and GPUs of a sublet that is divided, and the id under which they go on."""
+
+    sublet_id: int
+    """Of what is divided."""
+    new_sublet_id: int
+    """10^12 times 2 or more, and the number of the record; 0 where nobody lets it any more."""
+    lessee_account_id: int
+    start_day: int
+    end_day: int
+    sublet_qty: int
+    rent_price: int
+    """Fen per GPU-hour."""
+
+
+class CollateralSold(Event, frozen=True, kw_only=True, tag="collateral_sold"):
+    """
+    Pledged days left their lien and changed hands, with the sublets that lie on them.
+
+    All of it or nothing. The rents stay in trust, and so do the escrow's claims with the days.
+    """
+
+    pledge_id: int
+    product_id: int
+    seller_account_id: int
+    buyer_account_id: int
+    start_day: int
+    end_day: int
+    sold_qty: int
+    novated: list[SubletPart]
+    """Whose lessor is now the buyer; the buyer's own are over, for nobody rents from itself."""
+    kept: list[SubletPart]
+    """What the seller goes on letting of those; the first part of each keeps its id."""

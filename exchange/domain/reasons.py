@@ -34,7 +34,7 @@ class Reason(IntEnum):
     COMMAND_IDS = 3005
     SUBSCRIPTIONS = 3006
     DESK_ITEMS = 3007
-    """As many open requests, quotes and blocks as an account may have."""
+    """As many open requests, quotes and blocks, or undrawn loans, as an account may have."""
     # market
     UNKNOWN_INSTRUMENT = 4001
     LOT = 4003
@@ -104,6 +104,24 @@ class Reason(IntEnum):
     UNKNOWN_CLAIM = 4076
     UNCONCERNED = 4077
     """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
+    UNKNOWN_LOAN = 4080
+    UNKNOWN_LOT = 4081
+    """No lot on offer to the account; to a bank, none of its own."""
+    UNKNOWN_DISPUTE = 4082
+    LENDABLE = 4083
+    """More principal than was applied for, or than the collateral lends: the limit."""
+    NOT_COVERED = 4084
+    """What is owed, the value, would be more than what is left of the collateral carries."""
+    COSTS = 4085
+    """More costs of enforcement than a share of what is owed: the limit."""
+    LOT_PRICE = 4086
+    """A lot's price of the moment above the buyer's limit, or its floor above its start."""
+    SALE_SIZE = 4087
+    """More of the collateral than one round sells: the limit, in GPUs."""
+    IN_DEFAULT = 4088
+    """Only all that is owed, the limit, helps a loan in default; the value is what was meant to."""
+    PRIMARY = 4089
+    """Title that its supplier has never sold: the price belongs into escrow, not to a bank."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

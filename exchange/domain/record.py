@@ -21,6 +21,8 @@ from . import (
     desk_commands,
     desk_events,
     events,
+    lending_commands,
+    lending_events,
     letting,
     movements,
     schedule_events,
@@ -103,6 +105,21 @@ AnyCommand = (
     | delivery_commands.SuspendSupplier
     | delivery_commands.ReinstateSupplier
     | delivery_commands.TerminateSupplier
+    | lending_commands.MarkPledges
+    | lending_commands.DisputeMark
+    | lending_commands.RuleMark
+    | lending_commands.CountersignMarkRuling
+    | lending_commands.ApplyForLoan
+    | lending_commands.OfferLoan
+    | lending_commands.DeclineLoan
+    | lending_commands.DrawLoan
+    | lending_commands.RepayLoan
+    | lending_commands.AddCollateral
+    | lending_commands.SubstituteCollateral
+    | lending_commands.EnforceLoan
+    | lending_commands.OfferLot
+    | lending_commands.WithdrawLot
+    | lending_commands.BuyLot
 )
 
 _EVENT_MODULES = (
@@ -113,6 +130,7 @@ _EVENT_MODULES = (
     desk_events,
     capacity_events,
     delivery_events,
+    lending_events,
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {

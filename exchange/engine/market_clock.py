@@ -12,9 +12,11 @@ import asyncio
 from collections.abc import Callable
 
 from exchange.domain.commands import AdvanceClock, PublishMarks
+from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_SECOND
 from exchange.rules.clock import next_boundary_ns, owed_before
+from exchange.rules.pledge_marking import is_anything_to_mark
 
 from .sequencer import Sequencer
 
@@ -89,6 +91,21 @@ class MarketClock:
             outcome = await self._sequencer.execute(PublishMarks())
             is_expected = outcome.reason in (None, Reason.EMPTY, *_WRITER_STOPPED)
             assert is_expected, f"marking was refused: {outcome}"
+            await self._mark_pledges()
+
+    async def _mark_pledges(self) -> None:
+        """Finishes a cycle that an exchange died at, and goes through one of its own."""
+        state = self._sequencer.engine.state
+        is_begun = False
+        while state.marking_left or not is_begun:
+            if not state.marking_left:
+                if not is_anything_to_mark(state):
+                    return
+                is_begun = True
+            outcome = await self._sequencer.execute(MarkPledges())
+            if outcome.reason in _WRITER_STOPPED:
+                return
+            assert outcome.reason is None, f"marking pledges was refused: {outcome}"
 
     async def _settle_up(self) -> None:
         """Does what is owed before the clock moves on; an exchange that died at it goes on here."""

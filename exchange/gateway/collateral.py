@@ -1,52 +1,70 @@
 """
-`/v1/collateral/marks` and `/v1/marks`: what a bank pulls, now or as of any record.
+`/v1/collateral/marks` and `/v1/marks`: what a bank pulls, now or as of any record or moment.
 
-The figures are gathered here and valued in another process, because a pool of pledges takes longer
-than a commit may wait. The same question about the same record has the same bytes, which is what
-its ETag says.
+Marks of pledges are recorded, so an answer is put together from bytes that are made once: each
+mark's, and each question's until a mark or a pledge changes. The same question about the same
+record has the same bytes for ever, which is what its ETag says.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
-from exchange.domain.enums import PledgeStatus, Role
-from exchange.domain.events import InstrumentListed
+from exchange.domain.enums import Role
+from exchange.domain.events import InstrumentListed, PledgeRequested
+from exchange.domain.reasons import Reason
 from exchange.projections import Projections
-from exchange.projections.collateral import Collateral, ValuationJob, jobs_as_of, value_all
+from exchange.projections.collateral import mark_view
+from exchange.projections.collateral_marks import PublishedMark
+from exchange.projections.held_window import held_view
+from exchange.projections.mark_explanation import explanation
 
-from .answers import integer_query, json_answer, not_found
+from .answers import Problem, integer_query, json_answer, not_found, path_id, problem
 from .auth import Identity
 from .border import HUB, identity_of
+from .named import named
 from .stream import marks_message
-from .worker import Worker
 
-CACHED_ANSWERS_COUNT = 256
-WORKER: web.AppKey[Worker] = web.AppKey("worker", Worker)
-Answers = dict[tuple[int, int, bool, int], bytes]
-ANSWERS: web.AppKey[Answers] = web.AppKey("answers", dict)
-"""Bodies by (as_of_seq, account, whether held windows count, instrument)."""
-
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+CACHED_COUNT = 4_096
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 routes = web.RouteTableDef()
 
 
-async def valuation_worker(app: web.Application) -> AsyncIterator[None]:
-    """Keeps the process that values."""
-    app[ANSWERS] = {}
-    app[WORKER] = Worker()
-    yield
-    app[WORKER].close()
+class Answer(Struct, frozen=True):
+    """A body with its tag; `changes_count` says until when it is the answer about now."""
+
+    body: bytes
+    etag: str
+    changes_count: int
+
+
+class Cache:
+    """Bytes that are made once; the oldest go first."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[int, int, int], Answer] = {}
+        """By (account or 0 for who sees all, instrument, seq or 0 for now)."""
+        self.marks: dict[tuple[int, int], bytes] = {}
+        """By (pledge, seq)."""
+
+
+CACHE: web.AppKey[Cache] = web.AppKey("collateral_cache", Cache)
 
 
 @routes.get("/v1/marks")
 async def node_marks(request: web.Request) -> web.Response:
-    """Node marks, `?as_of_seq=` of any record."""
+    """Node marks, `?as_of_seq=` of any record, or `?as_of_time=`."""
     identity_of(request)
-    seq = _as_of_seq(request)
-    body = msgspec.json.encode(marks_message(request.app[HUB].projections, seq))
-    return _answer(request, body, seq)
+    projections = request.app[HUB].projections
+    seq = _as_of_seq(request, projections) or projections.at_seq
+    return _answered(request, _answer(msgspec.json.encode(marks_message(projections, seq))), seq)
 
 
 @routes.get("/v1/collateral/marks")
@@ -57,85 +75,149 @@ async def collateral_marks(request: web.Request) -> web.Response:
     the window itself as far as it is held.
     """
     identity = identity_of(request)
+    projections, cache = request.app[HUB].projections, request.app[CACHE]
+    instrument, seq = None, 0
+    if request.query_string:
+        seq = _as_of_seq(request, projections)
+        instrument = _instrument(request, projections)
+    question = (_seen_by(identity), 0 if instrument is None else instrument.instrument_id, seq)
+    changes_count = projections.collateral_marks.changes_count
+    answer = cache.answers.get(question)
+    if answer is None or (not seq and (answer.changes_count != changes_count or instrument)):
+        parts = _parts(question, instrument, projections, cache)
+        answer = _answer(b"[" + b",".join(parts) + b"]", changes_count)
+        _keep(cache.answers, question, answer)
+    return _answered(request, answer, seq or projections.at_seq)
+
+
+@routes.get("/v1/collateral/marks/{pledge_id}")
+async def collateral_mark(request: web.Request) -> web.Response:
+    """One pledge's mark, also of a pledge that is over."""
+    asked, mark = _one(request)
     projections = request.app[HUB].projections
-    seq = _as_of_seq(request)
-    instrument = _instrument(request, projections)
-    is_now = "as_of_seq" not in request.query
-    instrument_id = 0 if instrument is None else instrument.instrument_id
-    question = (seq, identity.account_id, is_now, instrument_id)
-    answers = request.app[ANSWERS]
-    body = answers.get(question)
-    if body is None:
-        wanted = _collaterals(identity, projections, seq, instrument, is_now)
-        jobs = jobs_as_of(seq, wanted, projections.marks, projections.participants)
-        body = await _valued(request.app, jobs, seq)
-        answers[question] = body
-        if len(answers) > CACHED_ANSWERS_COUNT:
-            del answers[next(iter(answers))]
-    return _answer(request, body, seq)
+    body = _encoded(asked, mark, projections, request.app[CACHE])
+    return _answered(request, _answer(body), mark.seq)
 
 
-def _collaterals(
-    identity: Identity,
-    projections: Projections,
-    seq: int,
-    instrument: InstrumentListed | None,
-    is_now: bool,
-) -> list[Collateral]:
-    """What the account may see, as of the record."""
-    sees_all = identity.has_role(Role.OPERATOR, Role.AUDITOR)
-    account_id = identity.account_id
-    products = projections.listings.products
+@routes.get("/v1/collateral/marks/{pledge_id}/explain")
+async def explain(request: web.Request) -> web.Response:
+    """One pledge's mark taken apart, every figure with its formula, inputs and records."""
+    asked, mark = _one(request)
+    body = msgspec.json.encode(explanation(asked, mark, request.app[HUB].projections))
+    return _answered(request, _answer(body), mark.seq)
+
+
+@routes.get("/v1/collateral/disputes")
+async def disputes(request: web.Request) -> web.Response:
+    """Open disputes of marks with the finding that waits: own ones, or all for who rules them."""
+    account_id = _seen_by(identity_of(request))
+    projections = request.app[HUB].projections
     found = []
-    for pledge in projections.pledges.pledges.values():
-        asked = pledge.request
-        is_concerned = account_id in (asked.account_id, asked.bank_account_id)
-        is_live = pledge.status_as_of(seq) in (PledgeStatus.REQUESTED, PledgeStatus.ACTIVE)
-        is_wanted = instrument is None or (
-            asked.product_id == instrument.product_id
-            and asked.start_day < instrument.end_day
-            and instrument.start_day < asked.end_day
-        )
-        if is_live and is_wanted and (sees_all or is_concerned):
-            found.append(
-                Collateral(
-                    product=products[asked.product_id],
-                    start_day=asked.start_day,
-                    end_day=asked.end_day,
-                    collateral_qty=asked.pledged_qty,
-                    account_id=asked.account_id,
-                    pledge_id=asked.pledge_id,
-                    bank_account_id=asked.bank_account_id,
-                )
-            )
-    if instrument is not None and is_now:
-        held_qty = projections.positions.held_qty(
-            account_id, instrument.product_id, instrument.start_day, instrument.end_day
-        )
-        if held_qty:
-            found.append(
-                Collateral(
-                    product=products[instrument.product_id],
-                    start_day=instrument.start_day,
-                    end_day=instrument.end_day,
-                    collateral_qty=held_qty,
-                    account_id=account_id,
-                )
-            )
+    for dispute_id, dispute in sorted(projections.collateral_marks.disputes.items()):
+        asked = projections.pledges.pledges[dispute.pledge_id].request
+        if not account_id or account_id in (asked.account_id, asked.bank_account_id):
+            proposed = projections.collateral_marks.proposals.get(dispute_id)
+            found.append(named(dispute) | {"proposed": named(proposed)})
+    return json_answer(found, as_of_seq=projections.at_seq)
+
+
+def _parts(
+    question: tuple[int, int, int],
+    instrument: InstrumentListed | None,
+    projections: Projections,
+    cache: Cache,
+) -> list[bytes]:
+    """The marks that answer the question, in the order of the pledges."""
+    account_id, _, asked_seq = question
+    seq, found = asked_seq or projections.at_seq, []
+    for asked in projections.pledges.live_as_of(seq):
+        is_seen = not account_id or account_id in (asked.account_id, asked.bank_account_id)
+        if is_seen and (instrument is None or _overlaps(asked, instrument)):
+            mark = projections.collateral_marks.as_of(asked.pledge_id, seq)
+            if mark is not None:
+                found.append(_encoded(asked, mark, projections, cache))
+    if instrument is not None and not asked_seq and account_id:
+        window = (instrument.product_id, instrument.start_day, instrument.end_day)
+        held_qty = projections.positions.held_qty(account_id, *window)
+        held = held_qty and held_view(account_id, held_qty, instrument, projections)
+        if held:
+            found.append(msgspec.json.encode(held))
     return found
 
 
-async def _valued(app: web.Application, jobs: list[ValuationJob], seq: int) -> bytes:
-    """The jobs done elsewhere, as JSON."""
-    if not jobs:
-        return b"[]"
-    return msgspec.json.encode(await app[WORKER].run(value_all, seq, jobs))
+def _overlaps(asked: PledgeRequested, instrument: InstrumentListed) -> bool:
+    is_apart = asked.end_day <= instrument.start_day or instrument.end_day <= asked.start_day
+    return asked.product_id == instrument.product_id and not is_apart
 
 
-def _as_of_seq(request: web.Request) -> int:
-    """The record asked about, the latest by default."""
-    at_seq = request.app[HUB].projections.at_seq
-    return integer_query(request, "as_of_seq", at_seq, 1, at_seq)
+def _one(request: web.Request) -> tuple[PledgeRequested, PublishedMark]:
+    """The pledge that the path names with its mark; to strangers there is none."""
+    identity = identity_of(request)
+    projections = request.app[HUB].projections
+    pledge_id = path_id(request, "pledge_id", "pledge")
+    seq = _as_of_seq(request, projections) or projections.at_seq
+    pledge = projections.pledges.pledges.get(pledge_id)
+    mark = projections.collateral_marks.as_of(pledge_id, seq)
+    account_id = _seen_by(identity)
+    if pledge is None or mark is None:
+        raise not_found("pledge with a mark", pledge_id)
+    asked = pledge.request
+    if account_id and account_id not in (asked.account_id, asked.bank_account_id):
+        raise not_found("pledge with a mark", pledge_id)
+    return asked, mark
+
+
+def _encoded(
+    asked: PledgeRequested, mark: PublishedMark, projections: Projections, cache: Cache
+) -> bytes:
+    """A mark as JSON, made once."""
+    place = (asked.pledge_id, mark.seq)
+    body = cache.marks.get(place)
+    if body is None:
+        code = projections.listings.products[asked.product_id].code
+        body = msgspec.json.encode(mark_view(asked, code, mark.event, mark.seq))
+        _keep(cache.marks, place, body)
+    return body
+
+
+def _seen_by(identity: Identity) -> int:
+    """Whose marks an account sees; 0 for everybody's."""
+    sees_all = identity.has_role(Role.OPERATOR, Role.AUDITOR)
+    return 0 if sees_all else identity.account_id
+
+
+def _as_of_seq(request: web.Request, projections: Projections) -> int:
+    """The record asked about by number or moment; 0 for now."""
+    at_seq = projections.at_seq
+    word = request.query.get("as_of_time")
+    if word is None:
+        return integer_query(request, "as_of_seq", 0, 1, at_seq)
+    if "as_of_seq" in request.query:
+        raise _bad_time("ask for as_of_seq or for as_of_time, not for both")
+    seq = projections.marks.seq_at(_moment_ns(word))
+    if seq is None:
+        raise _bad_time(f"as_of_time {word[:40]!r} is not over yet in market time")
+    if seq < 1:
+        raise _bad_time(f"as_of_time {word[:40]!r} is before the venue's first record")
+    return seq
+
+
+def _moment_ns(word: str) -> int:
+    """Nanoseconds since 1970, from such a number or a date and time with its zone."""
+    if word.isascii() and word.isdigit() and len(word) <= 19:
+        return int(word)
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        moment = datetime.fromisoformat(word.replace(" ", "+") if "T" in word else word)
+    except ValueError as error:
+        raise _bad_time(f"as_of_time {word[:40]!r} is neither nanoseconds nor ISO 8601") from error
+    if moment.tzinfo is None:
+        raise _bad_time(f"as_of_time {word[:40]!r} does not say its time zone")
+    return (moment - _EPOCH) // _MICROSECOND * 1_000
+
+
+def _bad_time(message: str) -> Problem:
+    return problem(Reason.SCHEMA, message, "as_of_time")
 
 
 def _instrument(request: web.Request, projections: Projections) -> InstrumentListed | None:
@@ -148,14 +230,23 @@ def _instrument(request: web.Request, projections: Projections) -> InstrumentLis
     return instrument
 
 
-def _answer(request: web.Request, body: bytes, seq: int) -> web.Response:
+def _keep(table: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
+    table[key] = value
+    if len(table) > CACHED_COUNT:
+        del table[next(iter(table))]
+
+
+def _answer(body: bytes, changes_count: int = 0) -> Answer:
+    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', changes_count)
+
+
+def _answered(request: web.Request, answer: Answer, seq: int) -> web.Response:
     """The body, or 304 where the client has it."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    known = {tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")}
-    if etag in known:
-        response = web.Response(status=304)
-    else:
-        response = json_answer(msgspec.Raw(body), as_of_seq=seq)
-    response.headers["ETag"] = etag
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
+    headers = {
+        "ETag": answer.etag,
+        "Cache-Control": "private, no-cache",
+        "As-Of-Seq": str(seq),
+    }
+    if answer.etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=answer.body, content_type="application/json", headers=headers)

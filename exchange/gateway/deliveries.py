@@ -1,5 +1,6 @@
 """
-`/v1/capacity`, `/v1/deliveries`, `/v1/bonds`: what suppliers, auditors and holders do and see.
+`/v1/capacity`, `/v1/deliveries`, `/v1/bonds`: what suppliers, auditors and holders do and see; and
+what they do about marks, `/v1/collateral`.
 
 `POST /v1/{noun}/{command}` takes one command by its tag and fields, as `/v1/admin` does; who may
 give it is decided by the rules.
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from exchange.domain import capacity_commands as cc
 from exchange.domain import delivery_commands as dc
+from exchange.domain import lending_commands as lc
 from exchange.domain.commands import Command
 from exchange.domain.delivery_views import BondView, CapacityView, ClaimView, DeliveryView
 from exchange.domain.enums import Role
@@ -43,6 +45,7 @@ NOUNS: dict[str, tuple[type[Command], ...]] = {
         dc.TerminateSupplier,
     ),
     "bonds": (dc.PostBond, dc.WithdrawBond, dc.PayClaim),
+    "collateral": (lc.DisputeMark, lc.RuleMark, lc.CountersignMarkRuling),
 }
 _KINDS = {
     (noun, str(kind.__struct_config__.tag)): kind for noun, kinds in NOUNS.items() for kind in kinds
@@ -50,7 +53,7 @@ _KINDS = {
 routes = web.RouteTableDef()
 
 
-@routes.post("/v1/{noun:capacity|deliveries|bonds}/{command}")
+@routes.post("/v1/{noun:capacity|deliveries|bonds|collateral}/{command}")
 async def act(request: web.Request) -> web.Response:
     """Executes one command: 201 with a receipt, or the market's refusal as a problem."""
     identity = acting_identity_of(request)

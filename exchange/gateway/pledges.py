@@ -5,6 +5,7 @@ from aiohttp import web
 
 from exchange.domain.commands import AcceptPledge, DeclinePledge, ReleasePledge, RequestPledge
 from exchange.domain.enums import Role
+from exchange.domain.lending_wire import ReleaseRequest
 from exchange.domain.wire import PledgeRequest, PledgeView
 from exchange.projections import Projections
 from exchange.projections.pledges import Pledge
@@ -65,14 +66,23 @@ async def act_on_pledge(request: web.Request) -> web.Response:
         pledge.request.bank_account_id,
     ):
         raise not_found("pledge", pledge_id)
-    command = _ACTIONS[request.match_info["action"]](
+    action = request.match_info["action"]
+    command = _ACTIONS[action](
         key_id=identity.key_id,
         valid_until_ns=hub.valid_until_ns(0),
         command_id=command_id,
         pledge_id=pledge_id,
+        **await _part(request, action),
     )
-    action = request.match_info["action"]
     return await execute(request, command, f"{action} pledge {pledge_id}")
+
+
+async def _part(request: web.Request, action: str) -> dict[str, int]:
+    """What a release is to lift; a body is not needed for all of it."""
+    data = await request.read()
+    if action != "release" or not data:
+        return {}
+    return {"released_qty": msgspec.json.decode(data, type=ReleaseRequest).released_qty}
 
 
 def pledge_view(pledge: Pledge, projections: Projections) -> PledgeView:

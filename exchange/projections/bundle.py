@@ -11,11 +11,14 @@ from exchange.domain.record import Record
 
 from .balances import Balances
 from .calendars import Calendars
+from .collateral_marks import CollateralMarks
 from .deliveries import Deliveries
 from .depth import Depth
 from .desk import Desk
 from .interest import Interest
 from .listings import Listings
+from .loans import Loans
+from .lots import Lots
 from .marks import Marks
 from .orders import Orders
 from .participants import Participants
@@ -43,10 +46,13 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
+    "loans": Loans,
     "sublets": Sublets,
+    "lots": Lots,
     "desk": Desk,
     "deliveries": Deliveries,
     "marks": Marks,
+    "collateral_marks": CollateralMarks,
     "recent": Recent,
 }
 """By the name of the attribute; the order in which an event reaches them."""
@@ -73,10 +79,13 @@ class Projections:
     interest: Interest
     trades: Trades
     pledges: Pledges
+    loans: Loans
     sublets: Sublets
+    lots: Lots
     desk: Desk
     deliveries: Deliveries
     marks: Marks
+    collateral_marks: CollateralMarks
     recent: Recent
 
     def __init__(self) -> None:

@@ -82,7 +82,7 @@ def public_trade_view(trade: DeskTrade, projections: Projections) -> PublicDeskT
         trade_id=executed.trade_id,
         seq=trade.published_seq,
         product=projections.listings.products[executed.product_id].code,
-        window=_window(executed.start_day, executed.end_day),
+        window=window_code(executed.start_day, executed.end_day),
         start_day=executed.start_day,
         end_day=executed.end_day,
         trade_price=trade.trade_price,
@@ -104,7 +104,7 @@ def _request_view(
         quote_request_id=asked.quote_request_id,
         account_id=asked.account_id,
         product=projections.listings.products[asked.product_id].code,
-        window=_window(asked.start_day, asked.end_day),
+        window=window_code(asked.start_day, asked.end_day),
         start_day=asked.start_day,
         end_day=asked.end_day,
         request_qty=asked.request_qty,
@@ -145,7 +145,7 @@ def _block_view(block: Block, account_id: int, projections: Projections) -> Bloc
         account_id=proposed.account_id,
         counterparty_account_id=proposed.counterparty_account_id,
         product=projections.listings.products[proposed.product_id].code,
-        window=_window(proposed.start_day, proposed.end_day),
+        window=window_code(proposed.start_day, proposed.end_day),
         start_day=proposed.start_day,
         end_day=proposed.end_day,
         side=_WORDS[proposed.side],
@@ -169,7 +169,7 @@ def _trade_view(trade: DeskTrade, projections: Projections) -> DeskTradeView:
         trade_id=executed.trade_id,
         made_by=executed.purpose.value,
         product=projections.listings.products[executed.product_id].code,
-        window=_window(executed.start_day, executed.end_day),
+        window=window_code(executed.start_day, executed.end_day),
         start_day=executed.start_day,
         end_day=executed.end_day,
         traded_qty=executed.traded_qty,
@@ -200,6 +200,6 @@ def _correction_view(correction: Correction) -> CorrectionView:
     )
 
 
-def _window(start_day: int, end_day: int) -> str:
+def window_code(start_day: int, end_day: int) -> str:
     """The code of a window as cut by hand, which every window of the desk may be called by."""
     return Window(WindowKind.USER_DEFINED, start_day, end_day).code

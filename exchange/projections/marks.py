@@ -12,11 +12,13 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from exchange.collateral.volatility import Volatility, observed
 from exchange.domain.events import (
     CalendarPublished,
     ClockAdvanced,
     Event,
     NodeMarked,
+    NodeObserved,
     RiskParametersPublished,
     VenueCreated,
 )
@@ -36,10 +38,11 @@ class MarksState(Struct):
     """The checkpoint."""
 
     is_always_open: bool
-    days: list[tuple[int, int]]
+    moments: list[tuple[int, int]]
     calendars: list[tuple[int, CalendarPublished]]
     parameters: list[tuple[int, RiskParametersPublished]]
     nodes: list[tuple[NodeName, list[tuple[int, NodeMarked]]]]
+    volatilities: list[tuple[NodeName, Volatility]]
 
 
 class Marks(Projection[MarksState]):
@@ -50,10 +53,13 @@ class Marks(Projection[MarksState]):
     def __init__(self) -> None:
         super().__init__()
         self._is_always_open = False
-        self._days: Versions[int] = []
+        self._moments: Versions[int] = []
+        """Market time as records moved it on."""
         self._calendars: Versions[CalendarPublished] = []
         self._parameters: Versions[RiskParametersPublished] = []
         self._nodes: dict[NodeName, Versions[NodeMarked]] = {}
+        self._volatilities: dict[NodeName, Volatility] = {}
+        """As they are now."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Marks, constants, calendars and days."""
@@ -63,13 +69,31 @@ class Marks(Projection[MarksState]):
             CalendarPublished: self._publish_calendar,
             RiskParametersPublished: self._publish_parameters,
             NodeMarked: self._mark,
+            NodeObserved: self._observe,
         }
 
     # -- queries
 
     def day_as_of(self, seq: int) -> int:
         """The delivery day that was running after that record; 0 before genesis."""
-        return _as_of(self._days, seq, 0)
+        return day_at(self.market_ns_as_of(seq))
+
+    def market_ns_as_of(self, seq: int) -> int:
+        """Market time after that record; 0 before genesis."""
+        return _as_of(self._moments, seq, 0)
+
+    def seq_at(self, market_ns: int) -> int | None:
+        """The last record at or before a moment; None while that moment is not over."""
+        at = bisect_right(self._moments, market_ns, key=_value_of)
+        return self._moments[at][0] - 1 if at < len(self._moments) else None
+
+    def parameters_of(self, version: int) -> tuple[int, RiskParametersPublished]:
+        """A version of the constants, with the record that published it."""
+        return self._parameters[version - 1]
+
+    def volatility_of(self, name: NodeName) -> Volatility:
+        """How a node's price has moved, up to now."""
+        return self._volatilities.get(name, Volatility())
 
     def parameters_as_of(self, seq: int) -> RiskParametersPublished | None:
         """The constants in force after that record; None before genesis."""
@@ -102,30 +126,31 @@ class Marks(Projection[MarksState]):
         """All versions, nodes by name."""
         return MarksState(
             self._is_always_open,
-            self._days,
+            self._moments,
             self._calendars,
             self._parameters,
             sorted(self._nodes.items()),
+            sorted(self._volatilities.items(), key=_name_of),
         )
 
     def load(self, state: MarksState) -> None:
         """Takes the versions."""
         self._is_always_open = state.is_always_open
-        self._days = state.days
+        self._moments = state.moments
         self._calendars = state.calendars
         self._parameters = state.parameters
         self._nodes = dict(state.nodes)
+        self._volatilities = dict(state.volatilities)
 
     # -- fold
 
     def _create(self, event: VenueCreated, record: Record, _index: int) -> None:
         self._is_always_open = event.is_always_open
-        self._days.append((record.seq, day_at(event.market_ns)))
+        self._moments.append((record.seq, event.market_ns))
 
     def _advance(self, event: ClockAdvanced, record: Record, _index: int) -> None:
-        day = day_at(event.market_ns)
-        if not self._days or day != self._days[-1][1]:
-            self._days.append((record.seq, day))
+        if not self._moments or event.market_ns != self._moments[-1][1]:
+            self._moments.append((record.seq, event.market_ns))
 
     def _publish_calendar(self, event: CalendarPublished, record: Record, _index: int) -> None:
         self._calendars.append((record.seq, event))
@@ -138,6 +163,18 @@ class Marks(Projection[MarksState]):
     def _mark(self, event: NodeMarked, record: Record, _index: int) -> None:
         name = (event.gpu_class, event.region, event.month)
         self._nodes.setdefault(name, []).append((record.seq, event))
+
+    def _observe(self, event: NodeObserved, _record: Record, _index: int) -> None:
+        name = (event.gpu_class, event.region, event.month)
+        self._volatilities[name] = observed(self.volatility_of(name), event)
+
+
+def _value_of(version: tuple[int, int]) -> int:
+    return version[1]
+
+
+def _name_of(entry: tuple[NodeName, Volatility]) -> NodeName:
+    return entry[0]
 
 
 def _seq_of(version: tuple[int, object]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from exchange.domain.enums import PledgeStatus
+from exchange.domain.enums import LIENED, PledgeStatus
 from exchange.domain.events import (
     Event,
     PledgeAccepted,
@@ -13,21 +13,28 @@ from exchange.domain.events import (
     PledgeReleased,
     PledgeRequested,
 )
+from exchange.domain.lending_events import LiquidationOpened, PledgeMatured
+from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record
 
 from .projection import Handler, Projection
 
 
 class Pledge(Struct):
-    """A request with what became of it: (seq, status) in the order of the log."""
+    """A request with what became of it: (seq, status, GPUs under lien) in the order of the log."""
 
     request: PledgeRequested
-    history: list[tuple[int, PledgeStatus]]
+    history: list[tuple[int, PledgeStatus, int]]
 
     @property
     def status(self) -> PledgeStatus:
         """Where it stands now."""
         return self.history[-1][1]
+
+    @property
+    def pledged_qty(self) -> int:
+        """GPUs under lien now."""
+        return self.history[-1][2]
 
     def status_as_of(self, seq: int) -> PledgeStatus | None:
         """Where it stood after that record; None before it was requested."""
@@ -57,6 +64,9 @@ class Pledges(Projection[PledgesState]):
             PledgeAccepted: self._accept,
             PledgeDeclined: self._decline,
             PledgeReleased: self._release,
+            PledgeMatured: self._mature,
+            LiquidationOpened: self._enforce,
+            CollateralSold: self._sell,
         }
 
     def concerning(self, account_id: int) -> list[Pledge]:
@@ -67,12 +77,18 @@ class Pledges(Projection[PledgesState]):
             if account_id in (pledge.request.account_id, pledge.request.bank_account_id)
         ]
 
-    def active_as_of(self, seq: int) -> list[PledgeRequested]:
-        """What was under lien after that record."""
+    def live_as_of(self, seq: int) -> list[PledgeRequested]:
+        """What was asked for or under lien after that record."""
         return [
             pledge.request
             for pledge in self.pledges.values()
-            if pledge.status_as_of(seq) is PledgeStatus.ACTIVE
+            if (status := pledge.status_as_of(seq)) is PledgeStatus.REQUESTED or status in LIENED
+        ]
+
+    def active_as_of(self, seq: int) -> list[PledgeRequested]:
+        """What was under lien after that record."""
+        return [
+            pledge.request for pledge in self.pledges.values() if pledge.status_as_of(seq) in LIENED
         ]
 
     def state(self) -> PledgesState:
@@ -84,16 +100,36 @@ class Pledges(Projection[PledgesState]):
         self.pledges = {p.request.pledge_id: p for p in state.pledges}
 
     def _request(self, event: PledgeRequested, record: Record, _index: int) -> None:
-        self.pledges[event.pledge_id] = Pledge(event, [(record.seq, PledgeStatus.REQUESTED)])
+        self.pledges[event.pledge_id] = Pledge(event, [(record.seq, PledgeStatus.REQUESTED, 0)])
 
     def _accept(self, event: PledgeAccepted, record: Record, _index: int) -> None:
-        self._turn(event.pledge_id, record, PledgeStatus.ACTIVE)
+        pledge = self.pledges[event.pledge_id]
+        _turn(pledge, record, PledgeStatus.ACTIVE, pledge.request.pledged_qty)
 
     def _decline(self, event: PledgeDeclined, record: Record, _index: int) -> None:
-        self._turn(event.pledge_id, record, PledgeStatus.DECLINED)
+        _turn(self.pledges[event.pledge_id], record, PledgeStatus.DECLINED, 0)
 
     def _release(self, event: PledgeReleased, record: Record, _index: int) -> None:
-        self._turn(event.pledge_id, record, PledgeStatus.RELEASED)
+        pledge = self.pledges[event.pledge_id]
+        left_qty = pledge.pledged_qty - event.released_qty
+        is_enforced = pledge.status is PledgeStatus.ENFORCING
+        partly = PledgeStatus.ENFORCING if is_enforced else PledgeStatus.PARTLY_RELEASED
+        _turn(pledge, record, partly if left_qty else PledgeStatus.RELEASED, left_qty)
 
-    def _turn(self, pledge_id: int, record: Record, status: PledgeStatus) -> None:
-        self.pledges[pledge_id].history.append((record.seq, status))
+    def _mature(self, event: PledgeMatured, record: Record, _index: int) -> None:
+        _turn(self.pledges[event.pledge_id], record, PledgeStatus.MATURED, 0)
+
+    def _enforce(self, event: LiquidationOpened, record: Record, _index: int) -> None:
+        for pledge in self.pledges.values():
+            if pledge.request.loan_id == event.loan_id and pledge.status in LIENED:
+                _turn(pledge, record, PledgeStatus.ENFORCING, pledge.pledged_qty)
+
+    def _sell(self, event: CollateralSold, record: Record, _index: int) -> None:
+        pledge = self.pledges[event.pledge_id]
+        left_qty = pledge.pledged_qty - event.sold_qty
+        status = pledge.status if left_qty else PledgeStatus.ENFORCED
+        _turn(pledge, record, status, left_qty)
+
+
+def _turn(pledge: Pledge, record: Record, status: PledgeStatus, pledged_qty: int) -> None:
+    pledge.history.append((record.seq, status, pledged_qty))

@@ -29,6 +29,7 @@ from exchange.domain.events import (
 )
 from exchange.domain.movements import (
     CapacityWithdrawn,
+    CollateralSold,
     DeliveryDayClosed,
     HoldClosed,
     HoldOpened,
@@ -125,6 +126,7 @@ class Positions(Projection[PositionsState]):
             HoldOpened: self._open_hold,
             HoldClosed: self._close_hold,
             TitleTransferred: self._transfer,
+            CollateralSold: self._sell_collateral,
             CapacityWithdrawn: self._withdraw,
             DeliveryDayClosed: self._close_day,
             PledgeRequested: self._request_pledge,
@@ -288,6 +290,22 @@ class Positions(Projection[PositionsState]):
         _add(seller.title, span, -event.transferred_qty)
         _add(buyer.title, span, event.transferred_qty)
 
+    def _sell_collateral(self, event: CollateralSold, _record: Record, _index: int) -> None:
+        span = (event.start_day, event.end_day)
+        seller = self._holding(event.seller_account_id, event.product_id)
+        buyer = self._holding(event.buyer_account_id, event.product_id)
+        _add(seller.lien, span, -event.sold_qty)
+        _add(seller.title, span, -event.sold_qty)
+        _add(buyer.title, span, event.sold_qty)
+        for part in event.novated:
+            days = (part.start_day, part.end_day)
+            _add(seller.sublet_out, days, -part.sublet_qty)
+            if part.new_sublet_id:
+                _add(buyer.sublet_out, days, part.sublet_qty)
+            else:
+                _add(buyer.sublet_in, days, -part.sublet_qty)
+            self.changed.add(part.lessee_account_id)
+
     def _withdraw(self, event: CapacityWithdrawn, _record: Record, _index: int) -> None:
         holding = self._holding(event.account_id, event.product_id)
         _add(holding.title, (event.start_day, event.end_day), -event.withdrawn_qty)
@@ -302,22 +320,23 @@ class Positions(Projection[PositionsState]):
         self._pledges[event.pledge_id] = event
 
     def _accept_pledge(self, event: PledgeAccepted, _record: Record, _index: int) -> None:
-        self._encumber(self._pledges[event.pledge_id], 1)
+        pledge = self._pledges[event.pledge_id]
+        self._encumber(pledge, pledge.pledged_qty)
 
     def _release_pledge(self, event: PledgeReleased, _record: Record, _index: int) -> None:
-        self._encumber(self._pledges[event.pledge_id], -1)
+        self._encumber(self._pledges[event.pledge_id], -event.released_qty)
 
-    def _encumber(self, pledge: PledgeRequested, sign: int) -> None:
-        """Puts a lien on, or lifts it from the days that are not over."""
+    def _encumber(self, pledge: PledgeRequested, added_qty: int) -> None:
+        """Puts a lien on so many GPUs, or lifts it, on the days that are not over."""
         holding = self._holding(pledge.account_id, pledge.product_id)
         first_day = pledge.start_day
         for day in sorted(self._closed_days.get(pledge.product_id, ())):
             if first_day <= day < pledge.end_day:
                 if first_day < day:
-                    _add(holding.lien, (first_day, day), sign * pledge.pledged_qty)
+                    _add(holding.lien, (first_day, day), added_qty)
                 first_day = day + 1
         if first_day < pledge.end_day:
-            _add(holding.lien, (first_day, pledge.end_day), sign * pledge.pledged_qty)
+            _add(holding.lien, (first_day, pledge.end_day), added_qty)
 
     def _reserve(self, order_id: int, sale: OpenSale, leaves_qty: int) -> None:
         """Sets what a sell order still reserves; an order that reserves nothing is forgotten."""

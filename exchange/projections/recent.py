@@ -25,6 +25,7 @@ from exchange.domain.events import (
     PledgeRequested,
     ProductDefined,
 )
+from exchange.domain.lending_events import LoanApplied, LotOffered, MarkDisputed
 from exchange.domain.letting import SubletOffered
 from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
@@ -41,8 +42,11 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     CapacitySubmitted: "grant_id",
     InstrumentListed: "instrument_id",
     KeyRegistered: "key_id",
+    MarkDisputed: "dispute_id",
     ParticipantAdmitted: "account_id",
+    LoanApplied: "loan_id",
     PledgeRequested: "pledge_id",
+    LotOffered: "lot_id",
     ProductDefined: "product_id",
     SubletOffered: "offer_id",
     SubletGranted: "sublet_id",
@@ -84,16 +88,17 @@ class Recent(Projection[RecentState]):
         self._created_ids = dict(state.created_ids)
 
     def _create(self, event: Event, record: Record, _index: int) -> None:
+        if record.seq in self._created_ids:
+            return
         self._created_ids[record.seq] = getattr(event, _ID_FIELDS[type(event)])
         if len(self._created_ids) > RECENT_COUNT:
             del self._created_ids[next(iter(self._created_ids))]
 
 
 def created_id_of(events: Iterable[Event]) -> int:
-    """The id that a record's events gave away, the last if several; 0 if none."""
-    created_id = 0
+    """The id that a record's events gave away, the first if several; 0 if none."""
     for event in events:
         id_field = _ID_FIELDS.get(type(event))
         if id_field is not None:
-            created_id = getattr(event, id_field)
-    return created_id
+            return int(getattr(event, id_field))
+    return 0

@@ -16,7 +16,13 @@ from exchange.domain.letting import (
     SubletLapsed,
     SubletOffered,
 )
-from exchange.domain.movements import DeliveryDayClosed, SubletEnded, SubletGranted
+from exchange.domain.movements import (
+    CollateralSold,
+    DeliveryDayClosed,
+    SubletEnded,
+    SubletGranted,
+    SubletPart,
+)
 from exchange.domain.record import Record
 from exchange.domain.units import HOURS_PER_DAY
 
@@ -66,6 +72,7 @@ class Sublets(Projection[SubletsState]):
             SubletEndAsked: self._ask_end,
             SubletEndAgreed: self._agree_end,
             SubletEnded: self._end,
+            CollateralSold: self._novate,
             DeliveryDayClosed: self._close_day,
         }
 
@@ -178,6 +185,19 @@ class Sublets(Projection[SubletsState]):
         if sublet.start_day < event.start_day:
             self._sublets[event.sublet_id] = replace(sublet, end_day=event.start_day)
 
+    def _novate(self, event: CollateralSold, _record: Record, _index: int) -> None:
+        for part in event.novated:
+            self._sublets.pop(part.sublet_id, None)
+            self._ends.pop(part.sublet_id, None)
+        for lessor_id, parts in (
+            (event.buyer_account_id, event.novated),
+            (event.seller_account_id, event.kept),
+        ):
+            for part in parts:
+                if part.new_sublet_id:
+                    opened = _part_of(part, event.product_id, lessor_id)
+                    self._sublets[part.new_sublet_id] = opened
+
     def _close_day(self, event: DeliveryDayClosed, _record: Record, _index: int) -> None:
         over = [
             sublet.sublet_id
@@ -187,6 +207,19 @@ class Sublets(Projection[SubletsState]):
         for sublet_id in over:
             del self._sublets[sublet_id]
             self._ends.pop(sublet_id, None)
+
+
+def _part_of(part: SubletPart, product_id: int, lessor_id: int) -> SubletOpened:
+    return SubletOpened(
+        part.new_sublet_id,
+        product_id,
+        lessor_id,
+        part.lessee_account_id,
+        part.start_day,
+        part.end_day,
+        part.sublet_qty,
+        part.rent_price,
+    )
 
 
 def _sides(of: SubletOffered | SubletOpened) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from exchange.domain import capacity_commands as cc
 from exchange.domain import commands as c
 from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
+from exchange.domain import lending_commands as lc
 from exchange.domain import letting as l
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
@@ -100,6 +101,21 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     dlc.SuspendSupplier: _OPERATOR,
     dlc.ReinstateSupplier: _OPERATOR,
     dlc.TerminateSupplier: _OPERATOR,
+    lc.MarkPledges: _VENUE,
+    lc.DisputeMark: _TRADING | {Role.BANK},
+    lc.RuleMark: _AUDITOR,
+    lc.CountersignMarkRuling: _OPERATOR,
+    lc.ApplyForLoan: _TRADING,
+    lc.OfferLoan: frozenset({Role.BANK}),
+    lc.DeclineLoan: _TRADING | {Role.BANK},
+    lc.DrawLoan: _TRADING,
+    lc.RepayLoan: _TRADING,
+    lc.AddCollateral: _TRADING,
+    lc.SubstituteCollateral: _TRADING,
+    lc.EnforceLoan: frozenset({Role.BANK}),
+    lc.OfferLot: frozenset({Role.BANK}),
+    lc.WithdrawLot: frozenset({Role.BANK}),
+    lc.BuyLot: _TRADER,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 
@@ -111,6 +127,7 @@ VENUE_COMMANDS: frozenset[type[Command]] = frozenset(
         c.PublishSettlementPrices,
         c.CloseSession,
         c.PublishMarks,
+        lc.MarkPledges,
         c.CountRefusals,
         c.MarkState,
         c.RecordStateHash,

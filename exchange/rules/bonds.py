@@ -25,6 +25,7 @@ from exchange.domain.windows import day_at
 
 from .delivery_state import Claim, Standing
 from .references import Settlement, reference_micro, settlements_by_product
+from .repayments import Earnings
 from .state import State
 
 BOND_DAYS = 90
@@ -99,7 +100,10 @@ def decide_pay_claim(command: PayClaim, state: State, account_id: int) -> list[E
         paid_amount=paid_amount,
         purpose=Purpose.CLAIM,
     )
-    return [paid, moved]
+    earnings = Earnings(day_at(state.market_ns), state)
+    pledge_id = claim.recorded.pledge_id
+    repaid = earnings.received(pledge_id, paid_amount, Purpose.CLAIM)
+    return [paid, moved, *repaid, *earnings.consequences()]
 
 
 def short_bonds(today: int, state: State) -> list[Event]:

@@ -3,14 +3,16 @@ Market time and what it brings about.
 
 Boundaries are the gates of windows, the starts of delivery days, the moments at which those that
 have begun are due (`delivery_clock`), 16:00 of each day on which an open order ends, and moments
-of the desk (`desk_clock`). Each is crossed in a record of its own, in order, however long the
-exchange was away. Where more than `CLOCK_BATCH` orders end at one moment it takes several records,
-all of that time: orders whose day is over end first, then each window's, and a window expires with
-its last; then what schedules ask for is listed. Until the last of them orders are refused, so
-nothing trades that should have ended. What is due of delivery days may take several records too,
-between which trading goes on.
+of the desk (`desk_clock`) and of loans (`loan_clock`). Each is crossed in a record of its own, in
+order, however long the exchange was away. Where more than `CLOCK_BATCH` orders end at one moment it
+takes several records, all of that time: orders whose day is over end first, then each window's, and
+a window expires with its last; then what schedules ask for is listed. Until the last of them orders
+are refused, so nothing trades that should have ended. What is due of loans and of delivery days may
+take several records too, between which trading goes on.
 
-Offers of sublets that lapse do so in the record that comes to their moment.
+Offers of sublets that lapse do so in the record that comes to their moment, and so do lots that
+nobody has bought; each fall of a lot's price is a boundary too, so that it is exact. A liquidation
+with nothing left to sell ends with the next record of the clock.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), a trading day's settlement prices are published
@@ -38,6 +40,9 @@ from .book_trades import forget_records
 from .delivery_clock import due_deliveries, next_delivery_ns, starting_days
 from .desk_clock import clear_desk, desk_ends, next_desk_ns
 from .letting import lapses, next_lapse_ns
+from .liquidation import ended_liquidations
+from .loan_clock import due_loans, next_loan_ns
+from .lot_ends import next_lot_ns, unsold_lots
 from .participants import cancellations
 from .schedule import cascade, due_listings, ends_by, is_listing_due
 from .sessions import next_session_ns, resumptions, session_changes
@@ -71,9 +76,15 @@ def next_boundary_ns(state: State) -> int:
     expire_day = state.core.next_expire_day()
     if expire_day:
         due_ns = min(due_ns, gate_ns(expire_day))
+    loan_ns = next_loan_ns(state)
+    if loan_ns is not None:
+        due_ns = min(due_ns, loan_ns)
     desk_ns = next_desk_ns(state)
     if desk_ns is not None:
         due_ns = min(due_ns, desk_ns)
+    lot_ns = next_lot_ns(state)
+    if lot_ns is not None:
+        due_ns = min(due_ns, lot_ns)
     return min(due_ns, state.gates[0][0]) if state.gates else due_ns
 
 
@@ -103,12 +114,13 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
         work, is_complete = [], False
     is_complete = is_complete and is_lapsed
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
-    desk = desk_ends(to_ns, state)
+    loans = due_loans(to_ns, state)
+    desk = [*desk_ends(to_ns, state), *unsold_lots(to_ns, state), *ended_liquidations(state)]
     days = starting_days(to_ns, state)
-    is_idle = not (changes or work or lapsed or desk or days)
+    is_idle = not (changes or work or lapsed or desk or loans or days)
     if is_complete and is_idle and not is_listing_due(to_ns, state):
         days = due_deliveries(to_ns, state)
-    is_due = bool(changes or work or lapsed or desk or days) or is_listing_due(to_ns, state)
+    is_due = not is_idle or bool(days) or is_listing_due(to_ns, state)
     require(is_new or is_due, Reason.EMPTY)
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
@@ -117,6 +129,7 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
         *changes,
         *work,
         *desk,
+        *loans,
         *days,
     ]
 

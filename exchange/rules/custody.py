@@ -8,6 +8,7 @@ which decided it is wrong. No rule but these touches balances, title or escrow.
 from msgspec.structs import replace
 
 from exchange.domain import movements as m
+from exchange.domain.enums import PledgeStatus
 from exchange.domain.events import SubletOpened
 
 from .state import State
@@ -106,6 +107,54 @@ def evolve_sublet_ended(event: m.SubletEnded, state: State) -> None:
     sublet = state.sublets.pop(event.sublet_id)
     if sublet.start_day < event.start_day:
         state.sublets[event.sublet_id] = replace(sublet, end_day=event.start_day)
+
+
+def evolve_collateral_sold(event: m.CollateralSold, state: State) -> None:
+    """The days are the buyer's, free of the lien, and so are the sublets that go with them."""
+    product_id, seller_id = event.product_id, event.seller_account_id
+    for part in event.novated:
+        days = (part.start_day, part.end_day, part.sublet_qty)
+        state.core.end_sublet(product_id, seller_id, part.lessee_account_id, *days)
+    sold = (event.start_day, event.end_day, event.sold_qty)
+    state.core.transfer_pledged(product_id, seller_id, event.buyer_account_id, *sold)
+    swept = {part.sublet_id: state.swept_sublets.pop(part.sublet_id, 0) for part in event.novated}
+    for part in event.novated:
+        state.sublets.pop(part.sublet_id, None)
+        state.sublet_ends.pop(part.sublet_id, None)
+        if part.new_sublet_id:
+            evolve_sublet_granted(_granted(part, event), state)
+    for part in event.kept:
+        state.sublets[part.new_sublet_id] = SubletOpened(
+            part.new_sublet_id,
+            product_id,
+            seller_id,
+            part.lessee_account_id,
+            part.start_day,
+            part.end_day,
+            part.sublet_qty,
+            part.rent_price,
+        )
+        if swept[part.sublet_id]:
+            state.swept_sublets[part.new_sublet_id] = swept[part.sublet_id]
+    pledge = state.pledges[event.pledge_id]
+    pledge.pledged_qty -= event.sold_qty
+    pledge.sold.append((event.start_day, event.sold_qty))
+    if pledge.pledged_qty == 0:
+        pledge.status = PledgeStatus.ENFORCED
+
+
+def _granted(part: m.SubletPart, event: m.CollateralSold) -> m.SubletGranted:
+    """The sublet under its new lessor."""
+    return m.SubletGranted(
+        sublet_id=part.new_sublet_id,
+        product_id=event.product_id,
+        lessor_account_id=event.buyer_account_id,
+        lessee_account_id=part.lessee_account_id,
+        start_day=part.start_day,
+        end_day=part.end_day,
+        sublet_qty=part.sublet_qty,
+        rent_price=part.rent_price,
+    )
 
 
 def evolve_capacity_withdrawn(event: m.CapacityWithdrawn, state: State) -> None:

@@ -2,7 +2,6 @@
 Who has what of a delivery day: holders, sublets and liens, read from the state.
 """
 
-from exchange.domain.enums import PledgeStatus
 from exchange.domain.windows import day_at
 
 from .delivery_state import DeliveryDay
@@ -37,10 +36,23 @@ def holders_of(product_id: int, day: int, state: State) -> list[Holder]:
 def sublets_of(product_id: int, day: int, state: State) -> list[Sublet]:
     """The sublets of the day."""
     return [
-        Sublet(s.sublet_id, s.lessor_account_id, s.lessee_account_id, s.sublet_qty, s.rent_price)
+        Sublet(
+            s.sublet_id,
+            s.lessor_account_id,
+            s.lessee_account_id,
+            s.sublet_qty,
+            s.rent_price,
+            *_pledgee_of(s.sublet_id, state),
+        )
         for s in state.sublets.values()
         if s.product_id == product_id and s.start_day <= day < s.end_day
     ]
+
+
+def _pledgee_of(sublet_id: int, state: State) -> tuple[int, int]:
+    """The bank that let a sublet in a lot, and for which pledge; 0 and 0 for any other."""
+    pledge_id = state.swept_sublets.get(sublet_id, 0)
+    return (state.pledges[pledge_id].request.bank_account_id, pledge_id) if pledge_id else (0, 0)
 
 
 def liens_on(product_id: int, day: int, state: State) -> list[Lien]:
@@ -48,14 +60,12 @@ def liens_on(product_id: int, day: int, state: State) -> list[Lien]:
     found = []
     for pledge in state.pledges.values():
         asked = pledge.request
-        if (
-            pledge.status is PledgeStatus.ACTIVE
-            and asked.product_id == product_id
-            and asked.start_day <= day < asked.end_day
-        ):
-            found.append(
-                Lien(asked.pledge_id, asked.account_id, asked.bank_account_id, asked.pledged_qty)
-            )
+        if asked.product_id == product_id and asked.start_day <= day < asked.end_day:
+            liened_qty = pledge.liened_qty(day)
+            if liened_qty:
+                found.append(
+                    Lien(asked.pledge_id, asked.account_id, asked.bank_account_id, liened_qty)
+                )
     return found
 
 

@@ -17,12 +17,13 @@ from exchange.domain.delivery_events import (
 from exchange.domain.enums import CancelReason, DeliveryStatus
 from exchange.domain.events import Event, InstrumentExpired
 from exchange.domain.units import NS_PER_DAY
-from exchange.domain.windows import date_of, day_at, start_ns
+from exchange.domain.windows import day_at, start_ns
 
 from .bonds import short_bonds
 from .day_book import holders_of, is_on_offer
 from .delivery import report_due_ns, reported, set_due
 from .delivery_state import DeliveryDay
+from .listing import next_business_day
 from .participants import cancellations
 from .references import reference_micro, settlements_by_product
 from .releases import settlement
@@ -36,8 +37,6 @@ DELIVERY_BATCH = 1_000
 STEPS_COUNT = 50
 """Days that are reported, made final or closed without a payout in one record."""
 _NEVER_NS = 2**63 - 1
-_SEARCH_DAYS = 60
-"""No decreed holiday is longer."""
 
 
 def next_delivery_ns(state: State) -> int | None:
@@ -109,7 +108,7 @@ def _closing(entry: DeliveryDay, to_ns: int, state: State) -> list[Event]:
         return [
             DeliveryPostponed(product_id=entry.product_id, day=entry.day, due_ns=to_ns + NS_PER_DAY)
         ]
-    return settlement(entry, DELIVERY_BATCH, state)
+    return settlement(entry, DELIVERY_BATCH, day_at(to_ns), state)
 
 
 def _ends(entry: DeliveryDay, state: State) -> list[Event]:
@@ -131,16 +130,6 @@ def _ends(entry: DeliveryDay, state: State) -> list[Event]:
                 InstrumentExpired(instrument_id=instrument_id),
             ]
     return events
-
-
-def next_business_day(today: int, state: State) -> int:
-    """The next trading day; every day is one where no calendar tells."""
-    assert state.venue is not None, "delivery follows genesis"
-    for day in range(today + 1, today + 1 + _SEARCH_DAYS):
-        calendar = state.calendars.get(date_of(day).year)
-        if state.venue.is_always_open or calendar is None or day in calendar.trading_days:
-            return day
-    return today + 1
 
 
 # -- evolve ---------------------------------------------------------------------------------------

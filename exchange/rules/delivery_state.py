@@ -52,6 +52,8 @@ class Standing(Struct):
     is_terminated: bool = False
     poor_days: list[tuple[int, int]] = field(default_factory=list)
     """(product, day) of the last days below the least uptime."""
+    final_days: list[tuple[int, int, int]] = field(default_factory=list)
+    """(day, GPU-hours contracted, of these undelivered) of the last `UPTIME_DAYS_COUNT` days."""
 
 
 class Claim(Struct, frozen=True):

@@ -8,10 +8,11 @@ Sublets between two named participants.
 While it is on offer the lessor's days and fee are held. Days under a lien may be let: not to an
 affiliate, and below the least rent only with the word of every bank that has a lien there. What is
 received by a sublet is not owned and so cannot be let again. The house of a product sells its days;
-it lets none. Fees are those of a trade, with the lessor as maker and the lessee as taker.
+it lets none. What a bank has let in a lot runs its time, for its rent repays the loan. Fees are
+those of a trade, with the lessor as maker and the lessee as taker.
 """
 
-from exchange.domain.enums import PledgeStatus, Purpose, Role, Side, Trust
+from exchange.domain.enums import LIENED, Purpose, Role, Side, Trust
 from exchange.domain.events import Event, SubletOpened
 from exchange.domain.letting import (
     AcceptSublet,
@@ -47,7 +48,10 @@ from .suppliers import require_on_sale
 OFFER_NS = 15 * NS_PER_MINUTE
 """How long an offer stands, and one side's word that a sublet shall end."""
 FIRST_SUBLET_ID = 10**12
-"""Trades in books number their sublets from 1 on, offers that are taken from here."""
+"""
+Trades in books number their sublets from 1 on, offers that are taken from here; parts of sublets
+that a sale of pledged days divides from twice this on, three times, and so on in a record.
+"""
 
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -131,6 +135,8 @@ def decide_end(command: EndSublet, state: State, account_id: int) -> list[Event]
     sublet = state.sublets.get(command.sublet_id)
     if sublet is None or account_id not in (sublet.lessor_account_id, sublet.lessee_account_id):
         raise Refused(Reason.UNKNOWN_SUBLET, command.sublet_id)
+    is_free = command.sublet_id not in state.swept_sublets
+    require(is_free, Reason.WRONG_STATE, command.sublet_id)
     start_day = max(sublet.start_day, day_at(state.market_ns) + 1)
     require(start_day < sublet.end_day, Reason.TOO_LATE, start_day, sublet.end_day)
     _require_running(sublet.product_id, account_id, state)
@@ -197,7 +203,7 @@ def _pledgees(command: OpenSublet, state: State, account_id: int) -> list[int]:
     found = {
         pledge.request.bank_account_id
         for pledge in state.pledges.values()
-        if pledge.status is PledgeStatus.ACTIVE
+        if pledge.status in LIENED
         and (pledge.request.account_id, pledge.request.product_id)
         == (account_id, command.product_id)
         and pledge.request.start_day < command.end_day

@@ -199,6 +199,23 @@ def trading_days_between(earlier_day: int, later_day: int, state: State) -> int:
     return sum(day in calendars.get(date_of(day).year, (day,)) for day in days)
 
 
+def next_business_day(today: int, state: State) -> int:
+    """The next trading day; every day is one where no calendar tells."""
+    assert state.venue is not None, "calendars follow genesis"
+    for day in range(today + 1, today + 1 + _LAST_SEARCH_DAYS):
+        calendar = state.calendars.get(date_of(day).year)
+        if state.venue.is_always_open or calendar is None or day in calendar.trading_days:
+            return day
+    return today + 1
+
+
+def trading_gate_ns(day: int, count: int, state: State) -> int:
+    """16:00 of the trading day that is so many after a day."""
+    for _ in range(count):
+        day = next_business_day(day, state)
+    return gate_ns(day)
+
+
 def _is_named_exactly(window: Window) -> bool:
     try:
         return parse_window(window.code) == window

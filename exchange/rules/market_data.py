@@ -35,9 +35,13 @@ class Node(Struct):
     """(delivery day of the trade, GPU-hours), oldest first, the averaging span only."""
     mark: NodeMarked | None = None
     """As last published."""
+    mark_seq: int = 0
+    """The record that published it."""
     real_mark_micro: int = 0
     """The last mark of level 1 to 6."""
     volatility: Volatility = field(default_factory=Volatility)
+    observed_seq: int = 0
+    """The record of the last day in it."""
     basis_e12: int = 0
 
 

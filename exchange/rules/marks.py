@@ -21,9 +21,9 @@ from exchange.collateral.marks import (
     mark_node,
     next_basis_e12,
 )
-from exchange.collateral.volatility import Volatility, observe
+from exchange.collateral.volatility import observe, observed
 from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
-from exchange.domain.enums import PledgeStatus, Side, TradingMode, WindowKind
+from exchange.domain.enums import Side, TradingMode, WindowKind
 from exchange.domain.events import (
     Event,
     IndexPricePublished,
@@ -214,12 +214,10 @@ def _pledged_hours(node: Node, state: State) -> int:
     hours = 0
     for pledge in state.pledges.values():
         request = pledge.request
-        if pledge.status is not PledgeStatus.ACTIVE:
-            continue
         product = state.products[request.product_id]
         if (product.gpu_class, product.region) == (node.gpu_class, node.region):
             days = min(month_end, request.end_day) - max(month_start, request.start_day)
-            hours += max(0, days) * HOURS_PER_DAY * request.pledged_qty
+            hours += max(0, days) * HOURS_PER_DAY * pledge.pledged_qty
     return hours
 
 
@@ -294,7 +292,7 @@ def evolve_risk_parameters(event: RiskParametersPublished, state: State) -> None
 def evolve_node_mark(event: NodeMarked, state: State) -> None:
     """The mark stands until the next one."""
     node = state.market_data.node(event.gpu_class, event.region, event.month)
-    node.mark = event
+    node.mark, node.mark_seq = event, state.seq
     if MarkLevel.UNMARKABLE < event.level < MarkLevel.DECAYED:
         node.real_mark_micro = event.mark_micro
 
@@ -302,16 +300,8 @@ def evolve_node_mark(event: NodeMarked, state: State) -> None:
 def evolve_node_observed(event: NodeObserved, state: State) -> None:
     """The day is part of the node's history."""
     node = state.market_data.node(event.gpu_class, event.region, event.month)
-    known = node.volatility
-    node.volatility = Volatility(
-        sigma_ewma_e12=event.sigma_ewma_e12,
-        sigma_stress_e12=event.sigma_stress_e12,
-        sigma_sum_e12=event.sigma_sum_e12,
-        observed_count=event.observed_count,
-        recent_days=(*known.recent_days[event.dropped_count :], event.observed_day),
-        recent_marks_micro=(*known.recent_marks_micro[event.dropped_count :], event.mark_micro),
-    )
-    node.basis_e12 = event.basis_e12
+    node.volatility = observed(node.volatility, event)
+    node.observed_seq, node.basis_e12 = state.seq, event.basis_e12
 
 
 def evolve_marks(event: MarksPublished, state: State) -> None:
@@ -353,7 +343,7 @@ def note_trades(trades: Collection[tuple[int, int, int, int, int]], state: State
         if node is None:
             continue
         hours = window_hours * last_qty
-        is_affiliated = _are_affiliated(maker_id, taker_id, state)
+        is_affiliated = are_affiliated(maker_id, taker_id, state)
         node.trades.append(
             NodeTrade(market_ns, last_price, hours, maker_id, taker_id, is_affiliated)
         )
@@ -373,7 +363,7 @@ def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, i
     return node, (instrument.end_day - instrument.start_day) * HOURS_PER_DAY
 
 
-def _are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
+def are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
     """Whether they are one account, or one house by their affiliates."""
     first_ids = state.participants[first_account_id].affiliate_ids
     second_ids = state.participants[second_account_id].affiliate_ids

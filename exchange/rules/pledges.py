@@ -6,8 +6,11 @@ window. The owner asks, the bank accepts; only then is the lien on, and it is ch
 a request encumbers nothing. First lien only: a liened unit-day cannot be pledged twice.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from exchange.domain.commands import AcceptPledge, DeclinePledge, ReleasePledge, RequestPledge
-from exchange.domain.enums import PledgeStatus, Role
+from exchange.domain.enums import LIENED, PledgeStatus, Role
 from exchange.domain.events import (
     Event,
     PledgeAccepted,
@@ -19,22 +22,19 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
 from .day_book import open_spans
-from .state import Pledge, State
+from .lending_state import Pledge
+from .pledge_release import released
+from .state import State
+from .valuation import mark_of
 
 # -- decide ---------------------------------------------------------------------------------------
 
 
 def decide_request(command: RequestPledge, state: State, account_id: int) -> list[Event]:
-    """Offers free unit-days of the future to a bank."""
-    product = state.product(command.product_id)
+    """Offers free unit-days of the future to a bank, with what they are worth to it now."""
+    state.product(command.product_id)
     state.participant_with(command.bank_account_id, Role.BANK)
     require(command.bank_account_id != account_id, Reason.SAME_PERSON, account_id)
-    days = command.end_day - command.start_day
-    require(0 < days <= MAX_USER_DEFINED_DAYS, Reason.BAD_WINDOW, days, MAX_USER_DEFINED_DAYS)
-    today = day_at(state.market_ns)
-    require(command.start_day > today, Reason.BAD_WINDOW, command.start_day, today)
-    is_in_lots = command.pledged_qty % product.lot_qty == 0
-    require(is_in_lots, Reason.LOT, command.pledged_qty, product.lot_qty)
     request = PledgeRequested(
         pledge_id=len(state.pledges) + 1,
         account_id=account_id,
@@ -43,40 +43,76 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
         start_day=command.start_day,
         end_day=command.end_day,
         pledged_qty=command.pledged_qty,
+        loan_id=0,
     )
-    _require_free(request, state)
-    return [request]
+    require_window(request, state)
+    require_free([request], state)
+    return [request, mark_of(request, request.pledged_qty, state)]
 
 
 def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[Event]:
     """Puts the lien on, if the days are still free and none has begun."""
-    pledge = _own_pledge(command.pledge_id, state, account_id)
+    pledge = own_pledge(command.pledge_id, state, account_id)
     request = pledge.request
     require(request.bank_account_id == account_id, Reason.UNKNOWN_PLEDGE, command.pledge_id)
-    require(pledge.status is PledgeStatus.REQUESTED, Reason.WRONG_STATE, command.pledge_id)
+    _require_asked(pledge)
     today = day_at(state.market_ns)
     require(request.start_day > today, Reason.TOO_LATE, today, request.start_day)
-    _require_free(request, state)
+    require_free([request], state)
     return [PledgeAccepted(pledge_id=command.pledge_id)]
 
 
 def decide_decline(command: DeclinePledge, state: State, account_id: int) -> list[Event]:
     """Either side ends a request."""
-    pledge = _own_pledge(command.pledge_id, state, account_id)
-    require(pledge.status is PledgeStatus.REQUESTED, Reason.WRONG_STATE, command.pledge_id)
+    pledge = own_pledge(command.pledge_id, state, account_id)
+    _require_asked(pledge)
     return [PledgeDeclined(pledge_id=command.pledge_id)]
 
 
 def decide_release(command: ReleasePledge, state: State, account_id: int) -> list[Event]:
-    """The bank lifts an active lien."""
-    pledge = _own_pledge(command.pledge_id, state, account_id)
+    """The bank lifts an active lien, or that of whole lots, of what it does not offer for sale."""
+    pledge = own_pledge(command.pledge_id, state, account_id)
     is_bank = pledge.request.bank_account_id == account_id
     require(is_bank, Reason.UNKNOWN_PLEDGE, command.pledge_id)
-    require(pledge.status is PledgeStatus.ACTIVE, Reason.WRONG_STATE, command.pledge_id)
-    return [PledgeReleased(pledge_id=command.pledge_id)]
+    require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
+    released_qty = command.released_qty or pledge.pledged_qty
+    lot_qty = state.products[pledge.request.product_id].lot_qty
+    require(released_qty % lot_qty == 0, Reason.LOT, released_qty, lot_qty)
+    offered_qty = sum(
+        lot.offered.lot_qty
+        for lot in state.lots.values()
+        if lot.offered.pledge_id == command.pledge_id
+    )
+    free_qty = max(0, pledge.pledged_qty - offered_qty)
+    require(released_qty <= free_qty, Reason.LIEN, released_qty, free_qty)
+    return released(pledge, released_qty, state)
 
 
-def _own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
+def require_window(request: PledgeRequested, state: State) -> None:
+    """Refuses what is no window of days to come, or not in whole lots."""
+    lot_qty = state.product(request.product_id).lot_qty
+    days = request.end_day - request.start_day
+    require(0 < days <= MAX_USER_DEFINED_DAYS, Reason.BAD_WINDOW, days, MAX_USER_DEFINED_DAYS)
+    today = day_at(state.market_ns)
+    require(request.start_day > today, Reason.BAD_WINDOW, request.start_day, today)
+    require(request.pledged_qty % lot_qty == 0, Reason.LOT, request.pledged_qty, lot_qty)
+
+
+def require_free(requests: Sequence[PledgeRequested], state: State) -> None:
+    """Refuses days of one owner that are not all free together; names the first that binds."""
+    for product_id in sorted({request.product_id for request in requests}):
+        same = [request for request in requests if request.product_id == product_id]
+        cuts = sorted({day for each in same for day in (each.start_day, each.end_day)})
+        for start_day, end_day in pairwise(cuts):
+            wanted_qty = sum(
+                each.pledged_qty for each in same if each.start_day <= start_day < each.end_day
+            )
+            owner_id = same[0].account_id
+            free_qty, day = state.core.sellable(owner_id, product_id, start_day, end_day)
+            require(wanted_qty <= free_qty, Reason.TITLE, wanted_qty, free_qty, day)
+
+
+def own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
     """The pledge, for its owner or its bank; to anyone else it does not exist."""
     pledge = state.pledges.get(pledge_id)
     if pledge is None:
@@ -86,13 +122,11 @@ def _own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
     return pledge
 
 
-def _require_free(request: PledgeRequested, state: State) -> None:
-    free_qty, binding_day = state.core.sellable(
-        request.account_id, request.product_id, request.start_day, request.end_day
-    )
-    require(
-        request.pledged_qty <= free_qty, Reason.TITLE, request.pledged_qty, free_qty, binding_day
-    )
+def _require_asked(pledge: Pledge) -> None:
+    """Refuses what is decided already, and what a loan's terms decide."""
+    request = pledge.request
+    is_asked = pledge.status is PledgeStatus.REQUESTED and not request.loan_id
+    require(is_asked, Reason.WRONG_STATE, request.pledge_id)
 
 
 # -- evolve ---------------------------------------------------------------------------------------
@@ -101,11 +135,15 @@ def _require_free(request: PledgeRequested, state: State) -> None:
 def evolve_request(event: PledgeRequested, state: State) -> None:
     """The request stands."""
     state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
+    if event.loan_id:
+        state.loans[event.loan_id].pledge_ids.append(event.pledge_id)
 
 
 def evolve_accept(event: PledgeAccepted, state: State) -> None:
     """The unit-days are under lien."""
-    request = _set_status(event.pledge_id, PledgeStatus.ACTIVE, state)
+    pledge = state.pledges[event.pledge_id]
+    request = pledge.request
+    pledge.status, pledge.pledged_qty = PledgeStatus.ACTIVE, request.pledged_qty
     state.core.add_lien(
         request.account_id,
         request.product_id,
@@ -117,20 +155,16 @@ def evolve_accept(event: PledgeAccepted, state: State) -> None:
 
 def evolve_decline(event: PledgeDeclined, state: State) -> None:
     """The request is over."""
-    _set_status(event.pledge_id, PledgeStatus.DECLINED, state)
+    state.pledges[event.pledge_id].status = PledgeStatus.DECLINED
 
 
 def evolve_release(event: PledgeReleased, state: State) -> None:
     """The unit-days are free again; a lien on a day that is closed ended with the day."""
-    request = _set_status(event.pledge_id, PledgeStatus.RELEASED, state)
-    product_id = request.product_id
+    pledge = state.pledges[event.pledge_id]
+    pledge.pledged_qty -= event.released_qty
+    is_enforced = pledge.status is PledgeStatus.ENFORCING
+    partly = PledgeStatus.ENFORCING if is_enforced else PledgeStatus.PARTLY_RELEASED
+    pledge.status = partly if pledge.pledged_qty else PledgeStatus.RELEASED
+    request, product_id = pledge.request, pledge.request.product_id
     for start_day, end_day in open_spans(product_id, request.start_day, request.end_day, state):
-        state.core.lift_lien(
-            request.account_id, product_id, start_day, end_day, request.pledged_qty
-        )
-
-
-def _set_status(pledge_id: int, status: PledgeStatus, state: State) -> PledgeRequested:
-    request = state.pledges[pledge_id].request
-    state.pledges[pledge_id] = Pledge(request, status)
-    return request
+        state.core.lift_lien(request.account_id, product_id, start_day, end_day, event.released_qty)

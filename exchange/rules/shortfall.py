@@ -43,6 +43,9 @@ class Sublet(Struct, frozen=True):
     lessee_account_id: int
     sublet_qty: int
     rent_price: int
+    bank_account_id: int = 0
+    """The pledgee that has let it in a lot, and has its whole rent for the pledge; else 0."""
+    pledge_id: int = 0
 
 
 class Lien(Struct, frozen=True):
@@ -185,7 +188,11 @@ def _rents(book: DayBook, lost: list[tuple[Use, int]], split: "_Split") -> list[
         back_amount = sublet.rent_price * lost_of.get(sublet.sublet_id, 0)
         earned_amount = sublet.rent_price * HOURS_PER_DAY * sublet.sublet_qty - back_amount
         found.append(Payout(sublet.lessee_account_id, back_amount, Purpose.RENT_REFUND))
-        found += split.rent_of(sublet.lessor_account_id, earned_amount)
+        if sublet.pledge_id:
+            bank_id, swept = sublet.bank_account_id, Purpose.RENT_SWEPT
+            found.append(Payout(bank_id, earned_amount, swept, sublet.pledge_id))
+        else:
+            found += split.rent_of(sublet.lessor_account_id, earned_amount)
     return found
 
 
@@ -197,6 +204,11 @@ class _Split:
         self._liens: dict[int, list[Lien]] = {}
         for lien in sorted(book.liens, key=_pledge_id):
             self._liens.setdefault(lien.account_id, []).append(lien)
+        self._let_by_pledgees: dict[int, int] = {}
+        for sublet in book.sublets:
+            if sublet.pledge_id:
+                let_qty = self._let_by_pledgees.get(sublet.lessor_account_id, 0)
+                self._let_by_pledgees[sublet.lessor_account_id] = let_qty + sublet.sublet_qty
 
     def of(self, account_id: int, amount: int, purpose: Purpose) -> list[Payout]:
         """The liened part of the title has its part of the amount, rounded up, for the pledgees."""
@@ -204,13 +216,18 @@ class _Split:
         return self._shared(account_id, amount, holder.lien_qty, holder.title_qty, purpose, purpose)
 
     def rent_of(self, account_id: int, amount: int) -> list[Payout]:
-        """What is sublet beyond the owner's free days has its part of the rent for the pledgees."""
+        """
+        What is sublet beyond the owner's free days has its part of the rent for the pledgees.
+
+        What they have let themselves lies on days under lien and is left out on both sides.
+        """
         holder = self._holders[account_id]
-        pledged_qty = encumbered_qty(holder.title_qty, holder.lien_qty, holder.sublet_out_qty)
+        apart_qty = self._let_by_pledgees.get(account_id, 0)
+        sublet_qty = holder.sublet_out_qty - apart_qty
+        lien_qty = max(0, holder.lien_qty - apart_qty)
+        pledged_qty = encumbered_qty(holder.title_qty - apart_qty, lien_qty, sublet_qty)
         swept = Purpose.RENT_SWEPT
-        return self._shared(
-            account_id, amount, pledged_qty, holder.sublet_out_qty, Purpose.RENT, swept
-        )
+        return self._shared(account_id, amount, pledged_qty, sublet_qty, Purpose.RENT, swept)
 
     def _shared(
         self,
@@ -225,7 +242,7 @@ class _Split:
         taken_amount = swept_amount(amount, part_qty, whole_qty) if liens else 0
         shares = apportion(taken_amount, [lien.pledged_qty for lien in liens])
         found = [
-            Payout(lien.bank_account_id, share, pledgees)
+            Payout(lien.bank_account_id, share, pledgees, lien.pledge_id)
             for lien, share in zip(liens, shares, strict=True)
         ]
         return [*found, Payout(account_id, amount - taken_amount, own)]

@@ -7,9 +7,9 @@ bytes of the whole are one deterministic encoding plus the core's own snapshot; 
 reads them back.
 
 Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`), `gates` (those of
-them that are open), `delivery_dues` (from `deliveries`) and `stopped_suppliers` (from `standings`).
-All else is state: with it no event of the past is needed to go on. The order of a dict's entries
-means nothing to any rule, and does not survive.
+them that are open), `delivery_dues` (from `deliveries`), `loan_dues` (from `loans`) and
+`stopped_suppliers` (from `standings`). All else is state: with it no event of the past is needed to
+go on. The order of a dict's entries means nothing to any rule, and does not survive.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from exchange.domain.commands import Command
-from exchange.domain.enums import Currency, PledgeStatus, Role
+from exchange.domain.enums import Currency, Role
 from exchange.domain.events import (
     BandWidthsPublished,
     CalendarPublished,
@@ -31,7 +31,6 @@ from exchange.domain.events import (
     InstrumentListed,
     KeyRegistered,
     ParticipantAdmitted,
-    PledgeRequested,
     ProductDefined,
     SessionOpened,
     SubletOpened,
@@ -47,6 +46,7 @@ from .capacity_state import CapacityGrant
 from .closing import ClosingTrades, SettledPrice
 from .delivery_state import Claim, DeliveryDay, Standing
 from .desk import Block, Correction, DeskTrade, Quote, QuoteRequest
+from .lending_state import Loan, Lot, MarkDispute, Pledge
 from .market_data import MarketData
 from .rows import facts_type, from_rows, rows_of
 
@@ -94,13 +94,6 @@ class Seen(Struct, frozen=True, gc=False, eq=False):
         return here == there and self.read() == other.read()
 
     __hash__ = None  # type: ignore[assignment]
-
-
-class Pledge(Struct, frozen=True):
-    """A pledge with its status; the request states what was offered."""
-
-    request: PledgeRequested
-    status: PledgeStatus
 
 
 class TradingRecord(Struct, frozen=True, gc=False):
@@ -193,6 +186,21 @@ class State:
     rent_floors: dict[int, int] = field(default_factory=dict)
     """The least rent of pledged days, by open instrument; none where no mark says it."""
     pledges: dict[int, Pledge] = field(default_factory=dict)
+    lots: dict[int, Lot] = field(default_factory=dict)
+    """Pledged days on offer, by id."""
+    swept_sublets: dict[int, int] = field(default_factory=dict)
+    """Sublets that lots have let and whose whole rent repays: the pledge, by sublet."""
+    loans: dict[int, Loan] = field(default_factory=dict)
+    loan_dues: list[tuple[int, int]] = field(default_factory=list)
+    """(due_ns, loan_id) of those that the clock comes to by itself, in order."""
+    mark_disputes: dict[int, MarkDispute] = field(default_factory=dict)
+    """Those that are open, by id."""
+    marking_left: list[int] = field(default_factory=list)
+    """Pledges that the marking cycle under way still comes to, bank by bank and loan by loan."""
+    pools: dict[int, dict[int, int]] = field(default_factory=dict)
+    """What the last cycle found under lien: value by bank and supplier."""
+    pool_values: dict[int, int] = field(default_factory=dict)
+    """The same by pledge."""
     quote_requests: dict[int, QuoteRequest] = field(default_factory=dict)
     quotes: dict[int, Quote] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from exchange.domain.delivery_events import (
 from exchange.domain.enums import CancelReason, Role, Side, SuspensionCause
 from exchange.domain.events import Event
 from exchange.domain.reasons import Reason, require
-from exchange.domain.units import HOURS_PER_DAY
+from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
 from exchange.domain.windows import day_at
 
 from .bonds import standing_of
@@ -34,6 +34,8 @@ from .state import State
 
 LEAST_UPTIME_PERCENT = 95
 POOR_DAYS_COUNT = 3
+UPTIME_DAYS_COUNT = 30
+"""Final days, up to the newest, whose hours make up the uptime."""
 _ORDER_INSTRUMENT, _ORDER_SIDE = 4, 5
 """Their places in what the core tells of an order."""
 
@@ -104,6 +106,24 @@ def poor_day(
     return _suspension(supplier_id, cause, entry.product_id, entry.day, state)
 
 
+def uptime_ppm(supplier_id: int, state: State) -> int:
+    """
+    Delivered over contracted GPU-hours of the supplier's last days, down; all before the first.
+
+    A supplier that was ended delivers nothing more.
+    """
+    standing = state.standings.get(supplier_id)
+    if standing is None:
+        return PPM_WHOLE
+    contracted_hours = sum(contracted for _, contracted, _ in standing.final_days)
+    lost_hours = sum(lost for _, _, lost in standing.final_days)
+    if standing.is_terminated:
+        return 0
+    if not contracted_hours:
+        return PPM_WHOLE
+    return (contracted_hours - lost_hours) * PPM_WHOLE // contracted_hours
+
+
 def _suspension(
     supplier_id: int, cause: SuspensionCause, product_id: int, day: int, state: State
 ) -> list[Event]:
@@ -168,12 +188,25 @@ def _is_poor(contracted_gpus: int, lost_hours: int) -> bool:
 
 
 def note_final_day(entry: DeliveryDay, state: State) -> None:
-    """Remembers a poor day, as long as it can be one of three running."""
+    """Remembers the day for uptime, and a poor one as long as it can be one of three running."""
+    if not entry.contracted_qty:
+        return
+    standing = standing_of(state.products[entry.product_id].supplier_account_id, state)
+    _count_hours(entry, standing)
     if _is_poor(entry.contracted_qty, entry.undelivered_hours):
-        standing = standing_of(state.products[entry.product_id].supplier_account_id, state)
         oldest_day = entry.day - 30
         kept = [row for row in standing.poor_days if row[1] > oldest_day]
         standing.poor_days = [*kept, (entry.product_id, entry.day)]
+
+
+def _count_hours(entry: DeliveryDay, standing: Standing) -> None:
+    """Adds the day's hours to the supplier's; days become final in any order."""
+    hours = {day: (contracted, lost) for day, contracted, lost in standing.final_days}
+    contracted_hours, lost_hours = hours.get(entry.day, (0, 0))
+    contracted_hours += entry.contracted_qty * HOURS_PER_DAY
+    hours[entry.day] = (contracted_hours, lost_hours + entry.undelivered_hours)
+    oldest_day = max(hours) - UPTIME_DAYS_COUNT
+    standing.final_days = [(day, *hours[day]) for day in sorted(hours) if day > oldest_day]
 
 
 def evolve_suspended(event: SupplierSuspended, state: State) -> None:

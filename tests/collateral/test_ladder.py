@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.collateral.ladder import (
-    LadderStatus,
     SaleMode,
     ladder,
     lendable_amount,
@@ -14,6 +13,7 @@ from exchange.collateral.ladder import (
     sale,
     waterfall,
 )
+from exchange.domain.enums import LadderStatus
 
 from .first_proposal import PARAMETERS
 

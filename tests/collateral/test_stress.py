@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exchange.collateral.curve import Curve, moved
-from exchange.collateral.ladder import LadderStatus, lendable_amount
+from exchange.collateral.ladder import lendable_amount
 from exchange.collateral.runway import Loan
 from exchange.collateral.stress import SCENARIOS, Scenario, stress, stressed
 from exchange.collateral.valuation import value_contract
+from exchange.domain.enums import LadderStatus
 
 from .first_proposal import PARAMETERS
 from .test_valuation import INPUTS

@@ -242,6 +242,40 @@ def test_a_primary_sale_outside_a_book_is_a_transfer_and_an_escrow(market):
     ]
 
 
+def test_pledged_title_is_sold_from_under_its_lien_while_the_rest_stays_let(market):
+    """All is pledged and all but five let: what is sold need not be free, only not let."""
+    venue = market.venue
+    venue.add_lien(STRANGER, 1, START, END, 40)
+    venue.sublet(1, STRANGER, OTHER, START, END, 35)
+    assert venue.sellable(STRANGER, 1, START, END) == (0, START)
+    venue.transfer_pledged(1, STRANGER, THIRD, START, END, 5)
+    assert runs(market, STRANGER, "title") == [(START, END, 35)]
+    assert runs(market, STRANGER, "lien") == [(START, END, 35)]
+    assert runs(market, STRANGER, "sublet_out") == [(START, END, 35)]
+    assert runs(market, THIRD, "title") == [(START, END, 5)]
+    venue.check()
+
+
+def test_what_is_sold_from_under_a_lien_is_under_it_and_neither_let_nor_the_houses(market):
+    venue = market.venue
+    venue.add_lien(STRANGER, 1, START, END, 20)
+    venue.add_lien(HOUSE, 1, START, END, 20)
+    venue.sublet(1, STRANGER, OTHER, START, START + 1, 25)
+    before = venue.snapshot()
+    for arguments in (
+        (STRANGER, THIRD, START, END, 21),
+        (STRANGER, THIRD, START, END, 16),
+        (STRANGER, STRANGER, START, END, 1),
+        (STRANGER, 0, START, END, 1),
+        (OTHER, THIRD, START, END, 1),
+        (HOUSE, THIRD, START, END, 1),
+    ):
+        with pytest.raises(CoreError):
+            venue.transfer_pledged(1, *arguments)
+        assert venue.snapshot() == before
+    venue.transfer_pledged(1, STRANGER, THIRD, START, END, 15)
+
+
 def test_a_sale_outside_a_book_is_paid_in_full_or_not_at_all(market):
     before = market.venue.snapshot()
     for arguments in ((OTHER, STRANGER, 10**12, 0, 1, 0), (OTHER, STRANGER, 1, 0, 0, 10**13)):

@@ -131,8 +131,8 @@ class Socket:
 class House:
     """The venue under test."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        self.market = Market()
+    def __init__(self, settings: GatewaySettings, market: Market | None = None) -> None:
+        self.market = market or Market()
         self.june = self.market.list_window("M2706")
         self.market.grant("M2706", 1_000)
         self.records = self.market.records

@@ -1,6 +1,5 @@
 """HTTP: what is public, what is whose, what an operator may do, and how refusals look."""
 
-import asyncio
 import hashlib
 import io
 
@@ -16,7 +15,6 @@ from exchange.domain.wire import (
     AccountView,
     Balances,
     Book,
-    CollateralMarkView,
     Error,
     Orders,
     PledgeView,
@@ -329,66 +327,6 @@ async def test_node_marks_answer_as_of_any_record(house):
     assert (status, problem["field"]) == (400, "as_of_seq")
 
 
-async def test_a_bank_pulls_the_marks_of_what_is_pledged_to_it(house):
-    await trade_of_ten(house)
-    await house.post("/v1/pledges", PLEDGE, TRADER, "p1")
-    await house.post("/v1/pledges/1/accept", {}, BANK, "a1")
-    seq_before_marks = len(house.records)
-    await publish_marks(house)
-    seq = len(house.records)
-    status, body = await house.get("/v1/collateral/marks", BANK)
-    assert status == 200
-    (mark,) = msgspec.convert(body, list[CollateralMarkView])
-    assert (mark.pledge_id, mark.collateral_qty, mark.level) == (1, 4, 3)
-    assert (mark.as_of_seq, mark.mark_seqs) == (seq, [seq])
-    assert mark.market_amount == 4 * 720 * 1_000
-    assert 0 < mark.pv_amount == mark.value_amount < mark.market_amount
-    assert sum(mark.haircut_lines.values()) == mark.haircut_ppm
-    assert len(mark.haircut_lines) == 10
-    assert mark.haircut_lines["base_ppm"] == 300_000
-    assert mark.haircut_lines["liquidity_ppm"] == 0
-    assert mark.lendable_amount == mark.value_amount * mark.ltv_ppm // 1_000_000
-    assert mark.sentence.startswith("haircut ")
-    for key_id, count in ((OTHER, 0), (SUPPLIER, 0), (TRADER, 1), (OPERATOR, 1), (AUDITOR, 1)):
-        assert len((await house.get("/v1/collateral/marks", key_id))[1]) == count
-    _, unmarked = await house.get(f"/v1/collateral/marks?as_of_seq={seq_before_marks}", BANK)
-    assert (unmarked[0]["level"], unmarked[0]["value_amount"]) == (0, 0)
-    _, earlier = await house.get("/v1/collateral/marks?as_of_seq=1", BANK)
-    assert earlier == []
-
-
-async def test_the_same_question_has_the_same_bytes_for_ever(house):
-    await trade_of_ten(house)
-    await house.post("/v1/pledges", PLEDGE, TRADER, "p1")
-    await house.post("/v1/pledges/1/accept", {}, BANK, "a1")
-    await publish_marks(house)
-    path = f"/v1/collateral/marks?as_of_seq={len(house.records)}"
-    async with house.client.get(path, headers=bearer(BANK)) as response:
-        first, etag = await response.read(), response.headers["ETag"]
-    await house.post("/v1/pledges/1/release", {}, BANK, "r1")
-    await house.sequencer.execute(AdvanceClock(market_ns=house.sequencer.market_ns + 10**15))
-    for answers in house.app.values():
-        if isinstance(answers, dict):
-            answers.clear()
-    async with house.client.get(path, headers=bearer(BANK)) as response:
-        assert await response.read() == first
-    async with house.client.get(path, headers=bearer(BANK) | {"If-None-Match": etag}) as response:
-        assert response.status == 304
-        assert await response.read() == b""
-    assert (await house.get("/v1/collateral/marks", BANK))[1] == []
-
-
-async def test_an_owner_asks_what_a_held_window_would_lend(house):
-    await trade_of_ten(house)
-    await publish_marks(house)
-    _, body = await house.get(f"/v1/collateral/marks?instrument={SYMBOL}", TRADER)
-    (mark,) = msgspec.convert(body, list[CollateralMarkView])
-    assert (mark.pledge_id, mark.collateral_qty, mark.account_id) == (0, 10, TRADER)
-    assert (await house.get("/v1/collateral/marks", TRADER))[1] == []
-    assert (await house.get(f"/v1/collateral/marks?instrument={SYMBOL}", OTHER))[1] == []
-    assert (await house.get("/v1/collateral/marks?instrument=none", TRADER))[0] == 404
-
-
 # -- the log --------------------------------------------------------------------------------------
 
 
@@ -583,13 +521,3 @@ async def test_metrics_count_what_was_committed(house):
     assert 'exchange_commands_total{command="PlaceOrder"} 2.0' in text
     assert 'exchange_refusals_total{reason="title"} 1.0' in text
     assert f"exchange_log_seq {len(house.records)}.0" in text
-
-
-async def test_reads_do_not_wait_for_a_valuation(house, monkeypatch):
-    await trade_of_ten(house)
-    await house.post("/v1/pledges", PLEDGE, TRADER, "p1")
-    await publish_marks(house)
-    valuation = asyncio.create_task(house.get("/v1/collateral/marks", BANK))
-    await asyncio.sleep(0)
-    assert (await asyncio.wait_for(house.get("/health/live"), 2))[0] == 200
-    assert (await valuation)[0] == 200

@@ -74,6 +74,7 @@ def pledged(pledge_id: int = 1, qty: int = 5) -> PledgeRequested:
         start_day=JUNE[0],
         end_day=JUNE[1],
         pledged_qty=qty,
+        loan_id=0,
     )
 
 
@@ -468,7 +469,9 @@ def test_a_lien_stands_from_acceptance_to_release():
     assert tape.projection.of(TRADER) == []
     tape.add(PledgeAccepted(pledge_id=1))
     assert tape.projection.of(TRADER)[0].lien == [Run(*JUNE, 5)]
-    tape.add(PledgeReleased(pledge_id=1))
+    tape.add(PledgeReleased(pledge_id=1, released_qty=2))
+    assert tape.projection.of(TRADER)[0].lien == [Run(*JUNE, 3)]
+    tape.add(PledgeReleased(pledge_id=1, released_qty=3))
     assert tape.projection.of(TRADER) == []
 
 
@@ -487,7 +490,7 @@ def test_a_pledge_is_what_it_was_at_every_record():
     tape.add()
     tape.add(pledged())
     tape.add(PledgeAccepted(pledge_id=1))
-    tape.add(PledgeReleased(pledge_id=1))
+    tape.add(PledgeReleased(pledge_id=1, released_qty=5))
     tape.add(pledged(2))
     tape.add(PledgeDeclined(pledge_id=2))
     pledge = tape.projection.pledges[1]

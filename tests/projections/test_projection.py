@@ -65,6 +65,7 @@ def busy_tape() -> Tape:
             start_day=JUNE[0],
             end_day=JUNE[1],
             pledged_qty=2,
+            loan_id=0,
         )
     )
     tape.add(PledgeAccepted(pledge_id=1))

@@ -66,7 +66,7 @@ def pledged(market: Market, *steps: type) -> int:
 
 def test_a_request_states_what_is_offered_and_to_whom(market):
     market.do(TRADER, FEBRUARY)
-    assert market.events == [
+    assert market.events[:1] == [
         PledgeRequested(
             pledge_id=1,
             account_id=TRADER,
@@ -75,6 +75,7 @@ def test_a_request_states_what_is_offered_and_to_whom(market):
             start_day=day("2027-02-01"),
             end_day=day("2027-03-01"),
             pledged_qty=4,
+            loan_id=0,
         )
     ]
 
@@ -166,8 +167,27 @@ def test_a_pledge_is_requested_then_active_then_released(market):
     assert market.events == [PledgeAccepted(pledge_id=pledge_id)]
     assert market.state.pledges[pledge_id].status is PledgeStatus.ACTIVE
     market.do(BANK, ReleasePledge(pledge_id=pledge_id))
-    assert market.events == [PledgeReleased(pledge_id=pledge_id)]
+    assert market.events == [PledgeReleased(pledge_id=pledge_id, released_qty=4)]
     assert market.state.pledges[pledge_id].status is PledgeStatus.RELEASED
+    market.assert_replays()
+
+
+def test_a_part_of_a_pledge_is_released_in_lots(market):
+    market.do(TRADER, request("2027-02-01", "2027-03-01", 6))
+    market.do(BANK, AcceptPledge(pledge_id=1))
+    market.do(BANK, ReleasePledge(pledge_id=1, released_qty=2))
+    released, mark = market.events
+    assert released == PledgeReleased(pledge_id=1, released_qty=2)
+    assert mark.pledged_qty == 4, "what is left is valued anew"
+    pledge = market.state.pledges[1]
+    assert (pledge.status, pledge.pledged_qty) == (PledgeStatus.PARTLY_RELEASED, 4)
+    free_qty, _ = market.state.core.sellable(TRADER, 1, day("2027-02-01"), day("2027-03-01"))
+    assert free_qty == 6
+    too_much = ReleasePledge(pledge_id=1, released_qty=5)
+    assert_refused(market, BANK, too_much, Reason.LIEN, 5, 4)
+    market.do(BANK, ReleasePledge(pledge_id=1))
+    assert market.events == [PledgeReleased(pledge_id=1, released_qty=4)]
+    assert pledge.status is PledgeStatus.RELEASED
     market.assert_replays()
 
 
@@ -305,6 +325,6 @@ def test_a_lien_can_be_lifted_after_its_days_have_begun(market):
     market.grant("X261123-261201", 5)
     market.do(SUPPLIER, request(FIRST_DAY + 1, FIRST_DAY + 3))
     market.do(BANK, AcceptPledge(pledge_id=1))
-    cross(market, start_ns(FIRST_DAY + 5))
+    cross(market, start_ns(FIRST_DAY + 2))
     market.do(BANK, ReleasePledge(pledge_id=1))
     assert market.core.day_function(SUPPLIER, 1, "lien") == []

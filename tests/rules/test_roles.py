@@ -15,8 +15,9 @@ from exchange.domain import capacity_commands as cc
 from exchange.domain import commands as c
 from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
+from exchange.domain import lending_commands as lc
 from exchange.domain import letting as l
-from exchange.domain.enums import ProductKind, Role, Scope, Side, WindowKind
+from exchange.domain.enums import MarkLine, ProductKind, Role, Scope, Side, TradingMode, WindowKind
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import AnyCommand
 from exchange.domain.windows import parse_window
@@ -54,6 +55,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     c.CreateVenue: (NOBODY, {n: getattr(GENESIS, n) for n in GENESIS.__struct_fields__[4:]}),
     c.AdvanceClock: (NOBODY, {"market_ns": 2**62}),
     c.UncrossBooks: (NOBODY, {}),
+    lc.MarkPledges: (NOBODY, {}),
     c.PublishSettlementPrices: (NOBODY, {}),
     c.MarkState: (NOBODY, {}),
     c.CountRefusals: (NOBODY, {"counts": [RefusalCount(3, Reason.RATE, 7)]}),
@@ -206,6 +208,62 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     dlc.SuspendSupplier: (OPERATORS, {"supplier_account_id": 99}),
     dlc.ReinstateSupplier: (OPERATORS, {"supplier_account_id": 99}),
     dlc.TerminateSupplier: (OPERATORS, {"supplier_account_id": 99}),
+    # marks of pledges: the parties dispute, auditors rule, operators countersign
+    lc.DisputeMark: (
+        TRADING | LENDING,
+        {
+            "pledge_id": 99,
+            "mark_seq": 1,
+            "line": MarkLine.VALUE,
+            "claimed_amount": 0,
+            **PROOF,
+        },
+    ),
+    lc.ApplyForLoan: (
+        TRADING,
+        {
+            "bank_account_id": BANK,
+            "principal_amount": 1,
+            "maturity_day": FEBRUARY.start_day,
+            "collateral": [lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS)],
+        },
+    ),
+    lc.OfferLoan: (LENDING, {"loan_id": 99, "principal_amount": 1, "interest_ppm": 1}),
+    lc.DeclineLoan: (TRADING | LENDING, {"loan_id": 99}),
+    lc.DrawLoan: (TRADING, {"loan_id": 99}),
+    lc.RepayLoan: (TRADING, {"loan_id": 99, "repaid_amount": 1}),
+    lc.AddCollateral: (
+        TRADING,
+        {
+            "loan_id": 99,
+            "collateral": lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS),
+        },
+    ),
+    lc.SubstituteCollateral: (
+        TRADING,
+        {
+            "pledge_id": 99,
+            "collateral": lc.CollateralOffer(product_id=1, pledged_qty=1, **DAYS),
+        },
+    ),
+    lc.EnforceLoan: (LENDING, {"loan_id": 99, "costs_amount": 0, **PROOF}),
+    lc.OfferLot: (
+        LENDING,
+        {
+            "pledge_id": 99,
+            "mode": TradingMode.TITLE,
+            "lot_qty": 1,
+            "start_price": 1,
+            "floor_price": 1,
+            "step_price": 0,
+            "step_minutes_count": 1,
+            **DAYS,
+        },
+    ),
+    lc.WithdrawLot: (LENDING, {"lot_id": 99}),
+    lc.BuyLot: (TRADERS, {"lot_id": 99, "limit_price": 1}),
+    lc.RuleMark: (AUDITING, {"dispute_id": 99, "ruled_ppm": 0, "ruled_amount": 0, **PROOF}),
+    lc.CountersignMarkRuling: (OPERATORS, {"dispute_id": 99, **PROOF}),
 }
 
 
@@ -243,7 +301,7 @@ def test_the_exchange_itself_gives_its_own_commands_and_no_others(market, kind):
     outcome = market.execute(0, kind(**MATRIX[kind][1]))
     is_its_own = kind in {
         c.CreateVenue, c.AdvanceClock, c.UncrossBooks, c.CloseSession, c.PublishMarks,
-        c.MarkState, c.RecordStateHash, c.CountRefusals, c.PublishSettlementPrices,
+        lc.MarkPledges, c.MarkState, c.RecordStateHash, c.CountRefusals, c.PublishSettlementPrices,
     }  # fmt: skip
     assert is_its_own is (kind in VENUE_COMMANDS)
     assert is_its_own is (outcome.reason is not Reason.WRONG_ROLE)
@@ -327,4 +385,5 @@ def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():
         cc.DerateCapacity,
         dlc.AttestDelivery,
         dlc.RuleDelivery,
+        lc.RuleMark,
     }

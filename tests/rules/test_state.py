@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exchange.domain.commands import (
+    AcceptPledge,
     AdmitParticipant,
     AdvanceClock,
     DepositCash,
@@ -19,21 +20,25 @@ from exchange.domain.commands import (
     PublishCalendar,
     PublishMarks,
     PublishSettlementPrice,
+    RequestPledge,
     RevokeKey,
 )
 from exchange.domain.delivery_commands import SuspendSupplier
 from exchange.domain.desk_commands import RequestBust
-from exchange.domain.enums import Currency, Role, Side, TradeSource, TradingMode
+from exchange.domain.enums import Currency, MarkLine, Role, Side, TradeSource, TradingMode
+from exchange.domain.lending_commands import ApplyForLoan, CollateralOffer, DisputeMark, MarkPledges
+from exchange.domain.lending_events import LotOffered
 from exchange.domain.letting import EndSublet, OpenSublet
 from exchange.domain.units import NS_PER_MINUTE
-from exchange.domain.windows import gate_ns, last_gated_day
+from exchange.domain.windows import day_at, gate_ns, last_gated_day
+from exchange.rules.lots import evolve_offered
 from exchange.rules.state import State, StateUnreadable
 from matching_core.venue import CoreError
 from tests.properties.test_deliveries import deliver_step
 from tests.properties.test_desk import desk_step, fund_desk
 from tests.properties.test_market import new_market, step
 from tests.rules.markets import own
-from tests.scenario import OTHER, PRODUCT, SUPPLIER, TRADER, Market
+from tests.scenario import BANK, OTHER, PRODUCT, SUPPLIER, TRADER, Market
 
 GENESIS = State()
 
@@ -97,6 +102,55 @@ def full_market() -> Market:
         market.do(1, HaltInstrument(instrument_id=market.state.gates[0][1]))
     market.execute(1, SuspendSupplier(supplier_account_id=SUPPLIER))
     market.list_window("Q272")
+    today = day_at(market.state.market_ns)
+    free_day = next(
+        at for at in range(today + 1, 20_900) if market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
+    )
+    request = RequestPledge(
+        product_id=1, start_day=free_day, end_day=free_day + 1, pledged_qty=1, bank_account_id=BANK
+    )
+    market.do(SUPPLIER, request)
+    pledge_id = len(market.state.pledges)
+    market.do(BANK, AcceptPledge(pledge_id=pledge_id))
+    dispute = DisputeMark(
+        pledge_id=pledge_id,
+        mark_seq=market.state.pledges[pledge_id].mark_seq,
+        line=MarkLine.VALUE,
+        claimed_amount=1,
+        evidence_sha256=bytes(32),
+    )
+    market.do(SUPPLIER, dispute)
+    loan_day = next(
+        at for at in range(today + 1, 20_900) if market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
+    )
+    days = CollateralOffer(product_id=1, start_day=loan_day, end_day=loan_day + 1, pledged_qty=1)
+    application = ApplyForLoan(
+        bank_account_id=BANK, principal_amount=1, maturity_day=loan_day, collateral=[days]
+    )
+    market.do(SUPPLIER, application)
+    market.do(0, MarkPledges())
+    # How a lot comes to stand is the business of `test_lots`.
+    evolve_offered(
+        LotOffered(
+            lot_id=7,
+            loan_id=1,
+            pledge_id=pledge_id,
+            mode=TradingMode.TITLE,
+            product_id=1,
+            start_day=loan_day,
+            end_day=loan_day + 1,
+            lot_qty=1,
+            start_price=2,
+            floor_price=1,
+            step_price=1,
+            step_ns=NS_PER_MINUTE,
+            offered_ns=market.state.market_ns,
+            end_ns=market.state.market_ns + 3 * NS_PER_MINUTE,
+            buyer_account_id=0,
+        ),
+        market.state,
+    )
+    market.state.swept_sublets[sublet.sublet_id] = pledge_id
     market.do(0, MarkState())
     return market
 

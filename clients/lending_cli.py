@@ -1,0 +1,190 @@
+"""
+The shell's half for loans: apply, offer, decline, draw, repay, add-collateral, substitute.
+
+    exchange loan apply BANK PRINCIPAL MATURITY PRODUCT:WINDOW:GPUS …
+
+Amounts are fen; collateral is named by product, window code and GPUs, as A100.SG1:M2703:8.
+"""
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from exchange.domain.lending_wire import CollateralBody
+from exchange.domain.windows import day_of, parse_window
+from exchange.domain.wire import Receipt
+
+from .shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url
+from .shell import connect as _connect
+from .shell import show as _print
+
+commands = typer.Typer()
+loan_commands = typer.Typer(no_args_is_help=True)
+commands.add_typer(loan_commands, name="loan", help="Borrow and lend on unit-days.")
+
+Offered = Annotated[str, typer.Argument(help="PRODUCT:WINDOW:GPUS, as A100.SG1:M2703:8.")]
+
+
+def _body(word: str) -> CollateralBody:
+    """The collateral that a word names."""
+    product, _, rest = word.partition(":")
+    code, _, qty = rest.rpartition(":")
+    if not product or not qty.isdecimal():
+        raise typer.BadParameter(f"{word!r} is not PRODUCT:WINDOW:GPUS")
+    try:
+        window = parse_window(code)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return CollateralBody(
+        product=product,
+        start_day=window.start_day,
+        end_day=window.end_day,
+        pledged_qty=int(qty),
+    )
+
+
+def _day(word: str) -> int:
+    try:
+        return day_of(date.fromisoformat(word))
+    except ValueError as error:
+        raise typer.BadParameter(f"{word!r} is no date like 2027-03-31") from error
+
+
+def _tell(receipt: Receipt, as_json: bool, done: str) -> None:
+    _print(receipt, as_json, f"{done} at seq {receipt.log_seq}")
+
+
+@loan_commands.command("apply")
+def loan_apply(
+    bank_account_id: int,
+    principal_amount: int,
+    maturity: Annotated[str, typer.Argument(help="The date on which it is due at 16:00.")],
+    collateral: Annotated[list[str], typer.Argument(help="PRODUCT:WINDOW:GPUS, one or more.")],
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Ask a bank for a loan on unit-days."""
+    bodies, maturity_day = [_body(word) for word in collateral], _day(maturity)
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.apply_for_loan(
+            bank_account_id=bank_account_id,
+            principal_amount=principal_amount,
+            maturity_day=maturity_day,
+            collateral=bodies,
+        )
+    _tell(receipt, as_json, f"loan {receipt.created_id} is applied for")
+
+
+@loan_commands.command("offer")
+def loan_offer(
+    loan_id: int,
+    principal_amount: int,
+    interest_ppm: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_json: AsJson = False,
+) -> None:
+    """Give firm terms; the principal is held."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.offer_loan(
+            loan_id, principal_amount=principal_amount, interest_ppm=interest_ppm
+        )
+    _tell(receipt, as_json, f"loan {loan_id} is approved")
+
+
+@loan_commands.command("decline")
+def loan_decline(
+    loan_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_json: AsJson = False,
+) -> None:
+    """Decline as the bank, or withdraw as the borrower, what is not drawn."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.decline_loan(loan_id)
+    _tell(receipt, as_json, f"loan {loan_id} is over")
+
+
+@loan_commands.command("draw")
+def loan_draw(
+    loan_id: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Take the terms: liens on, principal paid."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.draw_loan(loan_id)
+    _tell(receipt, as_json, f"loan {loan_id} is drawn")
+
+
+@loan_commands.command("repay")
+def loan_repay(
+    loan_id: int,
+    repaid_amount: int,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Pay on a loan: interest first, at most what is owed."""
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.repay_loan(loan_id, repaid_amount)
+    _tell(receipt, as_json, f"loan {loan_id} is paid on")
+
+
+@loan_commands.command("add-collateral")
+def loan_add_collateral(
+    loan_id: int,
+    collateral: Offered,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Put up more unit-days."""
+    body = _body(collateral)
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.add_collateral(
+            loan_id,
+            product=body.product,
+            start_day=body.start_day,
+            end_day=body.end_day,
+            pledged_qty=body.pledged_qty,
+        )
+    _tell(receipt, as_json, f"pledge {receipt.created_id} is added")
+
+
+@loan_commands.command("substitute")
+def loan_substitute(
+    pledge_id: int,
+    collateral: Offered,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "trader",
+    as_json: AsJson = False,
+) -> None:
+    """Put up other unit-days for a whole pledge."""
+    body = _body(collateral)
+    with _connect(data, url, token_file, who) as exchange:
+        receipt = exchange.substitute_collateral(
+            pledge_id,
+            product=body.product,
+            start_day=body.start_day,
+            end_day=body.end_day,
+            pledged_qty=body.pledged_qty,
+        )
+    _tell(receipt, as_json, f"pledge {receipt.created_id} stands for pledge {pledge_id}")

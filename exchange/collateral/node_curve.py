@@ -1,0 +1,76 @@
+"""
+What the published marks of a class and region say of a window: its curve, its level, its spread.
+
+`marks` are those of one class and region from the month of the valuation on, in their order. A
+month between or beyond the marked ones is priced by the curve, and so is no better than that. A
+month nobody quotes is charged by its level and leaves the spread to the others; where none of the
+window is quoted, the nearest quoted month speaks for it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from exchange.collateral.haircut_lines import half_spread_ppm
+from exchange.collateral.marks import MarkLevel
+from exchange.collateral.rounding import divide_up
+from exchange.domain.events import NodeMarked
+from exchange.domain.risk_parameters import RiskParameters
+
+Spans = Sequence[tuple[int, int, int]]
+"""(month, first day, day after the last) of a window."""
+
+
+def worst_source(spans: Spans, marks: Sequence[NodeMarked]) -> tuple[MarkLevel, int]:
+    """The worst level among the months, and the day of that node's last real price."""
+    if not any(mark.mark_micro > 0 for mark in marks):
+        return MarkLevel.UNMARKABLE, 0
+    own = {mark.month: mark for mark in marks}
+    worst, observed_day = MarkLevel.TRADES, 0
+    last_month = max(own)
+    for month, _, _ in spans:
+        mark = own.get(min(month, last_month))
+        level = MarkLevel.CURVE if mark is None else MarkLevel(mark.level)
+        if level is MarkLevel.UNMARKABLE:
+            return level, 0
+        if month > last_month:
+            level = max(level, MarkLevel.CURVE)
+        if level > worst:
+            worst, observed_day = level, 0 if mark is None else mark.observed_day
+    return worst, observed_day
+
+
+def curve_points(spans: Spans, marks: Sequence[NodeMarked]) -> list[NodeMarked]:
+    """The marks with a price from which those months are priced, in their order."""
+    points = [mark for mark in marks if mark.mark_micro > 0]
+    if not points or not spans:
+        return []
+    first = bisect_left(points, spans[0][0], key=_month)
+    if first == len(points) or (first > 0 and points[first].month != spans[0][0]):
+        first -= 1
+    return points[first : bisect_left(points, spans[-1][0], key=_month) + 1]
+
+
+def adv_hours(spans: Spans, marks: Sequence[NodeMarked]) -> int:
+    """What the window's months trade a day, together."""
+    months = {month for month, _, _ in spans}
+    return sum(mark.adv_hours for mark in marks if mark.month in months)
+
+
+def mean_half_spread_ppm(
+    spans: Spans, marks: Sequence[NodeMarked], parameters: RiskParameters
+) -> int:
+    """The mean over the days of the quoted months, up; else the nearest's, else the cap."""
+    quoted = {
+        mark.month: half_spread_ppm(mark.bid_micro, mark.ask_micro, parameters)
+        for mark in marks
+        if 0 < mark.bid_micro <= mark.ask_micro
+    }
+    days = {month: to_day - from_day for month, from_day, to_day in spans if month in quoted}
+    if days:
+        weighted = sum(quoted[month] * count for month, count in days.items())
+        return divide_up(weighted, sum(days.values()))
+    return next(iter(quoted.values()), parameters.liquidity_cap_ppm)
+
+
+def _month(mark: NodeMarked) -> int:
+    return mark.month

@@ -1,0 +1,96 @@
+"""
+More or other collateral for a drawn loan, under lien at once: a cure by days.
+
+A substitution releases a whole pledge and takes the new one in one record, where the loan is at its
+ratio at drawdown or below afterwards. In default neither is possible any more.
+"""
+
+from exchange.collateral.ladder import lendable_amount, may_substitute
+from exchange.domain.enums import IN_SERVICE, LIENED, LoanStatus
+from exchange.domain.events import Event, PledgeAccepted, PledgeReleased, PledgeRequested
+from exchange.domain.lending_commands import (
+    MAX_COLLATERAL,
+    AddCollateral,
+    CollateralOffer,
+    SubstituteCollateral,
+)
+from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.reasons import Reason, require
+from exchange.domain.windows import day_at
+
+from .lending_state import Loan
+from .loan_cover import debt_of, marks_of, owed_amount, own_loan, value_behind
+from .loan_review import eased
+from .loans import requested
+from .pledges import own_pledge, require_free
+from .state import State
+from .valuation import mark_of
+
+_IN_DEFAULT = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
+
+
+def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Event]:
+    """More unit-days of the borrower."""
+    loan = own_loan(command.loan_id, state, account_id)
+    require(loan.applied.account_id == account_id, Reason.UNKNOWN_LOAN, command.loan_id)
+    _require_in_service(loan, state)
+    count = len(marks_of(loan, state))
+    require(count < MAX_COLLATERAL, Reason.LIEN, count + 1, MAX_COLLATERAL)
+    request, mark = _taken(command.collateral, loan, state)
+    debt = debt_of(loan, day_at(state.market_ns))
+    accepted = PledgeAccepted(pledge_id=request.pledge_id)
+    value_amount = value_behind(loan, state) + mark.value_amount
+    return [request, mark, accepted, *eased(debt, value_amount, state)]
+
+
+def decide_substitute(command: SubstituteCollateral, state: State, account_id: int) -> list[Event]:
+    """Other unit-days of the borrower, free before the old ones are."""
+    pledge = own_pledge(command.pledge_id, state, account_id)
+    is_owner = pledge.request.account_id == account_id
+    loan = state.loans.get(pledge.request.loan_id)
+    require(is_owner and loan is not None, Reason.UNKNOWN_PLEDGE, command.pledge_id)
+    assert loan is not None
+    _require_in_service(loan, state)
+    require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
+    request, mark = _taken(command.collateral, loan, state)
+    marks = {**marks_of(loan, state), request.pledge_id: mark}
+    del marks[command.pledge_id]
+    value_amount = sum(each.value_amount for each in marks.values())
+    debt = debt_of(loan, day_at(state.market_ns))
+    require(
+        may_substitute(debt.owed_amount, value_amount, loan.drawn_ltv_ppm),
+        Reason.NOT_COVERED,
+        debt.owed_amount,
+        lendable_amount(value_amount, loan.drawn_ltv_ppm),
+    )
+    return [
+        PledgeReleased(pledge_id=command.pledge_id, released_qty=pledge.pledged_qty),
+        request,
+        mark,
+        PledgeAccepted(pledge_id=request.pledge_id),
+        *eased(debt, value_amount, state),
+    ]
+
+
+def _require_in_service(loan: Loan, state: State) -> None:
+    """Refuses in default, where the time to cure is over, and without a debt to secure."""
+    is_in_default = loan.status in _IN_DEFAULT
+    require(not is_in_default, Reason.IN_DEFAULT, 0, owed_amount(loan, state))
+    require(loan.status in IN_SERVICE, Reason.WRONG_STATE, loan.applied.loan_id)
+
+
+def _taken(
+    offer: CollateralOffer, loan: Loan, state: State
+) -> tuple[PledgeRequested, PledgeMarked]:
+    """The new pledge and its mark; refuses days that are not free."""
+    applied = loan.applied
+    request = requested(
+        offer,
+        len(state.pledges) + 1,
+        applied.loan_id,
+        applied.bank_account_id,
+        state,
+        applied.account_id,
+    )
+    require_free([request], state)
+    return request, mark_of(request, request.pledged_qty, state)

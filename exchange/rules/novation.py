@@ -1,0 +1,171 @@
+"""
+What becomes of sublets when the pledged days under them are sold.
+
+The buyer gets the days as they are. What the seller has let and reserved stays with it as far as
+the title that it keeps covers it; the rest of its sublets goes to the buyer, who is the lessor from
+then on, and their rents stay in trust. Those with the highest ids go first: the last that came to
+lie on pledged days. What is only on offer is no sublet yet, so it ends before a sublet is divided.
+
+A sublet is divided by days and by GPUs. The first part that the seller keeps has the old id, every
+other part an id of its own: 10^12 times 2, 3 and so on, and the number of the record.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from exchange.domain.enums import CancelReason, Side, TradingMode
+from exchange.domain.events import Event, SubletOpened
+from exchange.domain.letting import SubletLapsed
+from exchange.domain.movements import HoldClosed, SubletPart
+
+from .letting import FIRST_SUBLET_ID
+from .participants import cancellations
+from .state import State
+
+Run = tuple[int, int, int]
+"""(start_day, end_day, GPUs of each day)."""
+_ORDER_INSTRUMENT, _ORDER_SIDE = 4, 5
+"""Their places in what the core tells of an order."""
+
+
+def uncovered(
+    seller_id: int,
+    product_id: int,
+    days: tuple[int, int],
+    sold_qty: int,
+    state: State,
+    reserved: Sequence[Run] | None = None,
+) -> list[Run]:
+    """
+    How much of what the seller has let and reserved its title would not cover after the sale.
+
+    `reserved` are the days reserved for sublets, where they are not to be those of now.
+    """
+    core = state.core
+    title, let, for_sale, to_let = (
+        core.day_function(seller_id, product_id, name)
+        for name in ("title", "sublet_out", "reserved_sale", "reserved_sublet")
+    )
+    used = [let, for_sale, to_let if reserved is None else reserved]
+    runs = []
+    for start_day, end_day in _spans(days, [title, *used]):
+        left_qty = _qty_on(title, start_day) - sold_qty
+        over_qty = sum(_qty_on(function, start_day) for function in used) - left_qty
+        if over_qty > 0:
+            runs.append((start_day, end_day, over_qty))
+    return runs
+
+
+def ended_offers(
+    seller_id: int, product_id: int, days: tuple[int, int], state: State
+) -> list[Event]:
+    """The end of all the use of these days that the seller has on offer, in books and by name."""
+    order_ids = [
+        order_id
+        for order_id in state.core.orders_of_account(seller_id)
+        if _offers_use(order_id, product_id, days, state)
+    ]
+    events: list[Event] = [*cancellations(order_ids, CancelReason.COLLATERAL_SOLD, state)]
+    for offer_id, offered in sorted(state.sublet_offers.items()):
+        offer = offered.offer
+        is_here = (offer.lessor_account_id, offer.product_id) == (seller_id, product_id)
+        if is_here and _overlap((offer.start_day, offer.end_day), days):
+            events.append(SubletLapsed(offer_id=offer_id))
+            events.append(HoldClosed(hold_id=offer_id, account_id=seller_id))
+    return events
+
+
+def divided(
+    seller_id: int, buyer_id: int, product_id: int, over: Iterable[Run], state: State
+) -> tuple[list[SubletPart], list[SubletPart]]:
+    """The parts of sublets that go to the buyer, and those that the seller keeps of the same."""
+    sublets = {
+        sublet_id: sublet
+        for sublet_id, sublet in sorted(state.sublets.items(), reverse=True)
+        if (sublet.lessor_account_id, sublet.product_id) == (seller_id, product_id)
+    }
+    taken: dict[int, list[Run]] = {}
+    for start_day, end_day, qty in over:
+        bounds = [[(s.start_day, s.end_day, 1)] for s in sublets.values()]
+        for span in _spans((start_day, end_day), bounds):
+            left_qty = qty
+            for sublet_id, sublet in sublets.items():
+                if left_qty and sublet.start_day <= span[0] < sublet.end_day:
+                    part_qty = min(left_qty, sublet.sublet_qty)
+                    _append(taken.setdefault(sublet_id, []), (*span, part_qty))
+                    left_qty -= part_qty
+            assert left_qty == 0, "what title no longer covers is let, for offers are over"
+    novated: list[SubletPart] = []
+    kept: list[SubletPart] = []
+    next_id = 2 * FIRST_SUBLET_ID + state.seq + 1
+    for sublet_id, gone in sorted(taken.items()):
+        sublet = sublets[sublet_id]
+        for run in gone:
+            is_merged = sublet.lessee_account_id == buyer_id
+            novated.append(_part(sublet, 0 if is_merged else next_id, run))
+            next_id += 0 if is_merged else FIRST_SUBLET_ID
+        for index, run in enumerate(_rest(sublet, gone)):
+            kept.append(_part(sublet, next_id if index else sublet_id, run))
+            next_id += FIRST_SUBLET_ID if index else 0
+    return novated, kept
+
+
+def _rest(sublet: SubletOpened, gone: list[Run]) -> list[Run]:
+    """What is left of a sublet, in order of its days."""
+    runs: list[Run] = []
+    days = (sublet.start_day, sublet.end_day)
+    for start_day, end_day in _spans(days, [gone]):
+        left_qty = sublet.sublet_qty - _qty_on(gone, start_day)
+        if left_qty:
+            _append(runs, (start_day, end_day, left_qty))
+    return runs
+
+
+def _part(sublet: SubletOpened, new_sublet_id: int, run: Run) -> SubletPart:
+    start_day, end_day, qty = run
+    return SubletPart(
+        sublet_id=sublet.sublet_id,
+        new_sublet_id=new_sublet_id,
+        lessee_account_id=sublet.lessee_account_id,
+        start_day=start_day,
+        end_day=end_day,
+        sublet_qty=qty,
+        rent_price=sublet.rent_price,
+    )
+
+
+def _offers_use(order_id: int, product_id: int, days: tuple[int, int], state: State) -> bool:
+    order = state.core.order(order_id)
+    assert order is not None, "an account's open orders are open"
+    listed = state.instruments[order[_ORDER_INSTRUMENT]]
+    return (
+        order[_ORDER_SIDE] == Side.SELL
+        and listed.mode is TradingMode.SUBLET
+        and listed.product_id == product_id
+        and _overlap((listed.start_day, listed.end_day), days)
+    )
+
+
+def _overlap(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return span[0] < other[1] and other[0] < span[1]
+
+
+def _spans(days: tuple[int, int], functions: Iterable[Sequence[Run]]) -> Iterable[tuple[int, int]]:
+    """The days cut so that every function is constant on each piece."""
+    start_day, end_day = days
+    cuts = {start_day, end_day}
+    for runs in functions:
+        cuts.update(day for run in runs for day in run[:2] if start_day < day < end_day)
+    return pairwise(sorted(cuts))
+
+
+def _qty_on(runs: Iterable[Run], day: int) -> int:
+    return sum(qty for start_day, end_day, qty in runs if start_day <= day < end_day)
+
+
+def _append(runs: list[Run], run: Run) -> None:
+    """Adds a run behind the others, joined to the last where nothing lies between."""
+    if runs and runs[-1][1:] == (run[0], run[2]):
+        runs[-1] = (runs[-1][0], run[1], run[2])
+    else:
+        runs.append(run)

@@ -1,0 +1,153 @@
+"""
+Lending as the records alone tell it: who owes what, what is under lien, which turn each loan took.
+
+It refuses a turn that is not one of the loan's life, and compares what it has added up with the
+state after each record.
+"""
+
+from collections import Counter
+
+from exchange.domain.enums import (
+    LIENED,
+    OWING,
+    LoanStatus,
+    PledgeStatus,
+    Purpose,
+)
+from exchange.domain.events import (
+    Event,
+    PledgeAccepted,
+    PledgeDeclined,
+    PledgeReleased,
+    PledgeRequested,
+)
+from exchange.domain.lending_events import (
+    LadderChanged,
+    LoanApplied,
+    LoanApproved,
+    LoanClosed,
+    LoanDefaulted,
+    LoanDrawn,
+    LoanEnded,
+    LoanRepaid,
+    MarginCallEnded,
+    MarginCallIssued,
+    PledgeMatured,
+)
+from exchange.domain.movements import CashPaid
+from exchange.rules.day_book import is_closed
+
+S = LoanStatus
+TURNS = {
+    LoanApproved: {S.APPLIED: S.APPROVED},
+    LoanEnded: {S.APPLIED: S.ENDED, S.APPROVED: S.ENDED},
+    LoanDrawn: {S.APPROVED: S.DRAWN},
+    LadderChanged: {
+        S.DRAWN: S.PERFORMING,
+        S.PERFORMING: S.PERFORMING,
+        S.MARGIN_CALLED: S.MARGIN_CALLED,
+    },
+    MarginCallIssued: {S.PERFORMING: S.MARGIN_CALLED},
+    MarginCallEnded: {S.MARGIN_CALLED: S.PERFORMING},
+    LoanDefaulted: {S.DRAWN: S.DEFAULTED, S.PERFORMING: S.DEFAULTED},
+    LoanClosed: {S.DRAWN: S.REPAID, S.PERFORMING: S.REPAID, S.DEFAULTED: S.REPAID},
+}
+
+
+class LendingLedger:
+    """What has been lent, repaid and put under lien, by the events."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.status: dict[int, LoanStatus] = {}
+        self.asked: dict[int, LoanApplied] = {}
+        self.principal: Counter[int] = Counter()
+        self.requests: dict[int, PledgeRequested] = {}
+        self.liens: Counter[int] = Counter()
+        """GPUs by pledge."""
+
+    def take(self, events: list[Event]) -> None:
+        """Notes a record."""
+        lent: Counter[tuple[int, int]] = Counter()
+        for event in events:
+            self._turn(event)
+            match event:
+                case LoanDrawn():
+                    asked = self.asked[event.loan_id]
+                    self.principal[event.loan_id] = event.principal_amount
+                    lent[asked.bank_account_id, asked.account_id] -= event.principal_amount
+                case CashPaid(purpose=Purpose.LOAN):
+                    lent[event.payer_account_id, event.payee_account_id] += event.paid_amount
+                case LoanRepaid():
+                    assert min(event.interest_amount, event.principal_amount) >= 0
+                    self.principal[event.loan_id] -= event.principal_amount
+                    self.seen[event.source] += 1
+                    assert self.principal[event.loan_id] >= 0
+                case LoanClosed():
+                    assert self.principal[event.loan_id] == 0, "closed and still owing"
+        assert not any(lent.values()), "what is lent is what is paid out"
+
+    def _turn(self, event: Event) -> None:
+        self.seen[type(event).__name__] += 1
+        match event:
+            case LoanApplied():
+                self.status[event.loan_id] = S.APPLIED
+                self.asked[event.loan_id] = event
+            case PledgeRequested():
+                self.requests[event.pledge_id] = event
+            case PledgeAccepted():
+                assert self.liens[event.pledge_id] == 0, "under lien already"
+                self.liens[event.pledge_id] = self.requests[event.pledge_id].pledged_qty
+            case PledgeReleased():
+                self.liens[event.pledge_id] -= event.released_qty
+                assert self.liens[event.pledge_id] >= 0
+            case PledgeMatured() | PledgeDeclined():
+                self.liens[event.pledge_id] = 0
+            case MarginCallEnded():
+                self.seen[event.end] += 1
+            case LoanDefaulted():
+                self.seen[event.cause] += 1
+        turns = TURNS.get(type(event))
+        if turns is not None:
+            self.status[event.loan_id] = turns[self.status[event.loan_id]]
+
+    def compare(self, state) -> None:
+        """Asserts that the state says the same."""
+        assert {key: loan.status for key, loan in state.loans.items()} == self.status
+        for loan_id, loan in state.loans.items():
+            if loan.status in OWING:
+                assert loan.principal_amount == self.principal[loan_id]
+                assert loan.interest_amount >= 0
+            assert (loan.call is not None) == (loan.status is S.MARGIN_CALLED)
+            self._compare_pledges(loan, state)
+        for pledge_id, pledge in state.pledges.items():
+            assert pledge.pledged_qty == self.liens[pledge_id]
+            assert (pledge.status in LIENED) == (self.liens[pledge_id] > 0)
+        self._compare_liens(state)
+
+    def _compare_pledges(self, loan, state) -> None:
+        statuses = [state.pledges[pledge_id].status for pledge_id in loan.pledge_ids]
+        if loan.status in (S.APPLIED, S.APPROVED):
+            assert set(statuses) == {PledgeStatus.REQUESTED}
+        elif loan.status is S.ENDED:
+            assert set(statuses) == {PledgeStatus.DECLINED}
+        elif loan.status is S.REPAID:
+            assert set(statuses) <= {PledgeStatus.RELEASED, PledgeStatus.MATURED}
+        else:
+            wanted = LIENED | {PledgeStatus.RELEASED, PledgeStatus.MATURED}
+            assert set(statuses) <= wanted, "drawn, and what it is drawn on is not under lien"
+
+    def _compare_liens(self, state) -> None:
+        """Days of an owner under lien are those of its pledges that are not closed."""
+        for account_id in state.participants:
+            expected: Counter[int] = Counter()
+            for pledge_id, request in self.requests.items():
+                qty = self.liens[pledge_id]
+                if qty and request.account_id == account_id:
+                    for day in range(request.start_day, request.end_day):
+                        expected[day] += qty
+            expected = Counter({d: q for d, q in expected.items() if not is_closed(1, d, state)})
+            found: Counter[int] = Counter()
+            for start_day, end_day, qty in state.core.day_function(account_id, 1, "lien"):
+                found.update(dict.fromkeys(range(start_day, end_day), qty))
+            assert found == expected

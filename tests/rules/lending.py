@@ -1,0 +1,131 @@
+"""A market in which the trader owns the year 2027 and its bank has cash, for the tests of loans."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from exchange.domain.commands import PublishIndexPrice, PublishMarks
+from exchange.domain.enums import Role
+from exchange.domain.events import Event
+from exchange.domain.lending_commands import (
+    ApplyForLoan,
+    CollateralOffer,
+    DrawLoan,
+    MarkPledges,
+    OfferLoan,
+    RepayLoan,
+)
+from exchange.domain.record import decode_body
+from exchange.domain.windows import day_at
+from exchange.rules.marks import SHORTEST_CYCLE_NS
+from tests.rules.deliveries import NO_FEES
+from tests.rules.markets import HOUR_NS, OtherMarket, cross, day, own, span
+from tests.scenario import BANK, OTHER, PRODUCT, TRADER, secret_hash
+
+YUAN = 1_000_000
+"""In micro-CNY."""
+BANK_CASH = 10**13
+INTEREST_PPM = 50_000
+LAST_DAY = day("2027-03-31")
+
+
+class LendingMarket(OtherMarket):
+    """
+    The trader has 1000 GPUs of the year.
+
+    The first quarter was traded so much yesterday that it can be sold again; the price is ten, from
+    outside.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NO_FEES)
+        self.grant("Y27", 20_000)
+        self.year = self.list_window("Y27")
+        own(self, TRADER, self.year, 1_000, 1_000)
+        for code in ("M2701", "M2702", "M2703"):
+            own(self, OTHER, self.list_window(code), 10_000, 1_000)
+        self.january = self.state.instrument_ids[f"{PRODUCT}:M2701"]
+        self.february = self.state.instrument_ids[f"{PRODUCT}:M2702"]
+        self.deposit(BANK, BANK_CASH)
+        self.other_bank = self.admit("other bank", Role.BANK)
+        self.deposit(self.other_bank, BANK_CASH)
+        cross(self, self.state.market_ns + 25 * HOUR_NS)
+        self.price(10 * YUAN)
+
+    def price(self, index_micro: int) -> list[Event]:
+        """Another price from outside, and what the marking cycle that follows records."""
+        self.do(
+            1,
+            PublishIndexPrice(
+                gpu_class="A100-80-SXM",
+                region="SG",
+                index_micro=index_micro,
+                usd_micro=140_000,
+                usd_cny_ppm=7_100_000,
+                observed_day=day_at(self.state.market_ns),
+                source="test",
+                row_count=3,
+                file_sha256=secret_hash("file"),
+            ),
+        )
+        return self.mark()
+
+    def mark(self) -> list[Event]:
+        """A marking cycle, nodes and pledges; its events."""
+        next_ns = self.state.market_data.marked_ns + SHORTEST_CYCLE_NS
+        if self.state.market_data.marked_ns and self.state.market_ns < next_ns:
+            cross(self, next_ns)
+        count = len(self.records)
+        self.execute(0, PublishMarks())
+        while self.execute(0, MarkPledges()).reason is None:
+            if self.events[-1].is_complete:
+                break
+        return self.since(count)
+
+    def since(self, count: int) -> list[Event]:
+        """The events of the records after so many."""
+        return [e for record in self.records[count:] for e in decode_body(record)[1]]
+
+    @property
+    def loan(self) -> Any:
+        """The first loan."""
+        return self.state.loans[1]
+
+    def cash(self, account_id: int) -> int:
+        """What an account may use."""
+        return self.core.balances(account_id)[0]
+
+    def drawn(self, principal_amount: int | None = None, **fields: Any) -> Any:
+        """The loan of the fixture, applied for, offered and drawn; of all that it lends."""
+        self.do(TRADER, replace(APPLICATION, **fields))
+        lendable_amount = sum(
+            self.state.pledges[each].mark.lendable_amount
+            for each in self.state.loans[len(self.state.loans)].pledge_ids
+        )
+        loan_id = len(self.state.loans)
+        self.do(BANK, terms(principal_amount or lendable_amount, loan_id))
+        self.do(TRADER, DrawLoan(loan_id=loan_id))
+        return self.state.loans[loan_id]
+
+
+def offer(code: str = "Q271", pledged_qty: int = 100, **fields: int) -> CollateralOffer:
+    """Unit-days of the trader."""
+    return replace(CollateralOffer(product_id=1, pledged_qty=pledged_qty, **span(code)), **fields)
+
+
+def terms(principal_amount: int, loan_id: int = 1) -> OfferLoan:
+    """The bank's."""
+    return OfferLoan(loan_id=loan_id, principal_amount=principal_amount, interest_ppm=INTEREST_PPM)
+
+
+def repay(repaid_amount: int, loan_id: int = 1) -> RepayLoan:
+    """The borrower's cash."""
+    return RepayLoan(loan_id=loan_id, repaid_amount=repaid_amount)
+
+
+APPLICATION = ApplyForLoan(
+    bank_account_id=BANK,
+    principal_amount=10**12,
+    maturity_day=LAST_DAY,
+    collateral=[offer()],
+)

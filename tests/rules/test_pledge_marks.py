@@ -1,0 +1,351 @@
+"""Marks of pledges: where each figure comes from, when a cycle marks anew, and how ratios glide."""
+
+import pytest
+from msgspec.structs import replace
+
+from exchange import genesis
+from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.commands import (
+    AcceptPledge,
+    DeclinePledge,
+    HaltInstrument,
+    PublishRiskParameters,
+    ReleasePledge,
+    RequestPledge,
+    ResumeInstrument,
+)
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
+from exchange.domain.enums import Role
+from exchange.domain.events import PledgeRequested
+from exchange.domain.lending_commands import MarkPledges
+from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
+from exchange.domain.reasons import Reason
+from exchange.domain.units import NS_PER_DAY, PPM_WHOLE
+from exchange.rules import pledge_marking
+from exchange.rules.delivery_state import Standing
+from exchange.rules.suppliers import uptime_ppm
+from exchange.rules.valuation import mark_of
+from tests.rules.deliveries import DAY, DeliveryMarket
+from tests.rules.markets import OtherMarket, assert_refused, own, span
+from tests.rules.pledge_marks import PRICE, MarkedMarket
+from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
+
+PARAMETERS = genesis.risk_parameters()
+FEBRUARY_HOURS, MONTH_HOURS = 28 * 24, {202701: 744, 202702: 672, 202703: 744}
+
+
+@pytest.fixture
+def market() -> MarkedMarket:
+    """Three months traded and quoted, no pledge yet."""
+    return MarkedMarket()
+
+
+# -- figures ---------------------------------------------------------------------------------------
+
+
+def test_a_request_is_marked_in_its_own_record(market):
+    market.request()
+    asked, mark = market.events
+    assert isinstance(asked, PledgeRequested)
+    assert isinstance(mark, PledgeMarked)
+    assert (market.mark(), market.state.pledges[1].mark_seq) == (mark, market.state.seq)
+    assert 0 < mark.lendable_amount < mark.value_amount
+    market.assert_replays()
+
+
+def test_what_is_recorded_gives_the_same_mark_again(market):
+    market.pledge()
+    market.pledge("X270105-270320", 7)
+    market.tomorrow()
+    for mark in market.cycle():
+        assert priced(figures_of(mark), sources_of(mark), PARAMETERS) == mark
+
+
+def test_the_figures_are_those_of_the_nodes(market):
+    market.request("X270105-270220", 10)
+    mark = market.mark()
+    nodes = {node.month: node for node in market.state.market_data.nodes.values()}
+    assert mark.curve_months == [202701, 202702]
+    assert mark.curve_marks_micro == [nodes[month].mark.mark_micro for month in mark.curve_months]
+    assert mark.mark_seqs == [nodes[month].mark_seq for month in mark.curve_months]
+    assert mark.spot_month == 202701
+    assert mark.spot_seq == nodes[202701].observed_seq
+    assert mark.sigma_ewma_e12 == nodes[202701].volatility.sigma_ewma_e12 > 0
+    assert mark.sigma_stress_e12 == nodes[202701].volatility.sigma_stress_e12
+    assert mark.sigma_long_e12 == nodes[202701].volatility.sigma_long_e12()
+    assert mark.adv_hours == nodes[202701].mark.adv_hours + nodes[202702].mark.adv_hours
+    assert mark.adv_hours == sum(100 * MONTH_HOURS[month] // 20 for month in mark.curve_months)
+    assert mark.half_spread_ppm == 10 * PPM_WHOLE // PRICE
+    assert mark.position_hours == (27 + 19) * 24 * 10
+    assert (mark.level, mark.supplier_grade, mark.uptime_ppm) == (1, 2, PPM_WHOLE)
+    assert (mark.is_affiliated, mark.is_halted, mark.is_disputed) == (False, False, False)
+
+
+def test_the_history_of_the_spot_counts_as_it_reaches_the_strip(market):
+    market.pledge()
+    assert market.mark().historical_es_e12 == 0
+    for days in range(1, 13):
+        market.tomorrow()
+        own(market, OTHER, market.months[0], 5, PRICE - 30 * days)
+        market.cycle()
+    mark = market.mark()
+    assert mark.historical_es_e12 > 0
+    assert mark.sigma_ewma_e12 > PARAMETERS.sigma_floor_e12
+
+
+def test_a_month_without_quotes_leaves_the_spread_to_the_others(market):
+    april = market.list_window("M2704")
+    own(market, TRADER, april, 10, PRICE)
+    market.quote(market.months[2], PRICE - 1, PRICE + 1)
+    market.request("X270301-270501")
+    market.cycle()
+    assert market.mark().curve_months == [202703, 202704]
+    assert market.mark().half_spread_ppm == PPM_WHOLE // PRICE
+    market.request("M2704")
+    assert market.mark(2).half_spread_ppm == 10 * PPM_WHOLE // PRICE, "that of the nearest"
+
+
+def test_without_any_quote_the_spread_stands_at_the_cap():
+    market = OtherMarket()
+    market.grant("Y27", 100)
+    january = market.list_window("M2701")
+    own(market, TRADER, january, 10)
+    market.do(
+        TRADER,
+        RequestPledge(product_id=1, pledged_qty=1, bank_account_id=BANK, **span("M2701")),
+    )
+    mark = market.state.pledges[1].mark
+    assert mark.half_spread_ppm == PARAMETERS.liquidity_cap_ppm
+    assert (mark.level, mark.value_amount) == (0, 0)
+
+
+def test_a_supplier_s_share_is_that_of_the_bank_s_pool_with_the_pledge_at_its_new_value(market):
+    market.request(qty=10)
+    assert market.mark().pool_share_ppm == PPM_WHOLE, "alone in an empty pool"
+    market.state.pools = {BANK: {SUPPLIER: 100, 99: 10**12}}
+    value_amount = market.mark().value_amount
+    mark = mark_of(market.state.pledges[1].request, 10, market.state)
+    expected = -(-(100 + value_amount) * PPM_WHOLE // (100 + value_amount + 10**12))
+    assert mark.pool_share_ppm == expected
+    market.state.pool_values = {1: 100}
+    mark = mark_of(market.state.pledges[1].request, 10, market.state)
+    assert mark.pool_share_ppm == -(-value_amount * PPM_WHOLE // (value_amount + 10**12))
+
+
+def test_the_pool_is_what_the_cycle_finds_under_lien(market):
+    market.pledge(qty=10)
+    market.pledge("M2703", qty=5)
+    market.request("M2701", qty=5)
+    values = {n: market.mark(n).value_amount for n in (1, 2)}
+    market.cycle()
+    assert market.state.pool_values == values
+    assert market.state.pools == {BANK: {SUPPLIER: sum(values.values())}}
+
+
+def test_a_borrower_of_the_supplier_s_house_is_affiliated(market):
+    sister = market.admit("sister", Role.TRADER, affiliate_ids=[SUPPLIER])
+    market.deposit(sister, 10**12)
+    own(market, sister, market.months[1], 10, PRICE)
+    market.request(qty=5, key_id=sister)
+    assert market.mark().is_affiliated
+    assert "affiliated_supplier" in market.mark().stress_reasons
+
+
+def test_a_halt_that_overlaps_the_window_is_stress_and_another_is_not(market):
+    market.pledge("M2702")
+    market.cycle()
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    assert market.cycle() == []
+    market.do(1, HaltInstrument(instrument_id=market.months[1]))
+    (mark,) = market.cycle()
+    assert (mark.is_halted, mark.regime, mark.stress_reasons) == (True, "STRESS", ["halt"])
+    market.do(1, ResumeInstrument(instrument_id=market.months[1]))
+    (mark,) = market.cycle()
+    assert (mark.is_halted, mark.regime) == (False, "NORMAL"), "the day is not over"
+
+
+def test_a_stopped_supplier_is_stress_and_an_ended_one_is_worth_nothing(market):
+    market.pledge()
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    (suspended,) = market.cycle()
+    assert (suspended.is_halted, suspended.level) == (True, 1)
+    market.do(1, TerminateSupplier(supplier_account_id=SUPPLIER))
+    (ended,) = market.cycle()
+    assert (ended.level, ended.uptime_ppm) == (0, 0)
+    assert (ended.value_amount, ended.lendable_amount) == (0, 0)
+    assert ended.lines_ppm[7] == PARAMETERS.uptime_cap_ppm
+
+
+def test_uptime_is_what_was_delivered_of_the_last_thirty_final_days():
+    market = DeliveryMarket()
+    market.sell(TRADER, 1_000)
+    market.deliver([1_000] * 12 + [900] * 12)
+    assert market.state.standings[SUPPLIER].final_days == [(DAY, 24_000, 1_200)]
+    standing = market.state.standings[SUPPLIER]
+    standing.final_days = [(DAY - 30, 24, 24), (DAY - 29, 24, 0), (DAY, 24, 2)]
+
+    assert uptime_ppm(SUPPLIER, market.state) == (72 - 26) * PPM_WHOLE // 72
+    market.state.standings[SUPPLIER] = Standing()
+    assert uptime_ppm(SUPPLIER, market.state) == PPM_WHOLE, "nothing is known against it"
+
+
+# -- cycles ----------------------------------------------------------------------------------------
+
+
+def test_a_cycle_marks_what_changed_and_nothing_else(market):
+    february, march = market.pledge("M2702"), market.pledge("M2703")
+    market.cycle()
+    assert market.cycle() == []
+    market.quote(market.months[2], PRICE - 5, PRICE + 5)
+    assert [mark.pledge_id for mark in market.cycle()] == [march]
+    market.tomorrow()
+    assert [mark.pledge_id for mark in market.cycle()] == [february, march]
+    market.assert_replays()
+
+
+def test_without_pledges_there_is_nothing_to_mark(market):
+    assert_refused(market, 0, MarkPledges(), Reason.EMPTY)
+    pledge_id = market.request()
+    market.do(BANK, DeclinePledge(pledge_id=pledge_id))
+    assert_refused(market, 0, MarkPledges(), Reason.EMPTY)
+
+
+def test_new_parameters_mark_everything_anew(market):
+    market.pledge()
+    market.cycle()
+    market.do(1, PublishRiskParameters(risk_parameters=replace(PARAMETERS, base_ppm=310_000)))
+    (mark,) = market.cycle()
+    assert (mark.parameters_version, mark.lines_ppm[0]) == (2, 310_000)
+
+
+def test_a_cycle_goes_on_over_records_where_it_stopped(market, monkeypatch):
+    monkeypatch.setattr(pledge_marking, "LOOKS_COUNT", 2)
+    for _ in range(5):
+        market.request()
+    market.do(0, MarkPledges())
+    assert market.events == [PledgesMarked(marked_count=0, is_complete=False)]
+    assert market.state.marking_left == [1, 2, 3, 4, 5]
+    steps = []
+    while market.state.marking_left:
+        market.do(0, MarkPledges())
+        steps.append((market.events[-1].looked_at_count, market.events[-1].is_complete))
+    assert steps == [(2, False), (2, False), (1, True)]
+    market.assert_replays()
+
+
+def test_a_record_values_no_more_days_than_it_may(market, monkeypatch):
+    monkeypatch.setattr(pledge_marking, "SLICES_COUNT", 29)
+    for _ in range(3):
+        market.request()
+    market.tomorrow()
+    market.do(0, MarkPledges())
+    market.do(0, MarkPledges())
+    assert market.events[-1].marked_count == 2, "28 days are below the limit, 56 are not"
+
+
+def test_a_request_that_ends_while_the_cycle_runs_is_passed_over(market):
+    market.request()
+    market.request("M2703")
+    market.tomorrow()
+    market.do(0, MarkPledges())
+    market.do(BANK, DeclinePledge(pledge_id=1))
+    market.do(0, MarkPledges())
+    assert [e.pledge_id for e in market.events if isinstance(e, PledgeMarked)] == [2]
+
+
+def test_a_request_that_can_no_longer_be_taken_is_not_marked(market):
+    market.pledge("M2703")
+    market.request("D270115")
+    market.advance(market.state.market_ns + 60 * NS_PER_DAY)
+    assert {mark.pledge_id for mark in market.cycle()} == {1}
+
+
+def test_what_is_released_in_part_is_marked_for_the_rest(market):
+    market.pledge(qty=10)
+    whole = market.mark().value_amount
+    market.do(BANK, ReleasePledge(pledge_id=1, released_qty=4))
+    (mark,) = market.cycle()
+    assert mark.pledged_qty == 6
+    assert abs(mark.value_amount * 10 - whole * 6) <= 10 * 28
+
+
+def test_a_pledge_whose_days_are_over_is_marked_nothing_once(market):
+    market.pledge("M2701")
+    market.pledge("M2703")
+    market.advance(market.state.market_ns + 71 * NS_PER_DAY)
+    market.cycle()
+    assert (market.mark(1).position_hours, market.mark(1).value_amount) == (0, 0)
+    market.tomorrow()
+    assert [mark.pledge_id for mark in market.cycle()] == [2]
+
+
+# -- from day to day -------------------------------------------------------------------------------
+
+
+def test_a_new_request_does_not_glide_and_a_lien_does(market):
+    market.request()
+    assert market.mark().opening_ltv_ppm == NO_LTV_PPM
+    assert market.mark().applied_ltv_ppm == market.mark().ltv_ppm
+    market.do(BANK, AcceptPledge(pledge_id=1))
+    (mark,) = market.cycle()
+    assert mark.opening_ltv_ppm == mark.applied_ltv_ppm == mark.ltv_ppm
+
+
+def test_the_applied_ratio_glides_by_the_day_and_not_by_the_mark(market):
+    market.pledge()
+    first = market.mark().applied_ltv_ppm
+    worse = replace(PARAMETERS, base_ppm=700_000)
+    market.do(1, PublishRiskParameters(risk_parameters=worse))
+    for bid_price in (PRICE - 9, PRICE - 8, PRICE - 7):
+        market.quote(market.months[1], bid_price, PRICE + 20)
+        (mark,) = market.cycle()
+        assert mark.ltv_ppm < first - 100_000
+        assert mark.applied_ltv_ppm == first - PARAMETERS.glide_up_ppm
+    market.tomorrow()
+    (mark,) = market.cycle()
+    assert mark.applied_ltv_ppm == first - 2 * PARAMETERS.glide_up_ppm
+    market.do(1, PublishRiskParameters(risk_parameters=PARAMETERS))
+    market.tomorrow()
+    (mark,) = market.cycle()
+    low = first - 2 * PARAMETERS.glide_up_ppm
+    assert mark.applied_ltv_ppm == low + PARAMETERS.glide_down_ppm
+
+
+def test_stress_is_left_after_ten_clear_days_however_often_they_are_marked(market):
+    market.pledge("M2703")
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.tomorrow()
+    market.do(1, ResumeInstrument(instrument_id=market.months[2]))
+    found = []
+    for days in range(11):
+        own(market, OTHER, market.months[2], 5, PRICE)
+        market.cycle()
+        market.quote(market.months[2], PRICE - 9 + days % 2, PRICE + 9)
+        market.cycle()
+        found.append((market.mark().regime, market.mark().recovery_days_count))
+        market.tomorrow()
+    assert found[0] == ("STRESS", 9)
+    assert found[8] == ("STRESS", 1)
+    assert found[9] == found[10] == ("NORMAL", 0)
+
+
+def test_a_mark_is_of_the_day_on_which_it_is_made(market):
+    market.pledge()
+    assert market.mark().valuation_day == FIRST_DAY
+    market.tomorrow()
+    (mark,) = market.cycle()
+    assert (mark.valuation_day, mark.market_ns) == (FIRST_DAY + 1, market.state.market_ns)
+
+
+def test_a_record_marks_pledges_of_one_bank_only(market):
+    other_bank = market.admit("other bank", Role.BANK)
+    for bank_account_id in (other_bank, BANK, other_bank):
+        market.request(bank_account_id=bank_account_id, qty=5)
+    market.tomorrow()
+    market.do(0, MarkPledges())
+    found = []
+    while market.state.marking_left:
+        market.do(0, MarkPledges())
+        found.append([e.pledge_id for e in market.events if isinstance(e, PledgeMarked)])
+    assert found == [[2], [1, 3]]
