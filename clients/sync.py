@@ -183,6 +183,7 @@ class SyncExchangeClient:
     register_key = _waiting(ExchangeClient.register_key)
     revoke_key = _waiting(ExchangeClient.revoke_key)
     collateral_marks = _waiting(ExchangeClient.collateral_marks)
+    explain_mark = _waiting(ExchangeClient.explain_mark)
     log_head = _waiting(ExchangeClient.log_head)
     health = _waiting(ExchangeClient.health)
     is_live = _waiting(ExchangeClient.is_live)
