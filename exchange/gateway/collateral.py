@@ -26,6 +26,7 @@ from exchange.projections.mark_explanation import explanation
 from .answers import Problem, integer_query, json_answer, not_found, path_id, problem
 from .auth import Identity
 from .border import HUB, identity_of
+from .history import HISTORY, one_at_a_time
 from .named import named
 from .stream import marks_message
 
@@ -119,6 +120,21 @@ async def disputes(request: web.Request) -> web.Response:
             proposed = projections.collateral_marks.proposals.get(dispute_id)
             found.append(named(dispute) | {"proposed": named(proposed)})
     return json_answer(found, as_of_seq=projections.at_seq)
+
+
+@routes.get("/v1/collateral/extract")
+async def extract(request: web.Request) -> web.Response:
+    """
+    What the asking bank's marks depend on, with proofs where a signed head stands for them.
+
+    As lines of JSON, of which `exchange marks recompute --log` computes the marks again.
+    """
+    identity = identity_of(request, Role.BANK)
+    seq = request.app[HUB].projections.at_seq
+    with one_at_a_time(request, identity.account_id):
+        body = await request.app[HISTORY].extract(identity.account_id, seq)
+    headers = {"As-Of-Seq": str(seq), "Cache-Control": "private, no-cache"}
+    return web.Response(body=body, content_type="application/x-ndjson", headers=headers)
 
 
 def _parts(
