@@ -21,6 +21,7 @@ from exchange.domain.wire import (
 )
 
 from .backoff import Backoff
+from .bank import BankClient
 from .desk import DeskClient
 from .errors import ExchangeError, Unauthorized
 from .frames import Encoding
@@ -31,7 +32,7 @@ from .session import Reply, Session
 from .subscriptions import Callback, Subscription
 
 
-class ExchangeClient(DeskClient, LendingClient, LiquidationClient):
+class ExchangeClient(DeskClient, LendingClient, LiquidationClient, BankClient):
     """
     Everything an account does, over HTTP and one websocket session.
 
@@ -267,6 +268,10 @@ class ExchangeClient(DeskClient, LendingClient, LiquidationClient):
     async def follow_desk_trades(self, callback: Callback | None = None) -> Subscription:
         """The desk's trades as they become public."""
         return await self.follow("desk_trades", callback=callback)
+
+    async def follow_loans(self, callback: Callback | None = None) -> Subscription:
+        """Loans that concern the account: all, then each as its marks, step, calls or lots move."""
+        return await self.follow("loans", callback=callback)
 
     async def follow_marks(self, callback: Callback | None = None) -> Subscription:
         """Official prices as they are published."""

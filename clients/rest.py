@@ -56,6 +56,13 @@ _NO_END = aiohttp.ClientTimeout(total=None, sock_read=REQUEST_TIMEOUT_S)
 """A log may take as long as it likes, as long as it keeps coming."""
 
 
+class Document(msgspec.Struct, frozen=True):
+    """An answer as it came: its bytes, and the headers that say what it is."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
 def new_id() -> str:
     """A fresh id for a command or an order."""
     return uuid4().hex
@@ -445,10 +452,11 @@ class HttpClient:
                 if response.status not in accepted:
                     raise await _refusal(response)
                 body = await response.read()
+                headers = dict(response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"{self.url} cannot be reached: {error or 'time-out'}") from error
         self._has_answered = True
-        return _decoded(body, kind)
+        return Document(body, headers) if kind is Document else _decoded(body, kind)
 
 
 def _given(**params: str | int | None) -> dict[str, str | int]:

@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 
 from exchange.domain.desk_wire import Desk, DeskTrades
+from exchange.domain.lending_views import Loans
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.wire import (
@@ -391,7 +392,16 @@ class Session:
             case Orders():
                 self._continuity.take_snapshot(message)
                 self._deliver(message)
-            case Book() | Trade() | Positions() | Balances() | Marks() | Desk() | DeskTrades():
+            case (
+                Book()
+                | Trade()
+                | Positions()
+                | Balances()
+                | Marks()
+                | Desk()
+                | DeskTrades()
+                | Loans()
+            ):
                 self._deliver(message)
             case Bye():
                 raise _ConnectionLost(f"the exchange said bye: {message.reason}")

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from exchange.domain.desk_wire import Desk, DeskTrades
+from exchange.domain.lending_views import Loans
 from exchange.domain.wire import (
     AnyMessage,
     Balances,
@@ -24,7 +25,9 @@ from exchange.domain.wire import (
 from .errors import ExchangeError, ProtocolError
 
 MAX_WAITING = 10_000
-Update = Book | Trade | Orders | Execution | Positions | Balances | Marks | Desk | DeskTrades
+Update = (
+    Book | Trade | Orders | Execution | Positions | Balances | Marks | Desk | DeskTrades | Loans
+)
 Callback = Callable[[Update], None]
 
 
@@ -188,3 +191,5 @@ def _route_of_message(update: Update) -> str:
             return "desk"
         case DeskTrades():
             return "desk_trades"
+        case Loans():
+            return "loans"

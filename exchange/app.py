@@ -241,6 +241,7 @@ async def serve(
                 _gateway_settings(settings),
                 witness,
                 lease_age_ns,
+                signer,
             )
             runner, port = await start(gateway, settings.host, settings.http_port)
             metrics, admin_port = await start(

@@ -24,6 +24,7 @@ import uvloop
 
 from clients import desk_cli, index_prices_cli, lending_cli, reference_cli
 from clients.account_cli import account_commands
+from clients.bank_cli import bank_commands
 from clients.cli import commands
 from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
 from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
@@ -55,6 +56,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(commands)
 app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
+app.add_typer(bank_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(desk_cli.commands)
 app.add_typer(lending_cli.commands)

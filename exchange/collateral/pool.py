@@ -73,6 +73,8 @@ class _WorstOutcomes:
 
     def of(self, market: ContractInputs, strip_e12: int) -> int:
         """The volatility is told by its identity: markets outlive this."""
+        if market.recorded_es_e12 is not None:
+            return market.recorded_es_e12
         key = (id(market.volatility), strip_e12)
         if key not in self._known:
             self._known[key] = historical_es_e12(market.volatility, strip_e12, self._parameters)

@@ -51,6 +51,8 @@ class ContractInputs(Struct, frozen=True, kw_only=True):
     is_halted: bool = False
     recovery_days_count: int = 0
     """From the haircut of the last marking day."""
+    recorded_es_e12: int | None = None
+    """The historical shortfall as a mark states it, where the prices behind it are not at hand."""
 
 
 class Worth(Struct, frozen=True, kw_only=True):
@@ -103,7 +105,7 @@ def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> Collat
     """Values a contract and says what it lends, with every figure on the way."""
     worth = contract_worth(inputs.contract, inputs.curve, inputs.valuation_day, parameters)
     strip_e12, wal_e12 = worth.strip_factor_e12, worth.wal_years_e12
-    worst_e12 = historical_es_e12(inputs.volatility, strip_e12, parameters)
+    worst_e12 = worst_outcome_e12(inputs, strip_e12, parameters)
     taken_off = haircut(haircut_inputs(inputs, strip_e12, wal_e12, worst_e12), parameters)
     value_amount = eligible_amount(worth, inputs.level)
     return CollateralMark(
@@ -149,6 +151,15 @@ def eligible_amount(worth: Worth, level: MarkLevel) -> int:
     """The smaller of market and present value; nothing of what is unmarkable."""
     is_unmarkable = level is MarkLevel.UNMARKABLE
     return 0 if is_unmarkable else min(worth.pv_amount, worth.market_amount)
+
+
+def worst_outcome_e12(
+    inputs: ContractInputs, strip_factor_e12: int, parameters: RiskParameters
+) -> int:
+    """The historical shortfall: as it was recorded, else from the prices that are remembered."""
+    if inputs.recorded_es_e12 is not None:
+        return inputs.recorded_es_e12
+    return historical_es_e12(inputs.volatility, strip_factor_e12, parameters)
 
 
 def haircut_inputs(

@@ -28,6 +28,7 @@ from .desk_wire import (
     WithdrawQuote,
     WithdrawQuoteRequest,
 )
+from .lending_views import Loans
 from .reasons import Reason
 from .units import (
     CommandId,
@@ -406,6 +407,7 @@ AnyMessage = (
     | Marks
     | Desk
     | DeskTrades
+    | Loans
     | Pong
     | Done
     | Bye

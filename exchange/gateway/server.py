@@ -19,6 +19,7 @@ from . import (
     accounts,
     admin,
     books,
+    borrowing_base,
     calendars,
     collateral,
     deliveries,
@@ -27,8 +28,10 @@ from . import (
     keys,
     lending,
     listings,
+    loan_views,
     log,
     lots,
+    melting,
     pledges,
     settlements,
     statement,
@@ -36,6 +39,7 @@ from . import (
 )
 from .answers import Handler, problems
 from .border import HUB, known_names, secure
+from .borrowing_base import SIGNER, Signer
 from .history import ASKING, HISTORY, History
 from .hub import Hub
 from .settings import GatewaySettings
@@ -54,13 +58,15 @@ def build_app(
     settings: GatewaySettings | None = None,
     witness: Witness | None = None,
     lease_age_ns: Callable[[], int] = lambda: 0,
+    signer: Signer | None = None,
 ) -> web.Application:
     """
     The gateway of one shard.
 
     `projections` stand where the sequencer stands; from the application's start on the gateway
     folds every commit into them, as one of the sequencer's followers. `lease_age_ns` is how long
-    ago it was certain that nobody else leads; it matters where the settings have a lease.
+    ago it was certain that nobody else leads; it matters where the settings have a lease. `signer`
+    is the venue's key, if it has one.
     """
     middlewares = [problems, known_names, leading]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
@@ -74,7 +80,10 @@ def build_app(
     app[HUB] = hub
     app[HISTORY] = history
     app[ASKING] = set()
+    app[SIGNER] = signer
     app.cleanup_ctx.append(_following)
+    app.cleanup_ctx.append(melting.valuation_worker)
+    app.cleanup_ctx.append(borrowing_base.kept_documents)
     app[collateral.CACHE] = collateral.Cache()
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(_drain)
@@ -94,6 +103,9 @@ def build_app(
         desk,
         deliveries,
         collateral,
+        loan_views,
+        borrowing_base,
+        melting,
         log,
         admin,
         health,

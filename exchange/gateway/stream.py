@@ -31,6 +31,7 @@ from exchange.domain.wire import (
 from exchange.projections import Projections
 from exchange.projections.desk import DeskTrade
 from exchange.projections.desk_views import public_trade_view, public_trades_view
+from exchange.projections.loan_views import changed_loans_view
 from exchange.projections.orders import Step
 from exchange.projections.views import indication_view, private_view, session_word
 
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 SNAPSHOT_TRADES_COUNT = 50
-_PRIVATE = ("orders", "positions", "balances", "desk")
+_PRIVATE = ("orders", "positions", "balances", "desk", "loans")
+LOANS_AT_A_TIME_COUNT = 200
+"""Changed loans that are shown before commits may go on."""
 
 
 class Channel(Struct, frozen=True):
@@ -262,7 +265,7 @@ class Streams:
             loop.call_later(due_s, self.publish)
 
     def publish(self) -> None:
-        """Sends books, positions, balances and desks that moved since the last time."""
+        """Sends books, positions, balances, desks and loans that moved since the last time."""
         self._is_publish_due = False
         self._published_s = asyncio.get_running_loop().time()
         projections = self._projections
@@ -288,8 +291,24 @@ class Streams:
                     for session in list(readers[account_id]):
                         session.send(message)
             changed.clear()
-        if self._lagging:
+        self._publish_loans()
+        if self._lagging or projections.loans.changed:
             self._publish_later()
+
+    def _publish_loans(self) -> None:
+        """Sends loans that changed to those they concern; of many, the rest next time."""
+        projections, changed = self._projections, self._projections.loans.changed
+        readers = {account: found for account, found in self._private["loans"].items() if found}
+        if not readers:
+            changed.clear()
+            return
+        loan_ids = sorted(changed)[:LOANS_AT_A_TIME_COUNT]
+        changed.difference_update(loan_ids)
+        for account_id, sessions in readers.items():
+            message = changed_loans_view(account_id, loan_ids, projections)
+            if message.loans:
+                for session in list(sessions):
+                    session.send(message)
 
     def _publish_book(self, feed: BookFeed) -> None:
         change = feed.advance(self._projections)

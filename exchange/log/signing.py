@@ -1,5 +1,5 @@
 """
-Signs heads of a log with the venue's Ed25519 key.
+Signs heads of a log, and documents made from it, with the venue's Ed25519 key.
 
     head_key.pem   the private key, PKCS #8; its owner's alone, and in no log, archive or snapshot
     genesis        the public key, so that whoever has the log's first record can check
@@ -18,7 +18,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec.structs import replace
 
+from exchange.domain import certificates
+from exchange.domain.certificates import DocumentSignature
 from exchange.domain.proofs import SignedHead
 from exchange.log.errors import HeadKeyUnusable
 from exchange.log.head import Head, LogName
@@ -53,6 +56,17 @@ class HeadSigner:
             signature=self._key.sign(message).hex(),
             public_key=self.public_key.hex(),
         )
+
+    def sign_document(self, unsigned: DocumentSignature) -> DocumentSignature:
+        """The same with the signature; the shard is this log's."""
+        named = replace(
+            unsigned,
+            shard=self._name.shard,
+            venue_id=self._name.venue_id,
+            public_key=self.public_key.hex(),
+        )
+        signature = self._key.sign(certificates.signed_message(named))
+        return replace(named, signature=signature.hex())
 
     def derived_key(self, purpose: bytes) -> bytes:
         """A key for another purpose, which tells nothing about this one; 32 bytes."""

@@ -17,6 +17,7 @@ from .depth import Depth
 from .desk import Desk
 from .interest import Interest
 from .listings import Listings
+from .loans import Loans
 from .lots import Lots
 from .marks import Marks
 from .orders import Orders
@@ -45,6 +46,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "interest": Interest,
     "trades": Trades,
     "pledges": Pledges,
+    "loans": Loans,
     "sublets": Sublets,
     "lots": Lots,
     "desk": Desk,
@@ -77,6 +79,7 @@ class Projections:
     interest: Interest
     trades: Trades
     pledges: Pledges
+    loans: Loans
     sublets: Sublets
     lots: Lots
     desk: Desk

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from exchange.domain.certificates import BorrowingBase
 from exchange.domain.enums import SessionState
 from exchange.domain.wire import (
     Balances,
@@ -22,12 +23,25 @@ from exchange.domain.wire import (
     WalletView,
 )
 
+from .borrowing_base import borrowing_base_view
 from .bundle import Projections
 from .desk_views import desk_view
 from .indication import indication_of
+from .loan_views import loans_view, viewer_of
+from .secured import SecuredLoans, secured_view
 from .sessions import COLLECTING
 
-Noun = Literal["orders", "positions", "balances", "desk", "book", "trades"]
+Noun = Literal[
+    "orders",
+    "positions",
+    "balances",
+    "desk",
+    "book",
+    "trades",
+    "loans",
+    "borrowing_base",
+    "secured_loans",
+]
 _SESSION_WORDS: dict[SessionState, SessionWord] = {
     SessionState.PRE_OPEN: "pre_open",
     SessionState.CONTINUOUS: "continuous",
@@ -46,12 +60,32 @@ class Question(Struct, frozen=True, kw_only=True):
     account_id: int = 0
     instrument: str = ""
     count: int = 0
-    """Levels of a side, or trades, at most."""
+    """Levels of a side, trades or loans, at most."""
+    loan_id: int = 0
+    after_loan_id: int = 0
+    bank_account_id: int = 0
+    borrower_account_id: int = 0
 
 
-def view(question: Question, projections: Projections) -> Message | list[Trade]:
+def view(
+    question: Question, projections: Projections
+) -> Message | list[Trade] | BorrowingBase | SecuredLoans:
     """The view as of where the projections stand; empty for what did not exist yet."""
     match question.noun:
+        case "loans":
+            return loans_view(question.account_id, projections, question.loan_id)
+        case "borrowing_base":
+            return borrowing_base_view(
+                question.bank_account_id, question.borrower_account_id, projections
+            )
+        case "secured_loans":
+            return secured_view(
+                question.account_id,
+                projections,
+                loan_id=question.loan_id,
+                after_loan_id=question.after_loan_id,
+                count=question.count,
+            )
         case "book":
             return book_view(question.instrument, question.count, projections)
         case "trades":
@@ -66,7 +100,9 @@ def answer(question: Question, projections: Projections) -> bytes:
 
 
 def private_view(noun: str, account_id: int, projections: Projections) -> Message:
-    """An account's orders, positions, balances or desk."""
+    """An account's orders, positions, balances, desk or loans."""
+    if noun == "loans":
+        return loans_view(viewer_of(account_id, projections), projections)
     if noun == "desk":
         return desk_view(account_id, projections)
     if noun == "orders":

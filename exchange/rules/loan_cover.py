@@ -9,17 +9,15 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from exchange.collateral.interest import accrued_amount
 from exchange.collateral.ladder import lendable_amount
 from exchange.domain.enums import LIENED, RepaymentSource
 from exchange.domain.lending_events import LoanRepaid, PledgeMarked
 from exchange.domain.reasons import Reason, Refused, require
-from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at
 
 from .lending_state import Loan
 from .state import State
-
-DAYS_PER_YEAR = 360
 
 Marks = Mapping[int, PledgeMarked]
 """By pledge."""
@@ -96,9 +94,8 @@ def debt_of(loan: Loan, day: int) -> Debt:
 
 def owed_amounts(loan: Loan, day: int) -> tuple[int, int]:
     """What a loan owes on a day: (interest, principal)."""
-    days = max(0, day - loan.accrued_day)
-    accrued_amount = loan.principal_amount * loan.interest_ppm * days // (PPM_WHOLE * DAYS_PER_YEAR)
-    return loan.interest_amount + accrued_amount, loan.principal_amount
+    stretch = accrued_amount(loan.principal_amount, loan.interest_ppm, day - loan.accrued_day)
+    return loan.interest_amount + stretch, loan.principal_amount
 
 
 def owed_amount(loan: Loan, state: State) -> int:

@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from exchange.collateral.present_value import market_amount, present_value
+from exchange.collateral.curve import Curve, moved
+from exchange.collateral.present_value import Contract, market_amount, present_value
 from exchange.collateral.runway import (
     Loan,
     Runway,
     Secured,
     break_even_price,
-    days_until,
     melting,
     owed_amount,
+    pool_break_even_price,
     pool_runway,
     runway,
 )
@@ -33,6 +34,13 @@ TEN_YUAN = flat(10_000_000)
 FIVE_PER_CENT = 50_000
 DAY_AMOUNT = 1000 * 24 * 1_000
 """One day of the example at 10.00, in fen."""
+
+
+def days_until(owed, value, ratio_ppm: int, last_count: int) -> int:
+    """The first day on which what is owed reaches a ratio of the value, day by day."""
+    days = range(last_count)
+    called = (day for day in days if owed(day) * 1_000_000 >= ratio_ppm * value(day))
+    return next(called, last_count)
 
 
 def fen(text: str) -> int:
@@ -203,6 +211,49 @@ def test_each_day_before_the_call_is_calm_and_the_day_itself_is_not(ltv_ppm, pri
 
 
 @settings(deadline=None, max_examples=25)
+@given(
+    st.integers(550_000, 800_000),
+    st.lists(
+        st.tuples(st.integers(0, 200), st.integers(1, 120), st.integers(1, 50)),
+        min_size=1,
+        max_size=3,
+    ),
+    st.lists(st.integers(5_000_000, 12_000_000), min_size=3, max_size=3),
+    st.sampled_from([0, -100_000, 50_000]),
+)
+def test_the_days_are_those_that_counting_one_by_one_gives(ltv_ppm, spans, marks_micro, move_ppm):
+    """Pools of contracts that begin late and end apart, on a curve with a hump or a hollow."""
+    curve = Curve(months=(202701, 202705, 202709), marks_micro=tuple(marks_micro))
+    contracts = [
+        Contract(contract_qty=qty, start_day=EVE + ahead + 1, end_day=EVE + ahead + 1 + days_count)
+        for ahead, days_count, qty in spans
+    ]
+    shifted = moved(curve, move_ppm)
+
+    def value(after: int) -> int:
+        return sum(
+            min(
+                present_value(each, shifted, EVE + after, PARAMETERS).pv_amount,
+                market_amount(each, shifted, EVE + after, PARAMETERS),
+            )
+            for each in contracts
+        )
+
+    loan = Loan(
+        loan_amount=value(0) * ltv_ppm // 1_000_000, drawn_ltv_ppm=650_000, interest_ppm=90_000
+    )
+    pool = [Secured(contract=each, curve=curve) for each in contracts]
+    found = pool_runway(loan, pool, EVE, PARAMETERS, move_ppm)
+    last_count = max(each.end_day for each in contracts) - 1 - EVE
+
+    def counted(ratio_ppm: int) -> int:
+        return days_until(lambda after: owed_amount(loan, after), value, ratio_ppm, last_count)
+
+    assert found.margin_call_days_count == counted(725_000)
+    assert found.liquidation_days_count == counted(800_000)
+
+
+@settings(deadline=None, max_examples=25)
 @given(st.integers(1, 10**11), st.integers(0, 200_000), st.integers(1, 2_000))
 def test_the_break_even_rent_repays_and_one_fen_less_does_not(loan_amount, interest_ppm, qty):
     window = replace(YEAR, contract_qty=qty)
@@ -216,6 +267,19 @@ def test_the_break_even_rent_repays_and_one_fen_less_does_not(loan_amount, inter
         return amount
 
     assert left(price) <= 0 < left(price - 1)
+
+
+def test_the_break_even_rent_of_a_pool_is_one_rent_for_the_hours_of_all():
+    loan = Loan(loan_amount=10**9, drawn_ltv_ppm=650_000, interest_ppm=FIVE_PER_CENT)
+    halves = [replace(YEAR, contract_qty=500)] * 2
+    whole = break_even_price(loan, YEAR, EVE)
+    assert pool_break_even_price(loan, halves, EVE) == whole
+    gone = replace(YEAR, start_day=EVE - 30, end_day=EVE + 1)
+    assert pool_break_even_price(loan, [gone, YEAR], EVE) == whole
+    later = contract(1000, "2028-02-01", "2028-03-01")
+    more = pool_break_even_price(loan, [YEAR, later], EVE)
+    assert whole * 365 // 400 < more < whole
+    assert pool_break_even_price(loan, [], EVE) == 0
 
 
 def test_a_delivered_contract_has_no_break_even_rent():

@@ -1,0 +1,244 @@
+"""The shell's half for banks: loans, margin-calls, borrowing-base, melting, stress."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from clients.bank import is_document_signed, read_certificate
+from clients.errors import ProtocolError
+from clients.shell import (
+    DEFAULT_DATA,
+    As,
+    AsJson,
+    AsOfSeq,
+    DataDir,
+    TokenFile,
+    Url,
+    connect,
+    money,
+    show,
+    table,
+)
+from exchange.domain.certificates import BorrowingBase, DocumentSignature
+from exchange.domain.lending_views import Melting, Stress
+from exchange.domain.windows import date_of, day_at
+
+bank_commands = typer.Typer()
+
+
+@bank_commands.command()
+def loans(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_of_seq: AsOfSeq = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print loans: a borrower's own, a bank's own pool."""
+    with connect(data, url, token_file, who) as exchange:
+        found = exchange.loans(as_of_seq=as_of_seq)
+    columns = ("loan", "borrower", "bank", "status", "step")
+    shown = _amounts("loans", columns, ("owed", "value", "base"))
+    for loan in found:
+        amounts = (loan.owed_amount, loan.value_amount, loan.base_amount)
+        shown.add_row(
+            str(loan.loan_id),
+            str(loan.account_id),
+            str(loan.bank_account_id),
+            loan.loan_status,
+            loan.ladder_status,
+            *map(money, amounts),
+        )
+    show(found, as_json, shown)
+
+
+@bank_commands.command("margin-calls")
+def margin_calls(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    with_ended: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    as_of_seq: AsOfSeq = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print margin calls that are open."""
+    with connect(data, url, token_file, who) as exchange:
+        found = exchange.margin_calls(with_ended=with_ended, as_of_seq=as_of_seq)
+    columns = ("loan", "borrower", "status", "due, 16:00")
+    shown = _amounts("margin calls", columns, ("cash", "or collateral", "paid"))
+    for call in found:
+        amounts = (call.call_cash_amount, call.call_collateral_amount, call.paid_amount)
+        shown.add_row(
+            str(call.loan_id),
+            str(call.account_id),
+            call.call_status,
+            f"{date_of(day_at(call.due_ns))}",
+            *map(money, amounts),
+        )
+    show(found, as_json, shown)
+
+
+@bank_commands.command("borrowing-base")
+def borrowing_base(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    bank: Annotated[int | None, typer.Option(help="Loans by this bank only.")] = None,
+    borrower: Annotated[int | None, typer.Option(help="Loans to this account only.")] = None,
+    as_of_seq: AsOfSeq = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Print it as a page.")] = False,
+    signature: Annotated[
+        Path | None, typer.Option(help="Where to put the signature of a CSV or a page.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the availability certificate; as JSON it has its signature within."""
+    chosen = {
+        "bank_account_id": bank,
+        "borrower_account_id": borrower,
+        "as_of_seq": as_of_seq,
+    }
+    with connect(data, url, token_file, who) as exchange:
+        if as_csv or as_html:
+            form = exchange.borrowing_base_document("csv" if as_csv else "html", **chosen)
+            typer.echo(form.body, nl=False)
+            if signature is not None:
+                signature.write_bytes(msgspec.json.encode(form.signed))
+            return
+        base = exchange.borrowing_base(**chosen)
+    if as_json:
+        typer.echo(base.as_json())
+    else:
+        show(base.certificate, as_json, _certificate_table(base.certificate))
+
+
+@bank_commands.command("check-certificate")
+def check_certificate(
+    file: Annotated[Path, typer.Argument(help="What `borrowing-base` printed.")],
+    public_key: Annotated[str, typer.Option(help="The venue's, from whom you trust; hex.")],
+    signature: Annotated[Path | None, typer.Option(help="Of a CSV or a page.")] = None,
+) -> None:
+    """Check the venue's signature of a certificate; exit 1 where it is not signed by the key."""
+    body = file.read_bytes()
+    try:
+        key = bytes.fromhex(public_key)
+        if signature is None:
+            certificate = read_certificate(body)
+            signed, is_good = certificate.signed, certificate.is_signed_by(key)
+        else:
+            signed = msgspec.json.decode(signature.read_bytes(), type=DocumentSignature)
+            is_good = is_document_signed(body, signed, key)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise ProtocolError(f"{file} cannot be checked: {error}") from error
+    if not is_good:
+        typer.echo(f"error: {file} is not what the key signed", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"signed by {signed.venue_id}/{signed.shard} as of seq {signed.as_of_seq}")
+
+
+@bank_commands.command()
+def melting(
+    loan_id: Annotated[int | None, typer.Argument(help="One loan; without it the pool.")] = None,
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_of_seq: AsOfSeq = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the days until time alone brings a call and a sale, at several prices."""
+    with connect(data, url, token_file, who) as exchange:
+        found = exchange.melting(loan_id, as_of_seq=as_of_seq)
+    show(found, as_json, _melting_table(found))
+
+
+@bank_commands.command()
+def stress(
+    data: DataDir = DEFAULT_DATA,
+    url: Url = "",
+    token_file: TokenFile = None,
+    who: As = "bank",
+    as_of_seq: AsOfSeq = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what is left of the pool's cover if the market turns."""
+    with connect(data, url, token_file, who) as exchange:
+        found = exchange.stress(as_of_seq=as_of_seq)
+    show(found, as_json, _stress_table(found))
+
+
+def _amounts(title: str, words: Sequence[str], amounts: Sequence[str]) -> Table:
+    """A table that ends with columns of money, which are never broken."""
+    shown = table(title, *words, *amounts)
+    for column in shown.columns[len(words) :]:
+        column.justify, column.no_wrap = "right", True
+    return shown
+
+
+def _certificate_table(certificate: BorrowingBase) -> Table:
+    totals = certificate.totals
+    day = date_of(certificate.valuation_day)
+    title = f"availability on {day}, as of seq {certificate.as_of_seq}"
+    amounts_of = ("value", "base", "owed", "availability", "excess")
+    shown = _amounts(title, ("loan", "step"), amounts_of)
+    for loan in certificate.loans:
+        amounts = (
+            loan.value_amount,
+            loan.base_amount,
+            loan.owed_amount,
+            loan.availability_amount,
+            loan.excess_amount,
+        )
+        shown.add_row(str(loan.loan_id), loan.ladder_status, *map(money, amounts))
+    sums = (
+        totals.value_amount,
+        totals.base_amount,
+        totals.owed_amount,
+        totals.availability_amount,
+        totals.excess_amount,
+    )
+    shown.add_row("all", "", *map(money, sums))
+    return shown
+
+
+def _melting_table(found: Melting) -> Table:
+    moves = [f"{each.move_ppm / 10_000:.0f} %" for each in found.pool]
+    day = date_of(found.valuation_day)
+    title = f"days to margin call / to liquidation from {day}, as of seq {found.as_of_seq}"
+    shown = _amounts(title, ("loan", *moves), ("owed", "value", "break-even rent"))
+    for loan in found.loans:
+        days = [
+            f"{each.margin_call_days_count} / {each.liquidation_days_count}"
+            for each in loan.runways
+        ]
+        amounts = (loan.owed_amount, loan.value_amount, loan.break_even_price)
+        shown.add_row(str(loan.loan_id), *days, *map(money, amounts))
+    first = [
+        f"{each.margin_call_days_count} / {each.liquidation_days_count}" for each in found.pool
+    ]
+    shown.add_row("first", *first)
+    return shown
+
+
+def _stress_table(found: Stress) -> Table:
+    title = f"the pool under stress, as of seq {found.as_of_seq}"
+    amounts = ("value", "lendable", "call", "shortfall")
+    shown = _amounts(title, ("scenario", "called"), amounts)
+    for each in found.pool:
+        shown.add_row(
+            each.scenario,
+            str(each.called_count),
+            money(each.value_amount),
+            money(each.lendable_amount),
+            money(each.call_cash_amount),
+            money(each.shortfall_amount),
+        )
+    return shown

@@ -1,0 +1,123 @@
+"""
+`/v1/borrowing_base`: the availability certificate of a bank's pool, or of one borrower's loans.
+
+As of a record it has the same bytes for ever, signature included; so a document that is asked for
+again is taken from those made lately.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from exchange.domain.certificates import (
+    CSV,
+    HTML,
+    JSON,
+    BorrowingBase,
+    DocumentSignature,
+    canonical_json,
+    csv_of,
+    unsigned,
+)
+from exchange.domain.enums import Role
+from exchange.domain.reasons import Reason
+from exchange.projections.views import Question
+
+from .answers import integer_query, problem
+from .auth import Identity
+from .border import identity_of
+from .documents import document_answer, form_of
+from .lending_pages import certificate_page
+from .loan_views import as_of_seq, asked
+
+KEPT_COUNT = 16
+
+
+class Signer(Protocol):
+    """The venue's key."""
+
+    def sign_document(self, unsigned: DocumentSignature) -> DocumentSignature:
+        """The same with the venue's signature."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A certificate in one form."""
+
+    body: bytes
+    signature: DocumentSignature
+
+
+SIGNER: web.AppKey[Signer | None] = web.AppKey("signer")
+Documents = dict[tuple[int, int, int, str], Document]
+DOCUMENTS: web.AppKey[Documents] = web.AppKey("documents", dict)
+"""By (as_of_seq, bank, borrower, media type)."""
+
+routes = web.RouteTableDef()
+
+
+async def kept_documents(app: web.Application) -> AsyncIterator[None]:
+    """Keeps the documents made lately."""
+    app[DOCUMENTS] = {}
+    yield
+
+
+@routes.get("/v1/borrowing_base")
+async def borrowing_base(request: web.Request) -> web.Response:
+    """
+    A bank's pool, with `?borrower=` one borrower's part of it; to a borrower the own loans, with
+    `?bank=` those by one bank; operators and auditors may ask for any. Now or `?as_of_seq=`; JSON,
+    CSV or HTML by `?format=` or `Accept`.
+    """
+    identity = identity_of(request)
+    bank_id, borrower_id = _sides(request, identity)
+    media_type = form_of(request, JSON, CSV, HTML)
+    key = (as_of_seq(request), bank_id, borrower_id, media_type)
+    documents = request.app[DOCUMENTS]
+    found = documents.get(key)
+    if found is None:
+        question = Question(
+            noun="borrowing_base", bank_account_id=bank_id, borrower_account_id=borrower_id
+        )
+        body = await asked(request, question, key[0])
+        certificate = msgspec.json.decode(body, type=BorrowingBase)
+        found = documents[key] = _document(certificate, media_type, request.app[SIGNER])
+        if len(documents) > KEPT_COUNT:
+            del documents[next(iter(documents))]
+    return document_answer(request, found.body, media_type, key[0], found.signature)
+
+
+def _sides(request: web.Request, identity: Identity) -> tuple[int, int]:
+    """Whose loans to whom, 0 for all; refuses those of others."""
+    bank_id, borrower_id = integer_query(request, "bank", 0), integer_query(request, "borrower", 0)
+    own_id = identity.account_id
+    if identity.has_role(Role.OPERATOR, Role.AUDITOR):
+        return bank_id, borrower_id
+    if identity.has_role(Role.BANK) and borrower_id != own_id:
+        if bank_id not in (0, own_id):
+            raise problem(Reason.SCOPE, f"bank {bank_id}'s pool is its own business", "bank")
+        return own_id, borrower_id
+    if borrower_id not in (0, own_id):
+        words = f"borrower {borrower_id}'s loans are shown to itself and to its banks"
+        raise problem(Reason.SCOPE, words, "borrower")
+    return bank_id, own_id
+
+
+def _document(certificate: BorrowingBase, media_type: str, signer: Signer | None) -> Document:
+    """The certificate in a form, signed where the venue has a key."""
+
+    def signed(document: bytes, kind: str) -> DocumentSignature:
+        plain = unsigned(document, kind, certificate.as_of_seq, certificate.venue_id)
+        return plain if signer is None else signer.sign_document(plain)
+
+    if media_type == CSV:
+        body = csv_of(certificate).encode()
+        return Document(body, signed(body, CSV))
+    canonical = canonical_json(certificate)
+    of_json = signed(canonical, JSON)
+    if media_type == HTML:
+        body = certificate_page(certificate, of_json).encode()
+        return Document(body, signed(body, HTML))
+    envelope = {"certificate": msgspec.Raw(canonical), "signed": of_json}
+    return Document(msgspec.json.encode(envelope), of_json)
