@@ -22,8 +22,8 @@ from exchange.domain.certificates import (
     signed_message,
     unsigned,
 )
+from exchange.domain.collateral_views import CollateralMarkView
 from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
-from exchange.domain.wire import CollateralMarkView
 
 from .data_frames import Rows, frame
 from .errors import ProtocolError

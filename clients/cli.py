@@ -1,5 +1,5 @@
 """
-The shell's half for those who trade and lend: order, cancel, book, instruments, marks, pledge, key.
+The shell's half for those who trade and lend: order, cancel, book, instruments, pledge, key.
 
 Options and exit codes are those of `clients.shell`.
 """
@@ -8,9 +8,7 @@ import hashlib
 import secrets
 from typing import Annotated, cast
 
-import msgspec
 import typer
-from rich.console import Console
 
 from clients.directory import add_credentials
 from clients.shell import DEFAULT_DATA, As, AsJson, AsOfSeq, DataDir, TokenFile, Url, money
@@ -117,50 +115,6 @@ def book(
             str(ask[1]) if ask else "",
         )
     _print(levels, as_json, table)
-
-
-@commands.command()
-def marks(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print collateral marks with every line of the haircut, and the prices they rest on."""
-    with _connect(data, url, token_file, who) as exchange:
-        pulled = exchange.collateral_marks(as_of_seq=as_of_seq)
-        official = exchange.marks(as_of_seq=as_of_seq)
-    if as_json:
-        typer.echo(msgspec.json.encode(pulled))
-        return
-    console = Console()
-    for mark in pulled:
-        span = f"{date_of(mark.start_day)} to {date_of(mark.end_day)}"
-        table = _table(
-            f"pledge {mark.pledge_id}: {mark.collateral_qty} GPUs of {mark.product}, {span}",
-            "as of seq " + str(mark.as_of_seq),
-            "",
-        )
-        table.add_row("value, CNY", money(mark.value_amount))
-        table.add_row("present value, CNY", money(mark.pv_amount))
-        table.add_row("mark level", str(mark.level))
-        for name, line_ppm in mark.haircut_lines.items():
-            if line_ppm:
-                table.add_row(f"haircut: {name}", f"{line_ppm / 10_000:.4f} %")
-        table.add_row("haircut", f"{mark.haircut_ppm / 10_000:.4f} %")
-        table.add_row("loan to value", f"{mark.ltv_ppm / 10_000:.4f} % ({mark.regime})")
-        table.add_row("lendable, CNY", money(mark.lendable_amount))
-        console.print(table)
-    if not pulled:
-        console.print("nothing is pledged")
-    nodes = _table(f"official prices at seq {official.as_of_seq}", "node", "CNY", "level", "at seq")
-    for node in official.marks:
-        name = f"{node.gpu_class} {node.region} {node.month}"
-        price = f"{node.mark_micro / 1_000_000:.4f}"
-        nodes.add_row(name, price, str(node.level), str(node.mark_seq))
-    console.print(nodes)
 
 
 # -- pledges --------------------------------------------------------------------------------------

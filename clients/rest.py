@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from exchange.domain.account_wire import SubletRequest, SubletsView
+from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
 from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView
 from exchange.domain.listing_views import (
     CalendarView,
@@ -32,7 +33,6 @@ from exchange.domain.wire import (
     AccountView,
     Balances,
     Book,
-    CollateralMarkView,
     Error,
     Health,
     LogHead,
@@ -296,6 +296,13 @@ class HttpClient:
         """Collateral marks with every line of the haircut, as the log stood at `as_of_seq`."""
         params = _given(as_of_seq=as_of_seq, instrument=instrument)
         return await self._get("/collateral/marks", list[CollateralMarkView], params)
+
+    async def explain_mark(
+        self, pledge_id: int, *, as_of_seq: int | None = None
+    ) -> MarkExplanation:
+        """A pledge's mark taken apart: each figure's formula, inputs and records."""
+        path = f"/collateral/marks/{pledge_id}/explain"
+        return await self._get(path, MarkExplanation, _given(as_of_seq=as_of_seq))
 
     async def register_key(
         self,

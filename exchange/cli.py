@@ -23,6 +23,7 @@ import typer
 import uvloop
 
 from clients import desk_cli, index_prices_cli, lending_cli, reference_cli
+from clients import marks_cli as clients_marks_cli
 from clients.account_cli import account_commands
 from clients.bank_cli import bank_commands
 from clients.cli import commands
@@ -33,14 +34,16 @@ from clients.lot_cli import lot_commands
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from clients.sublet_cli import sublet_commands
 from exchange import app as process
-from exchange import collateral_cli, log_cli
+from exchange import collateral_cli, log_cli, marks_cli
 from exchange.calendars import CalendarUnreadable
 from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference, HalfApplied
 from exchange.export import ExportRefused
+from exchange.extract import ExtractUnreadable
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
+from exchange.marks_replay import MarkDiffers
 from exchange.settings import (
     ArchiveDirs,
     PasswordFile,
@@ -64,6 +67,8 @@ app.add_typer(lot_commands, name="lot", help="Sell and buy what secured loans in
 app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
 app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
 app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")
+clients_marks_cli.commands.command("recompute")(marks_cli.recompute)
+app.add_typer(clients_marks_cli.commands, name="marks")
 app.add_typer(log_cli.commands)
 app.add_typer(collateral_cli.commands, name="collateral", help="The valuation model, from files.")
 app.add_typer(index_prices_cli.commands, name="index-prices")
@@ -76,6 +81,8 @@ STATED = (
     RecordUnknown,
     StartRefused,
     HalfApplied,
+    ExtractUnreadable,
+    MarkDiffers,
 )
 """Say themselves what to do, and their exit code."""
 HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]

@@ -19,6 +19,7 @@ from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
 from exchange.domain.statement import Statement, StatementAsked
 from exchange.domain.windows import start_ns
+from exchange.extract import extract_lines
 from exchange.gateway.worker import Worker
 from exchange.log import (
     ChainVerifier,
@@ -107,6 +108,13 @@ class Past:
             frames = read_stretch(client, name, seq, signed.position, self._archive)
             return prove(frames, seq, signed)
 
+    def extract(self, bank_account_id: int, seq: int, heads: list[SignedHead]) -> bytes:
+        """A bank's extract up to record `seq`, which is in the log."""
+        with reading_client(self._settings) as client:
+            frames = read_frames(client, ChainVerifier(self._settings.name), self._archive)
+            lines = extract_lines(frames, heads, bank_account_id, seq)
+            return b"".join(line + b"\n" for line in lines)
+
     def _keep(self, head: Head, market_ns: int, projections: Projections) -> None:
         if head.seq >= self._checkpoints[-1].head.seq + CHECKPOINT_EVERY:
             checkpoint = Checkpoint(head, market_ns, projections.checkpoint())
@@ -143,6 +151,10 @@ class LogHistory:
         signed = self._signed.first_over(seq)
         return None if signed is None else await self._worker.run(_prove, seq, signed)
 
+    async def extract(self, bank_account_id: int, seq: int) -> bytes:
+        """What a bank's marks depend on, up to a durable record."""
+        return await self._worker.run(_extract, bank_account_id, seq, list(self._signed.heads))
+
     def close(self) -> None:
         """Ends the worker, without waiting for what it still answers."""
         self._worker.close()
@@ -173,6 +185,10 @@ def _ask(seq: int, question: Question) -> bytes:
 
 def _statement(asked: StatementAsked, seq: int) -> Statement:
     return _PAST[0].statement(asked, seq)
+
+
+def _extract(bank_account_id: int, seq: int, heads: list[SignedHead]) -> bytes:
+    return _PAST[0].extract(bank_account_id, seq, heads)
 
 
 def _prove(seq: int, signed: SignedHead) -> RecordProof:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.shell import DEFAULT_DATA, AsJson, DataDir
-from exchange import archive_cli, proof_cli, replay_cli
+from exchange import archive_cli, marks_cli, proof_cli, replay_cli
 from exchange.domain.record import decode_body
 from exchange.gateway.named import named
 from exchange.log import ChainVerifier, Frame, LogSettings, SignedHeads, confirmed, read_frames
@@ -29,7 +29,12 @@ from exchange.settings import ArchiveDirs, PasswordFile, RedisUrl, log_settings
 
 commands = typer.Typer()
 log_commands = typer.Typer(no_args_is_help=True)
-for noun in (archive_cli.commands, proof_cli.commands, replay_cli.log_commands):
+for noun in (
+    archive_cli.commands,
+    proof_cli.commands,
+    replay_cli.log_commands,
+    marks_cli.log_commands,
+):
     log_commands.add_typer(noun)
 commands.add_typer(replay_cli.commands)
 commands.command("proof")(proof_cli.log_proof)

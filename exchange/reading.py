@@ -8,11 +8,13 @@ The log for who only reads it: with its exchange running or stopped, its archive
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import cast
 
 import redis
 
 from exchange.log import (
+    Archive,
     ChainVerifier,
     Frame,
     LogSettings,
@@ -21,9 +23,12 @@ from exchange.log import (
     compare,
     read_frames,
     read_only_log,
+    tell_on_stderr,
 )
 from exchange.log.entry import Entry, position_of
+from exchange.log.errors import LogMissing
 from exchange.log.event_log import WITNESS_FILE
+from exchange.log.segment import segment_name
 
 
 @contextlib.contextmanager
@@ -57,6 +62,18 @@ def reading_frames(settings: LogSettings) -> Iterator[LogFrames]:
     with reading_client(settings) as client:
         frames = read_frames(client, verifier, settings.archive())
         yield LogFrames(_witnessed(frames, verifier, witness), _tip_seq(client, settings))
+
+
+def archived_frames(place: Path) -> Iterator[Frame]:
+    """The verified frames of one place of an archive, with nothing else of the venue at hand."""
+    segment = next(iter(sorted(place.glob("*.segment"))), None)
+    if segment is None:
+        raise LogMissing(f"log_missing: {place} is neither a venue's directory nor an archive")
+    name = segment_name(segment)
+    verifier = ChainVerifier(name)
+    archive = Archive(name, [place], tell_on_stderr)
+    for entry_id, data in archive.entries_after(name.genesis):
+        yield verifier.check(entry_id, data)
 
 
 def witness_of(settings: LogSettings) -> Witness | None:

@@ -30,6 +30,10 @@ class MemoryHistory:
         assert self.heads == [], "proofs want a real log"
         return None
 
+    async def extract(self, bank_account_id: int, seq: int) -> bytes:
+        """There are no frames to take anything from."""
+        raise AssertionError("extracts want a real log")
+
     async def records(self, from_seq: int, count: int) -> list[Record]:
         """Decoded, without market time."""
         chosen = self._encoded[from_seq - 1 : from_seq - 1 + count]

@@ -18,7 +18,7 @@ from exchange.domain.enums import Role
 from exchange.domain.events import InstrumentListed, PledgeRequested
 from exchange.domain.reasons import Reason
 from exchange.projections import Projections
-from exchange.projections.collateral import mark_view
+from exchange.projections.collateral import list_of, mark_view, marks_seen
 from exchange.projections.collateral_marks import PublishedMark
 from exchange.projections.held_window import held_view
 from exchange.projections.mark_explanation import explanation
@@ -26,6 +26,7 @@ from exchange.projections.mark_explanation import explanation
 from .answers import Problem, integer_query, json_answer, not_found, path_id, problem
 from .auth import Identity
 from .border import HUB, identity_of
+from .history import HISTORY, one_at_a_time
 from .named import named
 from .stream import marks_message
 
@@ -85,7 +86,7 @@ async def collateral_marks(request: web.Request) -> web.Response:
     answer = cache.answers.get(question)
     if answer is None or (not seq and (answer.changes_count != changes_count or instrument)):
         parts = _parts(question, instrument, projections, cache)
-        answer = _answer(b"[" + b",".join(parts) + b"]", changes_count)
+        answer = _answer(list_of(parts), changes_count)
         _keep(cache.answers, question, answer)
     return _answered(request, answer, seq or projections.at_seq)
 
@@ -121,6 +122,21 @@ async def disputes(request: web.Request) -> web.Response:
     return json_answer(found, as_of_seq=projections.at_seq)
 
 
+@routes.get("/v1/collateral/extract")
+async def extract(request: web.Request) -> web.Response:
+    """
+    What the asking bank's marks depend on, with proofs where a signed head stands for them.
+
+    As lines of JSON, of which `exchange marks recompute --log` computes the marks again.
+    """
+    identity = identity_of(request, Role.BANK)
+    seq = request.app[HUB].projections.at_seq
+    with one_at_a_time(request, identity.account_id):
+        body = await request.app[HISTORY].extract(identity.account_id, seq)
+    headers = {"As-Of-Seq": str(seq), "Cache-Control": "private, no-cache"}
+    return web.Response(body=body, content_type="application/x-ndjson", headers=headers)
+
+
 def _parts(
     question: tuple[int, int, int],
     instrument: InstrumentListed | None,
@@ -130,12 +146,10 @@ def _parts(
     """The marks that answer the question, in the order of the pledges."""
     account_id, _, asked_seq = question
     seq, found = asked_seq or projections.at_seq, []
-    for asked in projections.pledges.live_as_of(seq):
-        is_seen = not account_id or account_id in (asked.account_id, asked.bank_account_id)
-        if is_seen and (instrument is None or _overlaps(asked, instrument)):
-            mark = projections.collateral_marks.as_of(asked.pledge_id, seq)
-            if mark is not None:
-                found.append(_encoded(asked, mark, projections, cache))
+    models = (projections.pledges, projections.collateral_marks)
+    for asked, mark in marks_seen(seq, account_id, *models):
+        if instrument is None or _overlaps(asked, instrument):
+            found.append(_encoded(asked, mark, projections, cache))
     if instrument is not None and not asked_seq and account_id:
         window = (instrument.product_id, instrument.start_day, instrument.end_day)
         held_qty = projections.positions.held_qty(account_id, *window)

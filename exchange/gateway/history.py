@@ -41,6 +41,9 @@ class History(Protocol):
     async def prove(self, seq: int) -> RecordProof | None:
         """The proof of a durable record; None where no signed head stands for it yet."""
 
+    async def extract(self, bank_account_id: int, seq: int) -> bytes:
+        """What a bank's marks depend on, up to a durable record, as lines of JSON."""
+
 
 HISTORY: web.AppKey[History] = web.AppKey("history")
 ASKING: web.AppKey[set[int]] = web.AppKey("asking", set)

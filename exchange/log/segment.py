@@ -96,6 +96,16 @@ class Segment(msgspec.Struct, frozen=True):
             at = end
 
 
+def segment_name(path: Path) -> LogName:
+    """Whose segment it says it is; nothing is checked."""
+    with _reading(path) as file:
+        data = file.read()[-FOOTER_BYTES:]
+    if len(data) < FOOTER_BYTES:
+        raise SegmentDamaged(path, f"{len(data)} bytes are no footer")
+    footer = Footer(*FOOTER.unpack(data))
+    return LogName(footer.venue_id.rstrip(b"\0").decode(), footer.shard.rstrip(b"\0").decode())
+
+
 def read_footer(path: Path, name: LogName) -> Footer:
     """
     The footer of a segment of this log; the frames are not looked at.

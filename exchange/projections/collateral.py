@@ -6,16 +6,17 @@ mark has the same bytes whoever asks, and for ever.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from exchange.collateral.haircut import sentence_of
 from exchange.collateral.haircut_lines import HaircutLines
+from exchange.domain.collateral_views import CollateralMarkView, CurvePointView
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import encode_event
-from exchange.domain.wire import CollateralMarkView, CurvePointView
 
-from .bundle import Projections
+from .collateral_marks import CollateralMarks, PublishedMark
+from .pledges import Pledges
 
 INPUTS = (
     "age_days_count",
@@ -41,17 +42,22 @@ INPUTS = (
 """Of the event; a flag is 0 or 1."""
 
 
-def marks_as_of(
-    seq: int, requests: Sequence[PledgeRequested], projections: Projections
-) -> list[CollateralMarkView]:
-    """The marks in force of these pledges after a record, in the order given."""
-    products, found = projections.listings.products, []
-    for request in requests:
-        mark = projections.collateral_marks.as_of(request.pledge_id, seq)
-        if mark is not None:
-            code = products[request.product_id].code
-            found.append(mark_view(request, code, mark.event, mark.seq))
+def marks_seen(
+    seq: int, account_id: int, pledges: Pledges, marks: CollateralMarks
+) -> list[tuple[PledgeRequested, PublishedMark]]:
+    """The marks in force after a record that an account sees, by pledge; 0 sees everybody's."""
+    found = []
+    for asked in pledges.live_as_of(seq):
+        if not account_id or account_id in (asked.account_id, asked.bank_account_id):
+            mark = marks.as_of(asked.pledge_id, seq)
+            if mark is not None:
+                found.append((asked, mark))
     return found
+
+
+def list_of(encoded: Iterable[bytes]) -> bytes:
+    """JSON values as one list."""
+    return b"[" + b",".join(encoded) + b"]"
 
 
 def mark_view(

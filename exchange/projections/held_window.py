@@ -21,6 +21,7 @@ from exchange.collateral.node_curve import (
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
 from exchange.collateral.volatility import Volatility
+from exchange.domain.collateral_views import CollateralMarkView
 from exchange.domain.enums import SessionState, TradingMode
 from exchange.domain.events import (
     InstrumentListed,
@@ -32,7 +33,6 @@ from exchange.domain.events import (
 from exchange.domain.lending_events import NO_LTV_PPM
 from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
 from exchange.domain.windows import day_at, month_of
-from exchange.domain.wire import CollateralMarkView
 
 from .bundle import Projections
 from .collateral import mark_view

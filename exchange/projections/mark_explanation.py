@@ -9,10 +9,10 @@ are parameters of the version in force, whose record is among the sources.
 from collections.abc import Mapping
 
 from exchange.collateral.pledge_marks import figures_of, haircut_of, priced, sources_of, worth_of
+from exchange.domain.collateral_views import MarkExplanation, MarkLineView, MonthValueView
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
-from exchange.domain.wire import MarkExplanation, MarkLineView, MonthValueView
 
 from .bundle import Projections
 from .collateral import mark_view

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from exchange.domain.collateral_views import CollateralMarkView
 from exchange.domain.events import CapacityGranted
 from exchange.domain.record import decode_body
 from exchange.domain.windows import day_at
-from exchange.domain.wire import CollateralMarkView, PledgeView
+from exchange.domain.wire import PledgeView
 from exchange.log import ChainVerifier, LogName, read_frames, read_only_log
 
 from .processes import VenueProcess

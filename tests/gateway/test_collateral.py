@@ -5,13 +5,13 @@ import hashlib
 import msgspec
 import pytest
 
+from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
 from exchange.domain.commands import AdvanceClock
 from exchange.domain.enums import Side
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import decode_body, encode_event
 from exchange.domain.units import NS_PER_DAY
-from exchange.domain.wire import CollateralMarkView, MarkExplanation
 from tests.gateway.test_http import (
     AUDITOR,
     BANK,

@@ -1,0 +1,154 @@
+"""
+The shell's half for who computes marks again: `exchange marks recompute`, `exchange log extract`.
+
+    a log, its archive, or a bank's extract ─▶ the very bytes that `/v1/collateral/marks` answered
+
+All of them only read. Exit codes are those of `exchange.cli`.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.check_proof import FAILURES, check
+from clients.shell import DEFAULT_DATA, DataDir
+from exchange.domain.commands import Command
+from exchange.domain.proofs import PROOF_FORMAT
+from exchange.domain.record import Record, events_of
+from exchange.extract import ExtractUnreadable, extract_lines, records_in
+from exchange.log import Frame, SignedHeads
+from exchange.log.signed_heads import SIGNED_HEADS_FILE
+from exchange.log.witness import replace_durably
+from exchange.marks_replay import MarksReplay
+from exchange.reading import archived_frames, reading_frames
+from exchange.settings import VENUE_FILE, ArchiveDirs, PasswordFile, RedisUrl, log_settings
+
+log_commands = typer.Typer()
+
+
+def recompute(
+    as_of_seq: Annotated[int, typer.Option(min=1, help="As the log stood after this record.")],
+    log: Annotated[
+        Path | None,
+        typer.Option(help="A venue's directory, a place of an archive, or a bank's extract."),
+    ] = None,
+    data: DataDir = DEFAULT_DATA,
+    bank: Annotated[str, typer.Option(help="Only the pledges to this bank; all without.")] = "",
+    public_key: Annotated[
+        str, typer.Option(help="Check an extract's proofs under this key, HEX.")
+    ] = "",
+    check_file: Annotated[
+        Path | None, typer.Option("--check", help="Compare with these bytes, once answered.")
+    ] = None,
+) -> None:
+    """
+    Compute the marks in force after a record again, and print what HTTP answers, byte for byte.
+
+    Every mark is priced again from its own figures, and these are compared with the node marks that
+    it names. An extract needs nothing but itself; it is of one bank. Exit 0 done; 1 a mark or the
+    bytes of --check differ, which are named; 2 a file that cannot be read.
+    """
+    source = log or data
+    if source.is_file():
+        account_id, records = _from_extract(source, as_of_seq, public_key)
+        replay = _replayed(records, as_of_seq)
+    else:
+        with _frames(source) as frames:
+            replay = _replayed(_records(frames, as_of_seq), as_of_seq)
+        if replay.at_seq < as_of_seq:
+            raise typer.BadParameter(f"the log ends at {replay.at_seq}", param_hint="--as-of-seq")
+        account_id = _account_named(bank, replay) if bank else 0
+    answer = replay.answer(as_of_seq, account_id)
+    if check_file is not None and check_file.read_bytes() != answer:
+        typer.echo(f"{check_file} is not what record {as_of_seq} answers", err=True)
+        raise typer.Exit(1)
+    typer.echo(answer, nl=False)
+
+
+@log_commands.command("extract")
+def log_extract(
+    bank: Annotated[str, typer.Option(help="The bank's name.")],
+    to: Annotated[Path, typer.Option("--to", help="The file to write.")],
+    data: DataDir = DEFAULT_DATA,
+    redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
+) -> None:
+    """
+    Write what a bank's marks depend on, with proofs, and nothing of others.
+
+    `exchange marks recompute --log FILE` computes them again from it, anywhere. Exit 0 done.
+    """
+    settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
+    replay = MarksReplay()
+    with reading_frames(settings) as frames:
+        for record in _records(frames, None):
+            replay.take(record)
+    account_id = _account_named(bank, replay)
+    heads = SignedHeads(data / SIGNED_HEADS_FILE, settings.name).heads
+    with reading_frames(settings) as frames:
+        lines = list(extract_lines(frames, heads, account_id, replay.at_seq))
+    replace_durably(to, *(line + b"\n" for line in lines))
+    proved_count = sum(line.startswith(_PROOF) for line in lines)
+    typer.echo(
+        f"{to} has {proved_count} whole records of {bank} with their proofs and facts of "
+        f"{len(lines) - 1 - proved_count} others, up to seq {replay.at_seq}"
+    )
+
+
+_NOTHING = Command()
+_PROOF = b'{"format":"' + PROOF_FORMAT.encode() + b'"'
+
+
+@contextlib.contextmanager
+def _frames(source: Path) -> Iterator[Iterable[Frame]]:
+    """The verified frames of a venue's directory, or of one place of an archive."""
+    if (source / VENUE_FILE).exists():
+        with reading_frames(log_settings(source, "", None, None)) as frames:
+            yield frames
+    else:
+        yield archived_frames(source)
+
+
+def _records(frames: Iterable[Frame], to_seq: int | None) -> Iterator[Record]:
+    for frame in frames:
+        for seq, encoded in enumerate(frame.records, start=frame.header.first_seq):
+            if to_seq is not None and seq > to_seq:
+                return
+            yield Record(seq, 0, _NOTHING, events_of(encoded))
+
+
+def _from_extract(file: Path, as_of_seq: int, public_key: str) -> tuple[int, list[Record]]:
+    """Whose extract it is, and its records; with a key, each proof is checked before."""
+    lines = file.read_bytes().splitlines()
+    head, records = records_in(lines)
+    if as_of_seq > head.last_seq:
+        raise typer.BadParameter(f"the extract ends at {head.last_seq}", param_hint="--as-of-seq")
+    for number, line in enumerate(lines, start=1):
+        if public_key and line.startswith(_PROOF):
+            try:
+                check(line.decode(), bytes.fromhex(public_key))
+            except FAILURES as failure:
+                raise ExtractUnreadable(
+                    f"extract_unproved: line {number} of {file}: {failure}"
+                ) from failure
+    return head.bank_account_id, records
+
+
+def _replayed(records: Iterable[Record], to_seq: int) -> MarksReplay:
+    replay = MarksReplay()
+    for record in records:
+        if record.seq > to_seq:
+            break
+        replay.take(record)
+    return replay
+
+
+def _account_named(name: str, replay: MarksReplay) -> int:
+    for account_id, account in replay.participants.accounts.items():
+        if account.name == name:
+            return account_id
+    raise typer.BadParameter(f"nobody is named {name!r}", param_hint="--bank")

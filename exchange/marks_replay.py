@@ -1,0 +1,141 @@
+"""
+Collateral marks computed again, by whoever has the log or an extract of it.
+
+    records, or a bank's extract ─▶ MarksReplay ─▶ the bytes that `/v1/collateral/marks` answers
+
+Each mark is priced again from its own figures, and these are compared with the node marks and the
+observations in the records that it names. What the events alone cannot show is taken from the mark
+itself: the shares of pools, uptime, affiliation, history, halts.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from exchange.collateral.curve import months_within
+from exchange.collateral.node_curve import (
+    adv_hours,
+    curve_points,
+    mean_half_spread_ppm,
+    worst_source,
+)
+from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.events import Event, NodeObserved, ProductDefined
+from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.record import Record
+from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.windows import month_of
+from exchange.projections.collateral import list_of, mark_view, marks_seen
+from exchange.projections.collateral_marks import CollateralMarks
+from exchange.projections.listings import Listings
+from exchange.projections.marks import Marks
+from exchange.projections.participants import Participants
+from exchange.projections.pledges import Pledges
+from exchange.projections.projection import Projection
+
+
+class MarkDiffers(Exception):
+    """A mark is not what its figures, or the records that it names, make; says which and where."""
+
+    exit_code = 1
+
+
+class MarksReplay:
+    """The read models that marks are answered from; records may be missing in between."""
+
+    def __init__(self) -> None:
+        self.at_seq = 0
+        self.listings, self.pledges, self.marks = Listings(), Pledges(), Marks()
+        self.collateral_marks, self.participants = CollateralMarks(), Participants()
+        self._observed: dict[tuple[int, str, str, int], NodeObserved] = {}
+
+    def take(self, record: Record) -> None:
+        """The next record, or what of it is known."""
+        models: tuple[Projection[Any], ...] = (
+            self.listings,
+            self.pledges,
+            self.marks,
+            self.collateral_marks,
+            self.participants,
+        )
+        for index, event in enumerate(record.events):
+            self._take(event, record.seq)
+            for model in models:
+                handler = model.handlers.get(type(event))
+                if handler is not None:
+                    handler(event, record, index)
+        self.at_seq = record.seq
+
+    def answer(self, seq: int, account_id: int = 0) -> bytes:
+        """
+        The marks in force after a record, of an account's pledges or (0) of all, as JSON.
+
+        Raises `MarkDiffers` at the first that cannot be had again.
+        """
+        found = []
+        for asked, mark in marks_seen(seq, account_id, self.pledges, self.collateral_marks):
+            product = self.listings.products[asked.product_id]
+            self._check(mark.event, mark.seq, product)
+            found.append(msgspec.json.encode(mark_view(asked, product.code, mark.event, mark.seq)))
+        return list_of(found)
+
+    def _take(self, event: Event, seq: int) -> None:
+        if isinstance(event, NodeObserved):
+            self._observed[seq, event.gpu_class, event.region, event.month] = event
+
+    def _check(self, mark: PledgeMarked, seq: int, product: ProductDefined) -> None:
+        """Compares a mark with what can be had again of it."""
+        parameters = self.marks.parameters_of(mark.parameters_version)[1].risk_parameters
+        again = priced(figures_of(mark), sources_of(mark), parameters)
+        _require_equal(mark, seq, _fields(again), list(again.__struct_fields__))
+        market = self._market(mark, seq, product, parameters)
+        if mark.level == 0:
+            # A supplier that was ended has no value whatever the nodes say.
+            market.pop("level", None)
+        _require_equal(mark, seq, market, list(market))
+
+    def _market(
+        self, mark: PledgeMarked, seq: int, product: ProductDefined, parameters: RiskParameters
+    ) -> dict[str, object]:
+        """What the nodes' records say, by the names of the mark's fields."""
+        nodes = [
+            (node_seq, node)
+            for node_seq, node in self.marks.nodes_as_of(seq)
+            if (node.gpu_class, node.region) == (product.gpu_class, product.region)
+            and node.month >= month_of(mark.valuation_day)
+        ]
+        marks, seqs = [node for _, node in nodes], {node.month: at for at, node in nodes}
+        spans = months_within(max(mark.start_day, mark.valuation_day + 1), mark.end_day)
+        points = curve_points(spans, marks)
+        found: dict[str, object] = {
+            "level": int(worst_source(spans, marks)[0]),
+            "curve_months": [point.month for point in points],
+            "curve_marks_micro": [point.mark_micro for point in points],
+            "mark_seqs": [seqs[point.month] for point in points],
+            "adv_hours": adv_hours(spans, marks),
+            "half_spread_ppm": mean_half_spread_ppm(spans, marks, parameters),
+            "spot_month": next((node.month for node in marks if node.mark_micro > 0), 0),
+        }
+        place = (mark.spot_seq, product.gpu_class, product.region, mark.spot_month)
+        observed = self._observed.get(place)
+        if observed is not None:
+            found["sigma_ewma_e12"] = observed.sigma_ewma_e12
+            found["sigma_stress_e12"] = observed.sigma_stress_e12
+            found["sigma_long_e12"] = observed.sigma_sum_e12 // observed.observed_count
+        return found
+
+
+def _fields(mark: PledgeMarked) -> dict[str, object]:
+    return {name: getattr(mark, name) for name in mark.__struct_fields__}
+
+
+def _require_equal(
+    mark: PledgeMarked, seq: int, found: dict[str, object], names: Sequence[str]
+) -> None:
+    for name in names:
+        if getattr(mark, name) != found[name]:
+            raise MarkDiffers(
+                f"mark_differs: pledge {mark.pledge_id}, record {seq}: {name} is recorded as "
+                f"{getattr(mark, name)!r} and comes out as {found[name]!r}"
+            )
