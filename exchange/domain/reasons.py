@@ -34,7 +34,7 @@ class Reason(IntEnum):
     COMMAND_IDS = 3005
     SUBSCRIPTIONS = 3006
     DESK_ITEMS = 3007
-    """As many open requests, quotes and blocks as an account may have."""
+    """As many open requests, quotes and blocks, or undrawn loans, as an account may have."""
     # market
     UNKNOWN_INSTRUMENT = 4001
     LOT = 4003

@@ -21,7 +21,8 @@ _SENTENCES: dict[Reason, str] = {
     Reason.OVERLOAD: "the exchange is busy, try again",
     Reason.COMMAND_IDS: "{value} command ids are at the account's limit of {limit}",
     Reason.SUBSCRIPTIONS: "{value} subscriptions are above the limit of {limit}",
-    Reason.DESK_ITEMS: "{value} open requests, quotes and blocks are at the limit of {limit}",
+    Reason.DESK_ITEMS: "{value} open requests, quotes, blocks or applications are at the limit of "
+    "{limit}",
     Reason.UNKNOWN_INSTRUMENT: "there is no such instrument",
     Reason.LOT: "quantity {value} is no multiple of the lot of {limit}",
     Reason.PRICE_BAND: "a limit of {value} is outside the price band, which ends at {limit}",

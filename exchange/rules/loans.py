@@ -122,6 +122,9 @@ def decide_draw(command: DrawLoan, state: State, account_id: int) -> list[Event]
     requests = [state.pledges[pledge_id].request for pledge_id in loan.pledge_ids]
     first_day = min(request.start_day for request in requests)
     require(first_day > today, Reason.TOO_LATE, today, first_day)
+    maturity_ns = trading_gate_ns(applied.maturity_day - 1, 1, state)
+    is_ahead = maturity_ns > state.market_ns
+    require(is_ahead, Reason.TOO_LATE, today, applied.maturity_day)
     require_free(requests, state)
     cover = _cover(loan, state)
     principal_amount = loan.principal_amount
@@ -132,7 +135,7 @@ def decide_draw(command: DrawLoan, state: State, account_id: int) -> list[Event]
         principal_amount=principal_amount,
         value_amount=cover.value_amount,
         drawn_ltv_ppm=cover.ltv_ppm,
-        maturity_ns=trading_gate_ns(applied.maturity_day - 1, 1, state),
+        maturity_ns=maturity_ns,
     )
     paid = CashPaid(
         payer_account_id=applied.bank_account_id,

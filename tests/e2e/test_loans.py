@@ -148,7 +148,7 @@ def test_the_shell_borrows_lends_and_changes_collateral(
     venue: VenueProcess, market: Market
 ) -> None:
     """Apply, offer, draw, add, release, substitute, repay; and what is not understood."""
-    venue.start("--speed", 3_000)
+    venue.start("--speed", 600)
     symbol, days = market.month_symbol, f"{PRODUCT}:{market.month_code}"
     for buyer, qty in (("trader", 64), ("other", 3_200)):
         done(venue.shell("order", symbol, "sell", qty, 1_200, "--as", "supplier"))

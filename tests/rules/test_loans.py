@@ -306,6 +306,18 @@ def test_a_loan_on_days_that_have_begun_is_not_drawn(market):
     assert_refused(market, TRADER, DRAW, Reason.TOO_LATE, FIRST, FIRST)
 
 
+def test_a_loan_whose_maturity_is_over_is_not_drawn(market):
+    for _ in range(2):
+        market.do(TRADER, replace(APPLICATION, maturity_day=TODAY + 1))
+    for loan_id in (1, 2):
+        market.do(BANK, terms(100, loan_id))
+    cross(market, gate_ns(TODAY + 1) - 1)
+    market.do(TRADER, DRAW)
+    cross(market, gate_ns(TODAY + 1))
+    late = DrawLoan(loan_id=2)
+    assert_refused(market, TRADER, late, Reason.TOO_LATE, TODAY + 1, TODAY + 1)
+
+
 # -- who, and in which order -----------------------------------------------------------------------
 
 
