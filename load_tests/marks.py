@@ -28,6 +28,7 @@ from exchange.engine.engine import Engine
 from exchange.engine.sequencer import Sequencer
 from exchange.gateway import build_app
 from exchange.projections import Projections
+from exchange.rules.valuation import fill_tables
 from load_tests.measure import parser, report, show, significant, spread
 from tests.memory_history import MemoryHistory
 from tests.rules.pledge_marks import MarkedMarket
@@ -80,6 +81,7 @@ def _market(count: int) -> tuple[MarkedMarket, list[list[float]]]:
         pledge_id = market.request(WINDOWS[number % len(WINDOWS)], 1 + number % 7, key_id=3)
         assert pledge_id == number + 1
     market.tomorrow()
+    fill_tables(market.state)
     return market, [_cycle_ms(market.engine), _cycle_ms(market.engine)]
 
 
