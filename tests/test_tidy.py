@@ -19,6 +19,8 @@ from exchange.domain import (
     desk_commands,
     desk_events,
     events,
+    lending_commands,
+    lending_events,
     letting,
     movements,
     schedule_events,
@@ -52,14 +54,20 @@ UNITS = (
     "_qty", "_price", "_amount", "_bps", "_ppm", "_e12", "_micro", "_day", "_days", "_hours",
     "_ns", "_seq", "_id", "_ids", "_count", "_version",
 )  # fmt: skip
-PLAIN_INTEGERS = {"version", "year", "month", "level", "value", "limit", "day", "is_requeued"}
-"""What has no unit: a version, a calendar year or month, a mark's level, a refusal's triple."""
+PLAIN_INTEGERS = {
+    "version", "year", "month", "spot_month", "level", "supplier_grade", "value", "limit", "day",
+    "is_requeued",
+}  # fmt: skip
+"""What has no unit: a version, a calendar year or month, a mark's level or a supplier's grade, a
+refusal's triple."""
 
 MESSAGES = [
     kind
     for module in (
         commands,
         events,
+        lending_commands,
+        lending_events,
         schedule_events,
         movements,
         letting,

@@ -4,25 +4,24 @@ The participants' behaviour: one small class each, paced by market time.
 * The supplier offers its capacity at what providers ask: around the middle of the field and above.
 * Market makers quote both sides around the reference and keep a stock from which they sell.
 * Desks buy what their jobs need, month contracts ahead of time and days on the day before; what is
-  too much they sell; part of what they own they pledge.
-* The bank takes every pledge that is offered and releases it when delivery begins.
+  too much they sell; on part of what they own they borrow (`lending`).
 """
 
 import random
 from collections import Counter
 
-from clients.sdk import ExchangeClient, ExchangeError, Refused, new_id
-from exchange.domain.enums import PledgeStatus, TradingMode, WindowKind
+from clients.sdk import new_id
+from exchange.domain.enums import TradingMode, WindowKind
 from exchange.domain.units import NS_PER_SECOND, PPM_WHOLE
 from exchange.domain.windows import Window
-from exchange.domain.wire import AmendOrder, PledgeView, SideWord
+from exchange.domain.wire import AmendOrder, SideWord
 
 from .demand import LAST_ORDER_S, LOT_QTY, DemandPlan, DeskOrder
+from .lending import Borrower
 from .market_time import MarketTime
 from .participant import Participant, Quote, Slot
 from .reference_price import ReferencePrice
-from .summary import Tally
-from .venue_setup import PRODUCT_CODE, Venue, symbol_of, windows_ahead
+from .venue_setup import Venue, symbol_of, windows_ahead
 
 HOUR_NS = 3_600 * NS_PER_SECOND
 QUOTE_INTERVAL_NS = 4 * HOUR_NS
@@ -207,10 +206,11 @@ class Desk:
         self._plan = plan
         self._number = number
         self._venue = venue
+        self._borrower = Borrower(participant, time, reference, venue)
         self._let_months: set[int] = set()
 
     async def run(self) -> None:
-        """A day's orders in their time, then what is unfilled at a better price, then pledges."""
+        """A day's orders in their time, what is unfilled at a better price, loans and lettings."""
         await self.participant.start()
         while True:
             day = self._time.day
@@ -220,10 +220,10 @@ class Desk:
                     await self._time.until_second(day, order.at_s)
                     await self._order(order, is_patient=number % 3 == 0)
                     if order.window.kind is WindowKind.MONTH:
-                        await self._pledge()
+                        await self._borrow()
             await self._time.until_second(day, LAST_ORDER_S)
             await self._last_call(day)
-            await self._pledge()
+            await self._borrow()
             await self._let(day)
             await self._time.until_second(day + 1, 0)
 
@@ -261,25 +261,9 @@ class Desk:
             ]
         )
 
-    async def _pledge(self) -> None:
-        """Offers half of each month's contract to the bank, once a month's contract."""
-        months = [w for w in quoted_windows(self._time) if w.kind is WindowKind.MONTH]
-        known = {(p.start_day, p.end_day) for p in await self.participant.client.pledges()}
-        for month in months:
-            free_qty = self.participant.free_qty(month)
-            is_known = (month.start_day, month.end_day) in known
-            if free_qty < LOT_QTY or is_known or self.participant.has_lien(month):
-                continue
-            try:
-                await self.participant.client.request_pledge(
-                    product=PRODUCT_CODE,
-                    start_day=month.start_day,
-                    end_day=month.end_day,
-                    pledged_qty=max(LOT_QTY, free_qty // (2 * LOT_QTY) * LOT_QTY),
-                    bank_account_id=self._venue.bank_account_id,
-                )
-            except ExchangeError as error:
-                self.participant.tally.count_refusal(error)
+    async def _borrow(self) -> None:
+        windows = quoted_windows(self._time)
+        await self._borrower.look([w for w in windows if w.kind is WindowKind.MONTH])
 
     async def _let(self, day: int) -> None:
         """Desks of even number let a lot of each coming month, pledged or not; the others rent."""
@@ -301,36 +285,3 @@ class Desk:
         listed = await self.participant.client.instruments(PRODUCT_CODE)
         symbol = symbol_of(month, TradingMode.SUBLET)
         return any(each.instrument == symbol and each.is_open for each in listed)
-
-
-class Bank:
-    """Takes pledges, and releases them when their delivery begins."""
-
-    def __init__(self, client: ExchangeClient, time: MarketTime, tally: Tally) -> None:
-        self._client = client
-        self._time = time
-        self._tally = tally
-
-    async def run(self) -> None:
-        """Looks at its pledges every market hour until cancelled."""
-        while True:
-            for pledge in await self._client.pledges():
-                try:
-                    await self._decide(pledge)
-                except ExchangeError as error:
-                    self._tally.count_refusal(error)
-            await self._time.next_tick(HOUR_NS)
-
-    async def _decide(self, pledge: PledgeView) -> None:
-        if pledge.pledge_status == PledgeStatus.REQUESTED:
-            await self._answer(pledge)
-        elif pledge.pledge_status == PledgeStatus.ACTIVE and pledge.start_day <= self._time.day:
-            await self._client.release_pledge(pledge.pledge_id)
-
-    async def _answer(self, pledge: PledgeView) -> None:
-        """Takes what is still there; what was sold or let since it was offered is declined."""
-        try:
-            await self._client.accept_pledge(pledge.pledge_id)
-        except Refused as refused:
-            self._tally.count_refusal(refused)
-            await self._client.decline_pledge(pledge.pledge_id)

@@ -19,10 +19,11 @@ from clients.sdk import Backoff, ExchangeClient, Refused, Unavailable
 from exchange.domain.enums import TradingMode, WindowKind
 from exchange.domain.units import NS_PER_DAY
 
-from .agents import HOUR_NS, Bank, Desk, MarketMaker, Supplier, quoted_windows
+from .agents import HOUR_NS, Desk, MarketMaker, Supplier, quoted_windows
 from .delivery import Delivery
 from .demand import DemandPlan, read_jobs
 from .key_ring import KeyRing
+from .lending import Bank
 from .market_time import MarketTime
 from .model import model_jobs, model_prices
 from .participant import Participant

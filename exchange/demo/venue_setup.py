@@ -51,6 +51,7 @@ ROLES: dict[str, Role] = {
 DEPOSIT_AMOUNTS = {
     SUPPLIER: 10_000_000_000,
     TRADER: 1_000_000_000,
+    BANK: 100_000_000_000,
     **dict.fromkeys(DESKS, 20_000_000_000),
     **dict.fromkeys(MAKERS, 50_000_000_000),
 }

@@ -99,8 +99,8 @@ class OfferLot(Command, frozen=True, kw_only=True, tag="offer_lot"):
     """
     The bank offers pledged days in a Dutch auction: the price falls in steps until somebody buys.
 
-    A title lot is the rest of the pledge's window, from the first day that has not begun; a sublet
-    lot lets near days. With a buyer named it is a block to that account, at a fixed price.
+    A title lot is the rest of the pledge's window, from one of the next thirty days that have not
+    begun; a sublet lot lets some of these. With a buyer named it is a block to that account.
     """
 
     pledge_id: Id

@@ -299,7 +299,7 @@ class LotOffered(Event, frozen=True, kw_only=True, tag="lot_offered"):
     step_ns: int
     offered_ns: int
     end_ns: int
-    """One step after the floor is reached nobody has bought."""
+    """One step after the floor is reached, or as the first day begins, nobody has bought."""
     buyer_account_id: int
 
 

@@ -17,6 +17,7 @@ from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_SECOND
 from exchange.rules.clock import next_boundary_ns, owed_before
 from exchange.rules.pledge_marking import is_anything_to_mark
+from exchange.rules.valuation import fill_tables
 
 from .sequencer import Sequencer
 
@@ -69,6 +70,7 @@ class MarketClock:
 
     async def run(self) -> None:
         """Ticks until cancelled."""
+        fill_tables(self._sequencer.engine.state)
         while True:
             wait_s = self._seconds_to_next()
             await asyncio.sleep(min(wait_s, LONGEST_SLEEP_S))

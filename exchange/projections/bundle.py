@@ -120,9 +120,15 @@ class Projections:
 
     @classmethod
     def restore(cls, checkpoint: bytes | memoryview) -> "Projections":
-        """All projections as they were; they keep the bytes, of which much is never read."""
+        """
+        All projections as they were; they keep the bytes, of which much is never read.
+
+        `msgspec.ValidationError` where another build's projections wrote it.
+        """
         bundle = cls()
         parts = msgspec.msgpack.decode(checkpoint, type=list[memoryview])
+        if len(parts) != len(KINDS):
+            raise msgspec.ValidationError(f"{len(parts)} projections, not {len(KINDS)}")
         for (name, kind), part in zip(KINDS.items(), parts, strict=True):
             projection = kind.restore(part)
             setattr(bundle, name, projection)

@@ -15,7 +15,7 @@ from exchange.domain.units import HOURS_PER_DAY
 
 from .desk_trades import Terms, escrow_returns, escrow_share
 from .lending_state import Pledge
-from .novation import Run, divided, ended_offers, uncovered
+from .novation import Run, divided, ended_offers, let_by_bank, uncovered
 from .state import State
 
 
@@ -27,15 +27,15 @@ def collateral_sale(
     seller_id, product_id, end_day = request.account_id, request.product_id, request.end_day
     days = (start_day, end_day)
     events: list[Event] = []
-    novated: list[SubletPart] = []
-    kept: list[SubletPart] = []
     is_house = state.core.is_house(product_id, buyer_id)
-    if uncovered(seller_id, product_id, days, sold_qty, state):
+    over = uncovered(seller_id, product_id, days, sold_qty, state)
+    if over:
         events = ended_offers(seller_id, product_id, days, state)
         to_let = lots_to_let(seller_id, product_id, state)
         over = uncovered(seller_id, product_id, days, sold_qty, state, to_let)
-        require(not (is_house and over), Reason.SUPPLIER_LETS, buyer_id)
-        novated, kept = divided(seller_id, buyer_id, product_id, over, state)
+    bound = let_by_bank(pledge, days, sold_qty, state)
+    require(not (is_house and (over or bound)), Reason.SUPPLIER_LETS, buyer_id)
+    novated, kept = divided(pledge, buyer_id, over, bound, state)
     sold = CollateralSold(
         pledge_id=request.pledge_id,
         product_id=product_id,

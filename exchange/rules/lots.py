@@ -112,7 +112,16 @@ def _require_qty(command: OfferLot, pledge: Pledge, state: State) -> None:
         liened_qty = pledge.pledged_qty
     else:
         days = range(command.start_day, command.end_day)
-        liened_qty = min(pledge.liened_qty(day) for day in days)
+        let = [
+            state.sublets[sublet_id]
+            for sublet_id, pledge_id in state.swept_sublets.items()
+            if pledge_id == command.pledge_id
+        ]
+        liened_qty = min(
+            pledge.liened_qty(day)
+            - sum(each.sublet_qty for each in let if each.start_day <= day < each.end_day)
+            for day in days
+        )
     free_qty = liened_qty - offered_qty
     require(command.lot_qty <= free_qty, Reason.LIEN, command.lot_qty, free_qty)
 

@@ -3,14 +3,15 @@ What becomes of sublets when the pledged days under them are sold.
 
 The buyer gets the days as they are. What the seller has let and reserved stays with it as far as
 the title that it keeps covers it; the rest of its sublets goes to the buyer, who is the lessor from
-then on, and their rents stay in trust. Those with the highest ids go first: the last that came to
-lie on pledged days. What is only on offer is no sublet yet, so it ends before a sublet is divided.
+then on, and their rents stay in trust. What the bank itself has let of the pledge goes first, down
+to what stays under its lien, then those with the highest ids: the last that came to lie on pledged
+days. What is only on offer is no sublet yet, so it ends before a sublet is divided.
 
 A sublet is divided by days and by GPUs. The first part that the seller keeps has the old id, every
 other part an id of its own: 10^12 times 2, 3 and so on, and the number of the record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from exchange.domain.enums import CancelReason, Side, TradingMode
@@ -18,6 +19,7 @@ from exchange.domain.events import Event, SubletOpened
 from exchange.domain.letting import SubletLapsed
 from exchange.domain.movements import HoldClosed, SubletPart
 
+from .lending_state import Pledge
 from .letting import FIRST_SUBLET_ID
 from .participants import cancellations
 from .state import State
@@ -75,26 +77,67 @@ def ended_offers(
     return events
 
 
+def let_by_bank(pledge: Pledge, days: tuple[int, int], sold_qty: int, state: State) -> list[Run]:
+    """How much of what lots have let of a pledge its lien would not cover after the sale."""
+    pledge_id, first_day = pledge.request.pledge_id, pledge.request.start_day
+    let = [_run_of(sublet) for sublet in _swept(pledge_id, state)]
+    to_let = [
+        (lot.offered.start_day, lot.offered.end_day, lot.offered.lot_qty)
+        for lot in state.lots.values()
+        if lot.offered.pledge_id == pledge_id and lot.offered.mode is TradingMode.SUBLET
+    ]
+    sold = [(first_day, end_day, qty) for end_day, qty in pledge.sold]
+    runs = []
+    for start_day, end_day in _spans(days, [let, to_let, sold]):
+        left_qty = pledge.liened_qty(start_day) - sold_qty - _qty_on(to_let, start_day)
+        over_qty = _qty_on(let, start_day) - left_qty
+        if over_qty > 0:
+            runs.append((start_day, end_day, over_qty))
+    return runs
+
+
 def divided(
-    seller_id: int, buyer_id: int, product_id: int, over: Iterable[Run], state: State
+    pledge: Pledge, buyer_id: int, over: Sequence[Run], bound: Sequence[Run], state: State
 ) -> tuple[list[SubletPart], list[SubletPart]]:
-    """The parts of sublets that go to the buyer, and those that the seller keeps of the same."""
-    sublets = {
-        sublet_id: sublet
-        for sublet_id, sublet in sorted(state.sublets.items(), reverse=True)
-        if (sublet.lessor_account_id, sublet.product_id) == (seller_id, product_id)
-    }
+    """
+    The parts of sublets that go to a pledge's buyer, and those that the seller keeps of the same.
+
+    `over` is what must go of all, `bound` what must go of those that the bank has let.
+    """
+    sublets = _sublets_of(pledge, state)
+    days = (pledge.request.start_day, pledge.request.end_day)
+    swept_ids = {sublet.sublet_id for sublet in _swept(pledge.request.pledge_id, state)}
     taken: dict[int, list[Run]] = {}
-    for start_day, end_day, qty in over:
-        bounds = [[(s.start_day, s.end_day, 1)] for s in sublets.values()]
-        for span in _spans((start_day, end_day), bounds):
-            left_qty = qty
-            for sublet_id, sublet in sublets.items():
-                if left_qty and sublet.start_day <= span[0] < sublet.end_day:
-                    part_qty = min(left_qty, sublet.sublet_qty)
-                    _append(taken.setdefault(sublet_id, []), (*span, part_qty))
-                    left_qty -= part_qty
-            assert left_qty == 0, "what title no longer covers is let, for offers are over"
+    for start_day, end_day in _spans(days, [over, bound, *([_run_of(s)] for s in sublets)]):
+        here = {s.sublet_id: s.sublet_qty for s in sublets if s.start_day <= start_day < s.end_day}
+        swept = {k: q for k, q in here.items() if k in swept_ids}
+        bound_qty = _qty_on(bound, start_day)
+        gone = _take(bound_qty, swept)
+        left = {key: qty - gone.get(key, 0) for key, qty in here.items()}
+        more = _take(max(0, _qty_on(over, start_day) - bound_qty), left)
+        for sublet_id in here:
+            if qty := gone.get(sublet_id, 0) + more.get(sublet_id, 0):
+                _append(taken.setdefault(sublet_id, []), (start_day, end_day, qty))
+    return _parts(taken, {sublet.sublet_id: sublet for sublet in sublets}, buyer_id, state)
+
+
+def _take(wanted_qty: int, from_qtys: Mapping[int, int]) -> dict[int, int]:
+    """So many GPUs, of each sublet as far as it goes, in order."""
+    taken = {}
+    for sublet_id, qty in from_qtys.items():
+        taken[sublet_id] = min(wanted_qty, qty)
+        wanted_qty -= taken[sublet_id]
+    assert wanted_qty == 0, "what has to go is let, for offers are over"
+    return taken
+
+
+def _parts(
+    taken: Mapping[int, list[Run]],
+    sublets: Mapping[int, SubletOpened],
+    buyer_id: int,
+    state: State,
+) -> tuple[list[SubletPart], list[SubletPart]]:
+    """What goes and what stays of each sublet that loses something, by id."""
     novated: list[SubletPart] = []
     kept: list[SubletPart] = []
     next_id = 2 * FIRST_SUBLET_ID + state.seq + 1
@@ -108,6 +151,23 @@ def divided(
             kept.append(_part(sublet, next_id if index else sublet_id, run))
             next_id += FIRST_SUBLET_ID if index else 0
     return novated, kept
+
+
+def _sublets_of(pledge: Pledge, state: State) -> list[SubletOpened]:
+    """All that the pledge's owner has let of the product, the highest id first."""
+    request = pledge.request
+    return [
+        sublet
+        for _, sublet in sorted(state.sublets.items(), reverse=True)
+        if (sublet.lessor_account_id, sublet.product_id) == (request.account_id, request.product_id)
+    ]
+
+
+def _swept(pledge_id: int, state: State) -> list[SubletOpened]:
+    """What lots have let of a pledge."""
+    return [
+        state.sublets[sublet_id] for sublet_id, of in state.swept_sublets.items() if of == pledge_id
+    ]
 
 
 def _rest(sublet: SubletOpened, gone: list[Run]) -> list[Run]:
@@ -132,6 +192,10 @@ def _part(sublet: SubletOpened, new_sublet_id: int, run: Run) -> SubletPart:
         sublet_qty=qty,
         rent_price=sublet.rent_price,
     )
+
+
+def _run_of(sublet: SubletOpened) -> Run:
+    return sublet.start_day, sublet.end_day, sublet.sublet_qty
 
 
 def _offers_use(order_id: int, product_id: int, days: tuple[int, int], state: State) -> bool:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exchange.collateral.curve import months_within
-from exchange.collateral.expected_shortfall import historical_es_e12
+from exchange.collateral.expected_shortfall import damping_e12, historical_es_e12
 from exchange.collateral.haircut_lines import Grade
 from exchange.collateral.marks import MarkLevel
 from exchange.collateral.node_curve import (
@@ -34,6 +34,7 @@ from exchange.collateral.pledge_marks import (
     share_ppm,
     worth_of,
 )
+from exchange.collateral.present_value import YEAR_DAYS, discount_factor_e12
 from exchange.collateral.valuation import eligible_amount
 from exchange.collateral.volatility import Volatility
 from exchange.domain.enums import LIENED, PledgeStatus, TradingMode
@@ -50,6 +51,8 @@ from .marks import are_affiliated
 from .state import State
 from .suppliers import uptime_ppm
 
+TABLED_DAYS_COUNT = 1_100
+"""Three years ahead; what is pledged beyond costs its first valuation a little more."""
 _NO_POOL: Mapping[int, int] = {}
 
 
@@ -80,6 +83,15 @@ def mark_of(
         market = product_market(request.product_id, state)
     figures = market_figures(request, pledged_qty, state, market)
     return finished(figures, request, state, market)
+
+
+def fill_tables(state: State) -> None:
+    """Computes once what every valuation looks up, so that the first of a process is no slower."""
+    parameters = state.market_data.risk_parameters
+    if parameters is not None:
+        for days in range(1, TABLED_DAYS_COUNT):
+            discount_factor_e12(days, parameters.rate_ppm)
+            damping_e12(days, YEAR_DAYS, parameters.kappa_e12)
 
 
 def product_market(product_id: int, state: State) -> ProductMarket:

@@ -16,6 +16,9 @@ from exchange.collateral.runway import Loan, Secured, break_even_price, melting
 from exchange.collateral.stress import stress
 from exchange.domain.certificates import BorrowingBase, CertifiedLoan, DocumentSignature
 from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
+from exchange.gateway import loan_views
+from exchange.gateway.borrowing_base import DOCUMENTS
+from exchange.projections import Projections
 from tests.gateway.lending_house import DAYS, PUBLIC_KEY, LendingHouse, pool
 from tests.projections.lending_tape import (
     AUDITOR,
@@ -381,13 +384,19 @@ async def test_as_of_a_record_the_certificate_is_what_it_was(house):
 
 def _cut(tape, seq: int):
     """The tape up to a record."""
-    from exchange.projections import Projections
-
     tape.records = tape.records[:seq]
     tape.projection = Projections()
     for record in tape.records:
         tape.projection.apply(record)
     return tape
+
+
+async def test_a_large_pool_is_shown_by_another_process_as_a_small_one_is_here(house, monkeypatch):
+    paths = ("/v1/loans", "/v1/margin_calls", "/v1/borrowing_base", "/v1/melting")
+    small = [(await house.get(path, BANK))[1] for path in paths]
+    house.app[DOCUMENTS].clear()
+    monkeypatch.setattr(loan_views, "MAX_LOANS_INLINE", 1)
+    assert [(await house.get(path, BANK))[1] for path in paths] == small
 
 
 async def test_a_loan_did_not_exist_before_it_was_asked_for(house):

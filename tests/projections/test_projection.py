@@ -1,5 +1,6 @@
 """What holds for every projection: order, checkpoints, digests."""
 
+import msgspec
 import pytest
 
 from exchange.domain.commands import PlaceOrder
@@ -171,3 +172,9 @@ def test_a_different_history_has_a_different_digest():
     other.add(admitted(3, Role.BANK))
     assert one.projection.digest() != other.projection.digest()
     assert one.projection.digests()["depth"] == other.projection.digests()["depth"]
+
+
+def test_a_checkpoint_of_a_build_with_fewer_projections_is_not_read():
+    parts = msgspec.msgpack.decode(Projections().checkpoint())
+    with pytest.raises(msgspec.ValidationError, match=f"{len(KINDS) - 1} projections"):
+        Projections.restore(msgspec.msgpack.encode(parts[:-1]))

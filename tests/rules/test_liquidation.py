@@ -393,18 +393,32 @@ def test_a_sublet_lot_lets_near_days_and_its_rent_waits_in_trust(market):
     assert not [event for event in events if isinstance(event, WaterfallPaid | LoanRepaid)]
 
 
-def test_days_let_by_a_lot_go_with_the_title_and_their_rent_is_the_buyers():
-    market = LiquidationMarket()
+@pytest.mark.parametrize("sold_qty", [100, 40])
+def test_days_let_by_a_lot_go_with_the_title_and_their_rent_is_the_buyers(market, sold_qty):
+    """However much other title the borrower has, for it is the pledged days that were let."""
     cross(market, start_ns(FIRST - 1))
     week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7}
     market.bought(market.offered(**week, start_price=500, floor_price=500), 500, OTHER)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
     market.do(TRADER, sublet_of_the_rest(market))
     market.do(OTHER, AcceptSublet(offer_id=market.state.seq))
-    events = market.bought(market.offered(start_price=300, floor_price=300), 300)
-    sold = of_kind(events, CollateralSold)
-    assert [part.sublet_qty for part in sold.novated] == [100]
-    assert market.core.day_function(market.buyer, 1, "sublet_out") == [(FIRST, FIRST + 7, 100)]
-    market.assert_replays()
+    lot_id = market.offered(lot_qty=sold_qty, start_price=300, floor_price=300)
+    sold = of_kind(market.bought(lot_id, 300), CollateralSold)
+    assert [(part.sublet_id, part.sublet_qty) for part in sold.novated] == [(sublet_id, sold_qty)]
+    let = market.core.day_function(market.buyer, 1, "sublet_out")
+    assert let == [(FIRST, FIRST + 7, sold_qty)]
+    left = {sublet_id: 1} if sold_qty < 100 else {}
+    assert market.state.swept_sublets == left
+    assert sum(s.sublet_qty for s in market.state.sublets.values()) == 1_000
+
+
+def test_a_bank_lets_no_more_than_is_under_its_lien(market):
+    cross(market, start_ns(FIRST - 1))
+    week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7, "lot_qty": 70}
+    market.bought(market.offered(**week, start_price=500, floor_price=500), 500)
+    more = lot(market, **{**week, "lot_qty": 31})
+    assert_refused(market, BANK, more, Reason.LIEN, 31, 30)
+    market.do(BANK, replace(more, lot_qty=30))
 
 
 def sublet_of_the_rest(market):

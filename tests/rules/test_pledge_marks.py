@@ -9,6 +9,7 @@ from exchange.domain.commands import (
     AcceptPledge,
     DeclinePledge,
     HaltInstrument,
+    PublishMarks,
     PublishRiskParameters,
     ReleasePledge,
     RequestPledge,
@@ -21,12 +22,13 @@ from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY, PPM_WHOLE
+from exchange.domain.windows import start_ns
 from exchange.rules import pledge_marking
 from exchange.rules.delivery_state import Standing
 from exchange.rules.suppliers import uptime_ppm
 from exchange.rules.valuation import mark_of
 from tests.rules.deliveries import DAY, DeliveryMarket
-from tests.rules.markets import OtherMarket, assert_refused, own, span
+from tests.rules.markets import OtherMarket, assert_refused, cross, day, mainland, own, span
 from tests.rules.pledge_marks import PRICE, MarkedMarket
 from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
 
@@ -349,3 +351,47 @@ def test_a_record_marks_pledges_of_one_bank_only(market):
         market.do(0, MarkPledges())
         found.append([e.pledge_id for e in market.events if isinstance(e, PledgeMarked)])
     assert found == [[2], [1, 3]]
+
+
+# -- absurd and missing figures --------------------------------------------------------------------
+
+
+def test_without_a_calendar_of_the_year_every_day_ages_a_decayed_mark():
+    market = mainland(2026, 2027)
+    market.grant("M2703", 100)
+    march = market.list_window("M2703")
+    del market.state.calendars[2027]
+    own(market, TRADER, march, 10, PRICE)
+    market.do(0, PublishMarks())
+    days = span("M2703")
+    request = RequestPledge(product_id=1, pledged_qty=5, bank_account_id=BANK, **days)
+    market.do(TRADER, request)
+    asked = market.state.pledges[1].request
+    for date, age_days_count in (("2026-12-31", 28), ("2027-01-04", 32)):
+        cross(market, start_ns(day(date)))
+        market.execute(0, PublishMarks())
+        mark = mark_of(asked, 5, market.state)
+        assert (mark.level, mark.age_days_count) == (7, age_days_count)
+        assert mark.lines_ppm[8] > PARAMETERS.level_7_ppm
+
+
+@pytest.mark.parametrize(("price", "level"), [(1, 3), (PRICE, 3)])
+def test_a_fall_to_next_to_nothing_passes_at_once(price, level):
+    market = OtherMarket()
+    market.grant("M2701", 1_000)
+    january = market.list_window("M2701")
+    own(market, TRADER, january, 100, PRICE)
+    market.do(0, PublishMarks())
+    days = span("M2701")
+    request = RequestPledge(product_id=1, pledged_qty=5, bank_account_id=BANK, **days)
+    market.do(TRADER, request)
+    before = market.state.pledges[1].mark
+    cross(market, start_ns(FIRST_DAY + 2))
+    own(market, TRADER, january, 1, price)
+    market.do(0, PublishMarks())
+    mark = mark_of(market.state.pledges[1].request, 5, market.state)
+    assert mark.level == level
+    assert mark.market_amount == before.market_amount * price // PRICE
+    if price == 1:
+        assert mark.regime == "STRESS"
+        assert mark.lendable_amount == 0

@@ -1,0 +1,71 @@
+"""The market clock behind a marking cycle: pledges are marked to the end, also after a death."""
+
+import asyncio
+
+from exchange.domain.lending_commands import MarkPledges
+from exchange.engine.market_clock import MarketClock
+from exchange.engine.sequencer import Sequencer
+from exchange.rules import pledge_marking
+from tests.rules.pledge_marks import MarkedMarket
+
+INTERVAL_NS = 3_600 * 10**9
+
+
+class NoLog:
+    """Durable at once."""
+
+    async def append(self, records) -> None:
+        """Nothing is kept."""
+
+
+async def ticked(market: MarkedMarket) -> MarkedMarket:
+    """The market after the clock's tick at the next hour."""
+    sequencer = Sequencer(market.engine, NoLog())
+    writer = asyncio.create_task(sequencer.run())
+    now_ns = [0]
+    clock = MarketClock(
+        sequencer, lambda: now_ns[0], market.state.market_ns, 1, INTERVAL_NS, INTERVAL_NS
+    )
+    now_ns[0] = INTERVAL_NS
+    while market.state.market_data.marked_ns == market.first_marked_ns:
+        await clock._tick()
+    sequencer.stop()
+    await writer
+    return market
+
+
+async def test_a_tick_at_the_interval_marks_every_pledge(monkeypatch):
+    monkeypatch.setattr(pledge_marking, "LOOKS_COUNT", 2)
+    market = MarkedMarket()
+    market.first_marked_ns = market.state.market_data.marked_ns
+    for _ in range(5):
+        market.pledge(qty=2)
+    first = {n: market.state.pledges[n].mark_seq for n in range(1, 6)}
+    market.quote(market.months[1], 796, 804)
+    await ticked(market)
+    assert market.state.marking_left == []
+    assert all(market.state.pledges[n].mark_seq > seq for n, seq in first.items())
+
+
+async def test_a_cycle_that_an_exchange_died_at_is_finished_and_one_more_made(monkeypatch):
+    monkeypatch.setattr(pledge_marking, "LOOKS_COUNT", 1)
+    market = MarkedMarket()
+    market.first_marked_ns = market.state.market_data.marked_ns
+    for _ in range(3):
+        market.pledge(qty=2)
+    market.do(0, MarkPledges())
+    market.do(0, MarkPledges())
+    assert market.state.marking_left == [2, 3]
+    seen = market.state.pledges[1].mark_seq
+    market.quote(market.months[1], 796, 804)
+    await ticked(market)
+    assert market.state.marking_left == []
+    assert market.state.pledges[1].mark_seq > seen
+
+
+async def test_without_pledges_the_clock_asks_for_nothing():
+    market = MarkedMarket()
+    market.first_marked_ns = market.state.market_data.marked_ns
+    market.quote(market.months[1], 796, 804)
+    await ticked(market)
+    assert market.state.pools == {}

@@ -1,0 +1,105 @@
+"""Marks as the read models keep them, and as the log alone gives them again."""
+
+import pytest
+from msgspec.structs import replace
+
+from exchange import genesis
+from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.events import NodeMarked
+from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.record import Record, decode_body
+from exchange.marks_replay import MarkDiffers, MarksReplay
+from exchange.projections import Projections
+from exchange.projections.collateral import marks_seen
+from tests.rules.pledge_marks import MarkedMarket
+from tests.scenario import BANK, OTHER, TRADER, Market
+
+
+@pytest.fixture(scope="module")
+def market() -> MarkedMarket:
+    """Two pledges over three days of marks."""
+    market = MarkedMarket()
+    market.pledge("M2702")
+    market.pledge("X270105-270320", 7)
+    for _ in range(3):
+        market.tomorrow()
+        market.cycle()
+    return market
+
+
+def records_of(market: Market) -> list[Record]:
+    """Decoded, without market time."""
+    return [
+        Record(seq, 0, *decode_body(encoded)) for seq, encoded in enumerate(market.records, start=1)
+    ]
+
+
+def replayed(records: list[Record]) -> MarksReplay:
+    """All of them taken."""
+    replay = MarksReplay()
+    for record in records:
+        replay.take(record)
+    return replay
+
+
+def test_every_moment_answers_the_same_from_the_whole_log_and_from_the_part_before_it(market):
+    records = records_of(market)
+    whole = replayed(records)
+    for seq in range(len(records) - 25, len(records) + 1, 4):
+        assert replayed(records[:seq]).answer(seq, BANK) == whole.answer(seq, BANK)
+    assert whole.answer(len(records), OTHER) == b"[]"
+    assert whole.answer(len(records), TRADER) == whole.answer(len(records))
+
+
+def test_a_checkpoint_answers_as_what_it_was_made_of(market):
+    projections = Projections()
+    for record in records_of(market):
+        projections.apply(record)
+    again = Projections.restore(projections.checkpoint())
+    for seq in (1, len(market.records) - 10, len(market.records)):
+        found = [
+            marks_seen(seq, BANK, each.pledges, each.collateral_marks)
+            for each in (projections, again)
+        ]
+        assert found[0] == found[1]
+    assert again.marks.volatility_of(("A100-80-SXM", "SG", 202701)).observed_count == 4
+
+
+def changed(records: list[Record], kind: type, **fields: object) -> list[Record]:
+    """The records with fields of the last event of a kind replaced."""
+    found = list(records)
+    at = max(n for n, r in enumerate(found) if any(isinstance(e, kind) for e in r.events))
+    events = [replace(e, **fields) if isinstance(e, kind) else e for e in found[at].events]
+    found[at] = replace(found[at], events=events)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"value_amount": 1}, "value_amount is recorded as 1"),
+        ({"adv_hours": 1}, "es_ppm is recorded as"),
+        ({"sigma_ewma_e12": 1}, "comes out as"),
+        ({"lendable_amount": 1}, "lendable_amount is recorded as 1"),
+    ],
+)
+def test_a_mark_that_its_figures_do_not_make_is_named(market, fields, named):
+    records = changed(records_of(market), PledgeMarked, **fields)
+    with pytest.raises(MarkDiffers, match=named):
+        replayed(records).answer(len(records))
+
+
+def test_figures_that_fit_each_other_and_not_the_nodes_are_named(market):
+    records = records_of(market)
+    last = [e for record in records for e in record.events if isinstance(e, PledgeMarked)][-1]
+    lying = replace(figures_of(last), adv_hours=last.adv_hours + 1)
+    made = priced(lying, sources_of(last), genesis.risk_parameters())
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="adv_hours is recorded as"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
+
+
+def test_a_mark_that_rests_on_another_node_price_is_named(market):
+    records = changed(records_of(market), NodeMarked, mark_micro=123)
+    with pytest.raises(MarkDiffers, match="mark_differs: pledge"):
+        replayed(records).answer(len(records))
