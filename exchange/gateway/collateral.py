@@ -52,7 +52,7 @@ class Cache:
     def __init__(self) -> None:
         self.answers: dict[tuple[int, int, int], Answer] = {}
         """By (account or 0 for who sees all, instrument, seq or 0 for now)."""
-        self.marks: dict[tuple[int, int], bytes] = {}
+        self.marks: dict[tuple[int, int], Answer] = {}
         """By (pledge, seq)."""
 
 
@@ -96,8 +96,7 @@ async def collateral_mark(request: web.Request) -> web.Response:
     """One pledge's mark, also of a pledge that is over."""
     asked, mark = _one(request)
     projections = request.app[HUB].projections
-    body = _encoded(asked, mark, projections, request.app[CACHE])
-    return _answered(request, _answer(body), mark.seq)
+    return _answered(request, _encoded(asked, mark, projections, request.app[CACHE]), mark.seq)
 
 
 @routes.get("/v1/collateral/marks/{pledge_id}/explain")
@@ -149,7 +148,7 @@ def _parts(
     models = (projections.pledges, projections.collateral_marks)
     for asked, mark in marks_seen(seq, account_id, *models):
         if instrument is None or _overlaps(asked, instrument):
-            found.append(_encoded(asked, mark, projections, cache))
+            found.append(_encoded(asked, mark, projections, cache).body)
     if instrument is not None and not asked_seq and account_id:
         window = (instrument.product_id, instrument.start_day, instrument.end_day)
         held_qty = projections.positions.held_qty(account_id, *window)
@@ -183,15 +182,15 @@ def _one(request: web.Request) -> tuple[PledgeRequested, PublishedMark]:
 
 def _encoded(
     asked: PledgeRequested, mark: PublishedMark, projections: Projections, cache: Cache
-) -> bytes:
+) -> Answer:
     """A mark as JSON, made once."""
     place = (asked.pledge_id, mark.seq)
-    body = cache.marks.get(place)
-    if body is None:
+    answer = cache.marks.get(place)
+    if answer is None:
         code = projections.listings.products[asked.product_id].code
-        body = msgspec.json.encode(mark_view(asked, code, mark.event, mark.seq))
-        _keep(cache.marks, place, body)
-    return body
+        answer = _answer(msgspec.json.encode(mark_view(asked, code, mark.event, mark.seq)))
+        _keep(cache.marks, place, answer)
+    return answer
 
 
 def _seen_by(identity: Identity) -> int:
