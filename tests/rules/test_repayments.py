@@ -31,6 +31,7 @@ from exchange.domain.movements import CashPaid
 from exchange.domain.reasons import Reason
 from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import start_ns
+from exchange.rules import delivery_clock
 from exchange.rules.loan_cover import owed_amounts
 from tests.rules.deliveries import DAY, DeliveryMarket, attest, report
 from tests.rules.lending import (
@@ -326,4 +327,23 @@ def test_a_pledge_matures_with_its_last_day_and_the_loan_waits_for_its_maturity(
     assert default.cause is DefaultCause.MATURITY
     release = ReleasePledge(pledge_id=1)
     assert_refused(market, BANK, release, Reason.WRONG_STATE, 1)
+    market.assert_replays()
+
+
+def test_what_a_planned_day_still_pays_for_a_repaid_loan_goes_on_to_the_borrower(monkeypatch):
+    """The refund ends the loan; the rent of the same day comes in a later record."""
+    monkeypatch.setattr(delivery_clock, "DELIVERY_BATCH", 1)
+    market = Pledged(1_000)
+    cash = market.core.balances(BANK)[0]
+    found = market.delivered(10_900)
+    assert [type(event) for event in found] == [
+        LoanRepaid,
+        CashPaid,
+        LoanClosed,
+        PledgeReleased,
+        CashPaid,
+    ]
+    owed_amount = found[0].interest_amount + found[0].principal_amount
+    assert [found[1].purpose, found[4].purpose] == [Purpose.SHORTFALL_REFUND, Purpose.RENT_SWEPT]
+    assert market.core.balances(BANK)[0] == cash + owed_amount
     market.assert_replays()
