@@ -21,7 +21,7 @@ from .lending import Borrower
 from .market_time import MarketTime
 from .participant import Participant, Quote, Slot
 from .reference_price import ReferencePrice
-from .venue_setup import Venue, symbol_of, windows_ahead
+from .venue_setup import PRODUCT_CODE, Venue, symbol_of, windows_ahead
 
 HOUR_NS = 3_600 * NS_PER_SECOND
 QUOTE_INTERVAL_NS = 4 * HOUR_NS
