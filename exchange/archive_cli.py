@@ -139,6 +139,13 @@ def restore(
             help="Let the log go on without what the witness saw and the archive lacks.",
         ),
     ] = False,
+    accept_other_history: Annotated[
+        bool,
+        typer.Option(
+            "--accept-other-history",
+            help="Also where other records have taken the numbers of what was lost.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Append again what the stream has lost and the archive has; the exchange is stopped."""
@@ -146,7 +153,10 @@ def restore(
 
     async def run() -> Any:
         async with open_log(settings) as event_log:
-            return await event_log.restore(is_loss_accepted=accept_loss)
+            return await event_log.restore(
+                is_loss_accepted=accept_loss,
+                is_other_history_accepted=accept_loss and accept_other_history,
+            )
 
     restored = asyncio.run(run())
     row = msgspec.to_builtins(restored)

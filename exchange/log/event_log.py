@@ -170,13 +170,16 @@ class EventLog:
             return await self._archived_records(from_seq, min(count, found[0][0] - from_seq))
         return found
 
-    async def restore(self, *, is_loss_accepted: bool = False) -> Restored:
+    async def restore(
+        self, *, is_loss_accepted: bool = False, is_other_history_accepted: bool = False
+    ) -> Restored:
         """
         Appends again what the archive has beyond the stream's tip; instead of `frames`.
 
         Where the witness has seen more than the archive, or more was signed, `missing` says what.
         That loss has to be accepted in so many words: then the old witness is put aside and one of
-        the tip written, and the signed heads beyond it are put aside.
+        the tip written, and the signed heads beyond it are put aside. Where the log has other
+        records in the place of those, that has to be accepted too.
         """
         assert self._archive is not None, "there is an archive to restore from"
         remember = self._witness.position if self._witness else None
@@ -185,8 +188,13 @@ class EventLog:
         try:
             self._compare(verifier, is_genesis=False)
         except (LogWentBack, WitnessUnusable) as error:
-            if verifier.remembered_hash is not None:
-                raise  # It is there, and different: no loss, but another history.
+            is_other = verifier.remembered_hash is not None
+            if is_other and not is_other_history_accepted:
+                raise LogWentBack(
+                    f"{error}; the archive has no other: if what the witness saw is lost for good, "
+                    "`exchange log restore --accept-loss --accept-other-history` puts the witness "
+                    "aside, and clients that were told of it are refused from then on (9006)"
+                ) from error
             restored = msgspec.structs.replace(restored, missing=str(error))
             if is_loss_accepted:
                 kept_path = self._file.put_aside(verifier.head)

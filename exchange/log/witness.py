@@ -144,7 +144,8 @@ def require(witness: Witness, frame: Frame | None, first: Frame | None) -> None:
             f"log_went_back: epoch {witness.epoch}, seq {witness.seq}, header hash "
             f"{witness.header_hash} was told of, but the log has {found} there: it was cut or "
             "comes from an old backup, and what was written since stands in the place of other "
-            "records; restore the log from the archive"
+            "records; restore the log from the archive with `exchange log restore`, which also "
+            "says how to go on where that history is lost for good"
         )
 
 

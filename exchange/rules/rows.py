@@ -5,11 +5,14 @@ A dict becomes a list of (key, entry), a set a list; anything else stays as it i
 states have equal bytes, and a field of the state is written and read back by its type alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from types import GenericAlias
 from typing import Any, get_args, get_origin
 
 import msgspec
+
+from exchange.domain.record import array_header
 
 
 def rows_of(value: Any) -> Any:
@@ -21,6 +24,16 @@ def rows_of(value: Any) -> Any:
             return [(key, rows_of(entry)) for key, entry in rows]
         return rows
     return sorted(value) if isinstance(value, set) else value
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """`rows_of` in parts whose encodings, one behind the other, are that of the whole."""
+    if not isinstance(value, dict):
+        yield rows_of(value)
+        return
+    yield msgspec.Raw(array_header(len(value)))
+    for key, entry in sorted(value.items(), key=itemgetter(0)):
+        yield (key, rows_of(entry) if isinstance(entry, dict | set) else entry)
 
 
 def from_rows(hint: Any, rows: Any) -> Any:

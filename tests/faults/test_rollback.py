@@ -156,7 +156,7 @@ async def test_a_loss_that_the_operator_accepted_refuses_its_clients_and_stops_n
     """
     Each of them hears of it once; a client without memories trades on.
 
-    Both histories have the lost numbers, so that the operator has to put the witness aside by hand.
+    Both histories have the lost numbers, so that the operator has to say so twice.
     """
     port, _, kept = await rolled_back(venue, market.month_symbol, backup)
     async with client_of(venue, port, "trader", witness=kept) as returning:
@@ -167,13 +167,16 @@ async def test_a_loss_that_the_operator_accepted_refuses_its_clients_and_stops_n
     archived = venue.shell("log", "archive", *(word for p in places for word in ("--to", p)))
     assert archived.exit_code == 0, archived
     restore = ("log", "restore", *(word for p in places for word in ("--from", p)))
-    differs = venue.shell(*restore, "--accept-loss")
-    assert (differs.exit_code, "this is another history" in differs.stderr) == (50, True)
-    witness = venue.data_dir / "witness"
-    epoch, seq = (json.loads(witness.read_bytes())[name] for name in ("epoch", "seq"))
-    witness.rename(venue.data_dir / f"witness.lost-{epoch}-{seq}")
-    accepted = venue.shell(*restore, "--accept-loss")
+    seen = json.loads((venue.data_dir / "witness").read_bytes())
+    for words in ((), ("--accept-loss",), ("--accept-other-history",)):
+        differs = venue.shell(*restore, *words)
+        assert (differs.exit_code, "this is another history" in differs.stderr) == (50, True)
+        assert "--accept-loss --accept-other-history" in differs.stderr
+    accepted = venue.shell(*restore, "--accept-loss", "--accept-other-history", "--json")
     assert accepted.exit_code == 0, accepted
+    kept_path = venue.data_dir / f"witness.lost-{seen['epoch']}-{seen['seq']}"
+    assert accepted.value["kept_witness"] == str(kept_path)
+    assert json.loads(kept_path.read_bytes()) == seen
     venue.start(http_port=port)
     async with client_of(venue, port, "trader", witness=kept) as returning:
         with pytest.raises(ProtocolError, match="log_went_back"):
