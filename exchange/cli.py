@@ -31,6 +31,7 @@ from clients.directory import CREDENTIALS_FILE, Serving, read_credentials
 from clients.errors import ExchangeError
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from clients.sublet_cli import sublet_commands
+from clients.substitution_cli import substitution_commands
 from exchange import app as process
 from exchange import collateral_cli, log_cli
 from exchange.calendars import CalendarUnreadable
@@ -59,6 +60,7 @@ app.add_typer(commands)
 app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
+app.add_typer(substitution_commands, name="substitution", help="Other days, with consent.")
 app.add_typer(desk_cli.commands)
 app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
 app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")

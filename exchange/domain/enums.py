@@ -295,6 +295,8 @@ class Purpose(StrEnum):
     """Damages that a bond did not cover, paid later."""
     BUST = "bust"
     CORRECTION = "correction"
+    SUBSTITUTION = "substitution"
+    """Escrow of days that were swapped for others, on its way to them."""
 
 
 class OrderStatus(StrEnum):

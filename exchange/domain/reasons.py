@@ -104,6 +104,7 @@ class Reason(IntEnum):
     UNKNOWN_CLAIM = 4076
     UNCONCERNED = 4077
     """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
+    UNKNOWN_SUBSTITUTION = 4078
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

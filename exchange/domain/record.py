@@ -23,6 +23,7 @@ from . import (
     letting,
     movements,
     schedule_events,
+    substitution,
 )
 from .commands import Command
 from .events import Event
@@ -102,6 +103,9 @@ AnyCommand = (
     | delivery_commands.SuspendSupplier
     | delivery_commands.ReinstateSupplier
     | delivery_commands.TerminateSupplier
+    | substitution.OfferSubstitution
+    | substitution.AcceptSubstitution
+    | substitution.DeclineSubstitution
 )
 
 _EVENT_MODULES = (
@@ -112,6 +116,7 @@ _EVENT_MODULES = (
     desk_events,
     capacity_events,
     delivery_events,
+    substitution,
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {

@@ -16,6 +16,12 @@ from exchange.domain.events import CapacityGranted, Event, ProductDefined
 from exchange.domain.meter_readings import UNKNOWN_QTY
 from exchange.domain.movements import DeliveryDayClosed
 from exchange.domain.record import Record
+from exchange.domain.substitution import (
+    SubstitutionAccepted,
+    SubstitutionDeclined,
+    SubstitutionLapsed,
+    SubstitutionOffered,
+)
 from exchange.domain.units import HOURS_PER_DAY
 
 from .projection import Handler, Projection
@@ -64,6 +70,7 @@ class DeliveriesState(Struct):
     suppliers: list[Supplier]
     claims: list[de.DamagesClaimed]
     supplier_ids: list[tuple[int, int]]
+    substitutions: list[SubstitutionOffered] = []
 
 
 class Deliveries(Projection[DeliveriesState]):
@@ -80,6 +87,8 @@ class Deliveries(Projection[DeliveriesState]):
         """With what is left of each."""
         self.supplier_ids: dict[int, int] = {}
         """By product."""
+        self.substitutions: dict[int, SubstitutionOffered] = {}
+        """Those that stand."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Whatever is told of capacity, delivery and bonds."""
@@ -110,6 +119,10 @@ class Deliveries(Projection[DeliveriesState]):
             de.SupplierSuspended: self._suspend,
             de.SupplierReinstated: self._reinstate,
             de.SupplierTerminated: self._terminate,
+            SubstitutionOffered: self._offer_substitution,
+            SubstitutionAccepted: self._end_substitution,
+            SubstitutionDeclined: self._end_substitution,
+            SubstitutionLapsed: self._end_substitution,
         }
 
     def state(self) -> DeliveriesState:
@@ -120,6 +133,7 @@ class Deliveries(Projection[DeliveriesState]):
             [supplier for _, supplier in sorted(self.suppliers.items())],
             [claim for _, claim in sorted(self.claims.items())],
             sorted(self.supplier_ids.items()),
+            [offered for _, offered in sorted(self.substitutions.items())],
         )
 
     def load(self, state: DeliveriesState) -> None:
@@ -129,6 +143,7 @@ class Deliveries(Projection[DeliveriesState]):
         self.suppliers = {supplier.account_id: supplier for supplier in state.suppliers}
         self.claims = {claim.claim_id: claim for claim in state.claims}
         self.supplier_ids = dict(state.supplier_ids)
+        self.substitutions = {each.substitution_id: each for each in state.substitutions}
 
     # -- capacity
 
@@ -255,3 +270,16 @@ class Deliveries(Projection[DeliveriesState]):
 
     def _terminate(self, event: de.SupplierTerminated, _record: Record, _index: int) -> None:
         self._supplier(event.supplier_account_id).is_terminated = True
+
+    # -- substitutions
+
+    def _offer_substitution(self, event: SubstitutionOffered, _record: Record, _index: int) -> None:
+        self.substitutions[event.substitution_id] = event
+
+    def _end_substitution(
+        self,
+        event: SubstitutionAccepted | SubstitutionDeclined | SubstitutionLapsed,
+        _record: Record,
+        _index: int,
+    ) -> None:
+        del self.substitutions[event.substitution_id]

@@ -24,6 +24,7 @@ from exchange.domain import events as e
 from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import schedule_events as s
+from exchange.domain import substitution as sb
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
@@ -51,6 +52,7 @@ from . import (
     settlement,
     state_hash,
     sublets,
+    substitutions,
     suppliers,
     treasury,
 )
@@ -138,6 +140,9 @@ DECIDE: dict[type[Command], Decide] = {
     dlc.SuspendSupplier: suppliers.decide_suspend,
     dlc.ReinstateSupplier: suppliers.decide_reinstate,
     dlc.TerminateSupplier: suppliers.decide_terminate,
+    sb.OfferSubstitution: substitutions.decide_offer,
+    sb.AcceptSubstitution: substitutions.decide_accept,
+    sb.DeclineSubstitution: substitutions.decide_decline,
 }
 
 
@@ -261,6 +266,10 @@ EVOLVE: dict[type[Event], Evolve] = {
     dle.SupplierSuspended: suppliers.evolve_suspended,
     dle.SupplierReinstated: suppliers.evolve_reinstated,
     dle.SupplierTerminated: suppliers.evolve_terminated,
+    sb.SubstitutionOffered: substitutions.evolve_offered,
+    sb.SubstitutionAccepted: substitutions.evolve_over,
+    sb.SubstitutionDeclined: substitutions.evolve_over,
+    sb.SubstitutionLapsed: substitutions.evolve_over,
 }
 
 __all__ = [

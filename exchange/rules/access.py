@@ -11,6 +11,7 @@ from exchange.domain import commands as c
 from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
 from exchange.domain import letting as l
+from exchange.domain import substitution as sb
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
@@ -100,6 +101,9 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     dlc.SuspendSupplier: _OPERATOR,
     dlc.ReinstateSupplier: _OPERATOR,
     dlc.TerminateSupplier: _OPERATOR,
+    sb.OfferSubstitution: _SUPPLIER,
+    sb.AcceptSubstitution: _TRADER,
+    sb.DeclineSubstitution: _TRADING,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 

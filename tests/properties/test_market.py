@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
-from exchange.domain import capacity_events, delivery_events
+from exchange.domain import capacity_events, delivery_events, substitution
 from exchange.domain import desk_events as desk
 from exchange.domain.commands import (
     AcceptPledge,
@@ -82,8 +82,13 @@ AFFILIATE = 8
 ACCOUNTS = (SUPPLIER, TRADER, OTHER, AFFILIATE)
 STEPS_COUNT = 240
 SEEDS = range(60)
-DELIVERY = {capacity_events.__name__, delivery_events.__name__, "exchange.domain.movements"}
-"""Their events are the business of `test_deliveries`."""
+DELIVERY = {
+    capacity_events.__name__,
+    delivery_events.__name__,
+    substitution.__name__,
+    "exchange.domain.movements",
+}
+"""Their events are the business of `test_deliveries` and `tests.whole_market`."""
 REFUSALS = set(Reason) - {Reason.INTERNAL_ERROR, Reason.AUTH_REQUIRED}
 
 
