@@ -1,7 +1,8 @@
 """
 Delivery for those who look: capacity on its way to title, delivery days, bonds, claims.
 
-A day that is over is kept for `KEPT_DAYS`, with what was not delivered of it.
+A day that is over is kept for `KEPT_DAYS`, with what was not delivered of it; one that is not
+final yet is kept until it is, however long its people take.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from .projection import Handler, Projection
 
 KEPT_DAYS = 90
 CLOSED = "closed"
+_SETTLED = (CLOSED, DeliveryStatus.FINAL.value)
 
 
 class Day(Struct):
@@ -89,6 +91,8 @@ class Deliveries(Projection[DeliveriesState]):
         """By product."""
         self.substitutions: dict[int, SubstitutionOffered] = {}
         """Those that stand."""
+        self.open_days: dict[int, set[int]] = {}
+        """Days that have begun and are not final, by product."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Whatever is told of capacity, delivery and bonds."""
@@ -144,6 +148,15 @@ class Deliveries(Projection[DeliveriesState]):
         self.claims = {claim.claim_id: claim for claim in state.claims}
         self.supplier_ids = dict(state.supplier_ids)
         self.substitutions = {each.substitution_id: each for each in state.substitutions}
+        self.open_days = {}
+        for day in state.days:
+            if day.status not in _SETTLED:
+                self.open_days.setdefault(day.product_id, set()).add(day.day)
+
+    def is_final(self, product_id: int, start_day: int, end_day: int) -> bool:
+        """Whether no day of a span that has begun is still to be reported, attested or ruled on."""
+        open_days = self.open_days.get(product_id, ())
+        return not any(start_day <= day < end_day for day in open_days)
 
     # -- capacity
 
@@ -179,7 +192,10 @@ class Deliveries(Projection[DeliveriesState]):
             [UNKNOWN_QTY] * HOURS_PER_DAY,
             event.due_ns,
         )
-        self.days.pop((event.product_id, event.day - KEPT_DAYS), None)
+        self.open_days.setdefault(event.product_id, set()).add(event.day)
+        oldest = (event.product_id, event.day - KEPT_DAYS)
+        if oldest in self.days and self.days[oldest].status == CLOSED:
+            del self.days[oldest]
 
     def _read(self, event: de.ReadingsRecorded, _record: Record, _index: int) -> None:
         for reading in event.readings:
@@ -210,6 +226,7 @@ class Deliveries(Projection[DeliveriesState]):
         day = self._turn(event.product_id, event.day, DeliveryStatus.FINAL, event.due_ns)
         day.contracted_qty = event.contracted_qty
         day.undelivered_hours = event.undelivered_hours
+        self.open_days[event.product_id].discard(event.day)
 
     def _cancel(self, event: de.DeliveryCancelled, _record: Record, _index: int) -> None:
         self.days[event.product_id, event.day] = Day(
@@ -226,6 +243,7 @@ class Deliveries(Projection[DeliveriesState]):
         day = self.days.get((event.product_id, event.day))
         if day is not None:
             day.status, day.due_ns = CLOSED, 0
+            self.open_days.get(event.product_id, set()).discard(event.day)
 
     def _turn(self, product_id: int, day: int, status: DeliveryStatus, due_ns: int = 0) -> Day:
         found = self.days[product_id, day]
