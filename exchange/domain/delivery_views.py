@@ -31,6 +31,8 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     """GPU-hours, when it is final."""
     due_ns: int
     """When the clock comes to it next; 0 while it waits for people."""
+    is_overdue: bool = False
+    """It still waits for an auditor or an operator after the time for disputes."""
 
 
 class SubstitutionView(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from exchange.domain.delivery_views import (
 from exchange.domain.enums import Role
 from exchange.domain.substitution import SubstitutionOffered
 from exchange.projections import Projections
-from exchange.projections.deliveries import Day, Grant, Supplier
+from exchange.projections.deliveries import Day, Grant, Supplier, is_overdue
 
 from .answers import json_answer, not_found
 from .auth import Identity
@@ -159,6 +159,7 @@ def _delivery_view(day: Day, projections: Projections) -> DeliveryView:
         available_qtys=day.available_qtys,
         undelivered_hours=day.undelivered_hours,
         due_ns=day.due_ns,
+        is_overdue=is_overdue(day, projections.venue.market_ns),
     )
 
 

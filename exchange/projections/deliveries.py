@@ -23,7 +23,8 @@ from exchange.domain.substitution import (
     SubstitutionLapsed,
     SubstitutionOffered,
 )
-from exchange.domain.units import HOURS_PER_DAY
+from exchange.domain.units import HOURS_PER_DAY, NS_PER_DAY
+from exchange.domain.windows import start_ns
 
 from .projection import Handler, Projection
 
@@ -43,6 +44,17 @@ class Day(Struct):
     """By hour; -1 for unknown."""
     due_ns: int = 0
     undelivered_hours: int = 0
+
+
+def is_overdue(day: Day, market_ns: int) -> bool:
+    """
+    Whether a day still waits for people at noon of the second day after it.
+
+    Nobody's silence settles a day: its escrow stays where it is until an auditor has spoken. So it
+    is for operators to see, and to ask another auditor.
+    """
+    is_waiting = day.status in (DeliveryStatus.REPORTED, DeliveryStatus.DISPUTED)
+    return is_waiting and market_ns >= start_ns(day.day + 2) + NS_PER_DAY // 2
 
 
 class Grant(Struct):
@@ -152,6 +164,14 @@ class Deliveries(Projection[DeliveriesState]):
         for day in state.days:
             if day.status not in _SETTLED:
                 self.open_days.setdefault(day.product_id, set()).add(day.day)
+
+    def overdue_count(self, market_ns: int) -> int:
+        """How many days wait for an auditor or operator beyond the end of their disputes."""
+        return sum(
+            is_overdue(self.days[product_id, day], market_ns)
+            for product_id, open_days in self.open_days.items()
+            for day in open_days
+        )
 
     def is_final(self, product_id: int, start_day: int, end_day: int) -> bool:
         """Whether no day of a span that has begun is still to be reported, attested or ruled on."""

@@ -143,6 +143,24 @@ def test_a_window_is_not_settled_while_one_of_its_days_waits_for_a_ruling():
     assert life.at(WEDNESDAY + 31) is SETTLED
 
 
+def test_a_day_that_nobody_attests_is_overdue_from_noon_of_the_second_day():
+    """Nobody's silence settles it: it waits, and operators see that it does."""
+    life = Life()
+    life.at(FIRST_DAY, 10 * 60)
+    own(life.market, TRADER, 1, 5)
+
+    def overdue_count() -> int:
+        return life.projections.deliveries.overdue_count(life.market.state.market_ns)
+
+    life.at(WEDNESDAY + 4, 12 * 60 - 1)
+    assert overdue_count() == 0
+    life.at(WEDNESDAY + 4, 12 * 60)
+    assert overdue_count() == 1
+    life.market.do(AUDITOR, attest_all(WEDNESDAY + 2))
+    folded(life.market, life.projections)
+    assert overdue_count() == 0
+
+
 def test_a_day_that_waits_longer_than_days_are_kept_is_still_there_to_be_attested():
     life = Life()
     life.at(FIRST_DAY, 10 * 60)
