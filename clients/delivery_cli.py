@@ -163,7 +163,7 @@ def list_deliveries(
         table.add_row(
             one.product,
             f"{date_of(one.day)}",
-            one.delivery_status,
+            f"{one.delivery_status}, overdue" if one.is_overdue else one.delivery_status,
             str(one.contracted_qty),
             f"{known} of {HOURS_PER_DAY}",
             str(one.undelivered_hours),

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from exchange.domain.account_wire import SubletRequest, SubletsView
 from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
-from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView
+from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView, SubstitutionView
 from exchange.domain.listing_views import (
     CalendarView,
     CascadeView,
@@ -334,11 +334,15 @@ class HttpClient:
         """Suppliers' bonds and standing."""
         return await self._get("/bonds", list[BondView])
 
+    async def substitutions(self) -> list[SubstitutionView]:
+        """Other days on offer to the account for some of its own, or by it."""
+        return await self._get("/substitutions", list[SubstitutionView])
+
     async def supply(
         self, noun: str, command_tag: str, *, command_id: str | None = None, **fields: object
     ) -> Receipt:
         """
-        A command about `capacity`, `deliveries` or `bonds`, by its tag in the log.
+        A command about `capacity`, `deliveries`, `bonds` or `substitutions`, by its tag.
 
         Suppliers submit, read and report, auditors verify, attest and rule, holders dispute.
         """

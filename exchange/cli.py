@@ -34,6 +34,7 @@ from clients.errors import ExchangeError
 from clients.lot_cli import lot_commands
 from clients.shell import DEFAULT_DATA, AsJson, DataDir, exit_code_of
 from clients.sublet_cli import sublet_commands
+from clients.substitution_cli import substitution_commands
 from exchange import app as process
 from exchange import collateral_cli, log_cli, marks_cli
 from exchange.calendars import CalendarUnreadable
@@ -65,6 +66,7 @@ app.add_typer(reference_cli.commands)
 app.add_typer(account_commands)
 app.add_typer(bank_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
+app.add_typer(substitution_commands, name="substitution", help="Other days, with consent.")
 app.add_typer(desk_cli.commands)
 app.add_typer(lending_cli.commands)
 app.add_typer(lot_commands, name="lot", help="Sell and buy what secured loans in default.")

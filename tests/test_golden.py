@@ -35,6 +35,7 @@ from exchange.domain import desk_events as de
 from exchange.domain import enums
 from exchange.domain import letting as l
 from exchange.domain import movements as m
+from exchange.domain import substitution as sb
 from exchange.domain.enums import Role, Scope
 from exchange.domain.meter_readings import HourRuling, Reading
 from exchange.domain.reasons import Reason, RefusalCount
@@ -353,6 +354,7 @@ def delivered(seed: int) -> Market:
     """The market of the deliveries, whose supplier is terminated in the end."""
     market = new_market()
     market.do(1, c.PublishSettlementPrice(instrument_id=4, settlement_price=102))
+    substitute(market)
     rng = random.Random(seed)
     for _ in range(DELIVERY_STEPS_COUNT):
         market.execute(*deliver_step(rng, market))
@@ -365,6 +367,24 @@ def delivered(seed: int) -> Market:
     terminate(market)
     market.drain()
     return market
+
+
+def substitute(market: Market) -> None:
+    """Three offers of other days: one is taken, one declined, one left to lapse."""
+    december, january = (parse_window(code).start_day for code in ("D261205", "D270105"))
+    for number, answer in enumerate((sb.AcceptSubstitution, sb.DeclineSubstitution, None)):
+        offer = sb.OfferSubstitution(
+            holder_account_id=TRADER,
+            product_id=1,
+            start_day=december + number,
+            end_day=december + number + 1,
+            substituted_qty=1,
+            other_product_id=1,
+            other_start_day=january + number,
+        )
+        substitution_id = market.do(SUPPLIER, offer).seq
+        if answer is not None:
+            market.do(TRADER, answer(substitution_id=substitution_id))
 
 
 def written_markets() -> list[Market]:

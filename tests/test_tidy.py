@@ -24,6 +24,7 @@ from exchange.domain import (
     letting,
     movements,
     schedule_events,
+    substitution,
 )
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
@@ -77,6 +78,7 @@ MESSAGES = [
         capacity_events,
         delivery_commands,
         delivery_events,
+        substitution,
     )
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Command | Event) and kind not in (Command, Event)

@@ -31,6 +31,24 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     """GPU-hours, when it is final."""
     due_ns: int
     """When the clock comes to it next; 0 while it waits for people."""
+    is_overdue: bool = False
+    """It still waits for an auditor or an operator after the time for disputes."""
+
+
+class SubstitutionView(Struct, frozen=True, kw_only=True):
+    """Other days on offer for some of a holder's."""
+
+    substitution_id: int
+    supplier_account_id: int
+    holder_account_id: int
+    product: str
+    start_day: int
+    end_day: int
+    substituted_qty: int
+    other_product: str
+    other_start_day: int
+    lapse_ns: int
+    """Market time at which the offer is over."""
 
 
 class ClaimView(Struct, frozen=True, kw_only=True):

@@ -405,6 +405,8 @@ class Purpose(StrEnum):
     REPAYMENT = "repayment"
     LIQUIDATION = "liquidation"
     """Pledged days were sold for the bank; also what is left for the borrower."""
+    SUBSTITUTION = "substitution"
+    """Escrow of days that were swapped for others, on its way to them."""
 
 
 class OrderStatus(StrEnum):

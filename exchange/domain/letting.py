@@ -84,6 +84,8 @@ class SubletOffered(Event, frozen=True, kw_only=True, tag="sublet_offered"):
     """Pledgees that must agree, because the rent is below the floor on days pledged to them."""
     lapse_ns: int
     """Market time at which the offer is over."""
+    key_id: int = 0
+    """The key that offered; with it the offer ends."""
 
 
 class SubletConsented(Event, frozen=True, kw_only=True, tag="sublet_consented"):

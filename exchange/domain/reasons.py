@@ -104,6 +104,7 @@ class Reason(IntEnum):
     UNKNOWN_CLAIM = 4076
     UNCONCERNED = 4077
     """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
+    UNKNOWN_SUBSTITUTION = 4078
     UNKNOWN_LOAN = 4080
     UNKNOWN_LOT = 4081
     """No lot on offer to the account; to a bank, none of its own."""

@@ -26,6 +26,7 @@ from . import (
     letting,
     movements,
     schedule_events,
+    substitution,
 )
 from .commands import Command
 from .events import Event
@@ -120,6 +121,9 @@ AnyCommand = (
     | lending_commands.OfferLot
     | lending_commands.WithdrawLot
     | lending_commands.BuyLot
+    | substitution.OfferSubstitution
+    | substitution.AcceptSubstitution
+    | substitution.DeclineSubstitution
 )
 
 _EVENT_MODULES = (
@@ -131,6 +135,7 @@ _EVENT_MODULES = (
     capacity_events,
     delivery_events,
     lending_events,
+    substitution,
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {

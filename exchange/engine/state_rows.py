@@ -194,6 +194,7 @@ NOUNS: dict[str, Callable[[State], Rows]] = {
     "correction": _table("corrections"),
     "sublet": _table("sublets"),
     "sublet_offer": _table("sublet_offers"),
+    "substitution": _table("substitutions"),
     "session": _table("sessions"),
     "participant": _table("participants"),
     "key": _table("keys"),
@@ -206,7 +207,7 @@ CORE_NOUNS = {"balance", "order", "level", "book", "escrow", "granted", "positio
 _SHOWN_FIELDS = {
     "seq", "market_ns", "pledges", "sessions", "participants", "keys", "products", "instruments",
     "halts", "market_data", "quote_requests", "quotes", "blocks", "desk_trades", "book_trades",
-    "corrections",    "sublets", "sublet_offers",
+    "corrections",    "sublets", "sublet_offers", "substitutions",
 }  # fmt: skip
 """In a noun or in `Place`; the market data's other parts are named one by one."""
 _EVERY_LEVEL = 2**31 - 1

@@ -1,6 +1,6 @@
 """
-`/v1/capacity`, `/v1/deliveries`, `/v1/bonds`: what suppliers, auditors and holders do and see; and
-what they do about marks, `/v1/collateral`.
+`/v1/capacity`, `/v1/deliveries`, `/v1/bonds`, `/v1/substitutions`: what suppliers, auditors and
+holders do and see; and what they do about marks, `/v1/collateral`.
 
 `POST /v1/{noun}/{command}` takes one command by its tag and fields, as `/v1/admin` does; who may
 give it is decided by the rules.
@@ -12,11 +12,19 @@ from aiohttp import web
 from exchange.domain import capacity_commands as cc
 from exchange.domain import delivery_commands as dc
 from exchange.domain import lending_commands as lc
+from exchange.domain import substitution as sb
 from exchange.domain.commands import Command
-from exchange.domain.delivery_views import BondView, CapacityView, ClaimView, DeliveryView
+from exchange.domain.delivery_views import (
+    BondView,
+    CapacityView,
+    ClaimView,
+    DeliveryView,
+    SubstitutionView,
+)
 from exchange.domain.enums import Role
+from exchange.domain.substitution import SubstitutionOffered
 from exchange.projections import Projections
-from exchange.projections.deliveries import Day, Grant, Supplier
+from exchange.projections.deliveries import Day, Grant, Supplier, is_overdue
 
 from .answers import json_answer, not_found
 from .auth import Identity
@@ -46,6 +54,7 @@ NOUNS: dict[str, tuple[type[Command], ...]] = {
     ),
     "bonds": (dc.PostBond, dc.WithdrawBond, dc.PayClaim),
     "collateral": (lc.DisputeMark, lc.RuleMark, lc.CountersignMarkRuling),
+    "substitutions": (sb.OfferSubstitution, sb.AcceptSubstitution, sb.DeclineSubstitution),
 }
 _KINDS = {
     (noun, str(kind.__struct_config__.tag)): kind for noun, kinds in NOUNS.items() for kind in kinds
@@ -53,7 +62,7 @@ _KINDS = {
 routes = web.RouteTableDef()
 
 
-@routes.post("/v1/{noun:capacity|deliveries|bonds|collateral}/{command}")
+@routes.post("/v1/{noun:capacity|deliveries|bonds|substitutions|collateral}/{command}")
 async def act(request: web.Request) -> web.Response:
     """Executes one command: 201 with a receipt, or the market's refusal as a problem."""
     identity = acting_identity_of(request)
@@ -111,6 +120,20 @@ async def bonds(request: web.Request) -> web.Response:
     return json_answer(views, as_of_seq=projections.at_seq)
 
 
+@routes.get("/v1/substitutions")
+async def substitutions(request: web.Request) -> web.Response:
+    """What is on offer to the account or by it; operators and auditors see all."""
+    identity = identity_of(request)
+    projections = request.app[HUB].projections
+    views = [
+        _substitution_view(offered, projections)
+        for offered in projections.deliveries.substitutions.values()
+        if _sees(identity, offered.supplier_account_id)
+        or _sees(identity, offered.holder_account_id)
+    ]
+    return json_answer(views, as_of_seq=projections.at_seq)
+
+
 def _sees(identity: Identity, account_id: int) -> bool:
     return identity.has_role(Role.OPERATOR, Role.AUDITOR) or identity.account_id == account_id
 
@@ -138,6 +161,7 @@ def _delivery_view(day: Day, projections: Projections) -> DeliveryView:
         available_qtys=day.available_qtys,
         undelivered_hours=day.undelivered_hours,
         due_ns=day.due_ns,
+        is_overdue=is_overdue(day, projections.venue.market_ns),
     )
 
 
@@ -161,4 +185,20 @@ def _bond_view(supplier: Supplier, identity: Identity, projections: Projections)
         is_suspended=supplier.is_suspended,
         is_terminated=supplier.is_terminated,
         claims=claims,
+    )
+
+
+def _substitution_view(offered: SubstitutionOffered, projections: Projections) -> SubstitutionView:
+    products = projections.listings.products
+    return SubstitutionView(
+        substitution_id=offered.substitution_id,
+        supplier_account_id=offered.supplier_account_id,
+        holder_account_id=offered.holder_account_id,
+        product=products[offered.product_id].code,
+        start_day=offered.start_day,
+        end_day=offered.end_day,
+        substituted_qty=offered.substituted_qty,
+        other_product=products[offered.other_product_id].code,
+        other_start_day=offered.other_start_day,
+        lapse_ns=offered.lapse_ns,
     )

@@ -24,6 +24,11 @@ class Metrics:
         self._sessions = Gauge(
             "exchange_sessions", "Authenticated sessions.", registry=self.registry
         )
+        self._overdue_days = Gauge(
+            "exchange_delivery_days_overdue",
+            "Delivery days that wait for an auditor or operator after the time for disputes.",
+            registry=self.registry,
+        )
 
     def count(
         self,
@@ -43,6 +48,7 @@ class Metrics:
         self._seq.set(seq)
         self._sessions.set(session_count)
 
-    def exposition(self) -> bytes:
-        """The Prometheus text format."""
+    def exposition(self, overdue_days_count: int) -> bytes:
+        """The Prometheus text format, with what is only worth looking at when asked."""
+        self._overdue_days.set(overdue_days_count)
         return generate_latest(self.registry)

@@ -48,6 +48,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.ALL_OR_NONE: "all or none of {value} GPUs can neither rest nor be shown in part",
     Reason.EXPIRE_DAY: "the order cannot end on day {value}; the limit is {limit}",
     Reason.IMMEDIATE: "an order of time in force {value} never rests: not post-only, not in part",
+    Reason.UNKNOWN_SUBSTITUTION: "there is no substitution {value} on offer to or by the account",
     Reason.UNKNOWN_SUBLET: "there is no sublet or offer {value} of the account's",
     Reason.SUPPLIER_LETS: "the supplier's house sells its days and lets none",
     Reason.AFFILIATE: "pledged days go to no affiliate, as account {value} is of {limit}; first "

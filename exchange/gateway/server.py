@@ -120,7 +120,9 @@ def build_metrics_app(app: web.Application) -> web.Application:
     hub = app[HUB]
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=hub.metrics.exposition(), content_type="text/plain")
+        overdue_count = hub.projections.deliveries.overdue_count(hub.projections.venue.market_ns)
+        body = hub.metrics.exposition(overdue_count)
+        return web.Response(body=body, content_type="text/plain")
 
     metrics_app = web.Application()
     metrics_app.router.add_get("/metrics", metrics)

@@ -1,7 +1,8 @@
 """
 Delivery for those who look: capacity on its way to title, delivery days, bonds, claims.
 
-A day that is over is kept for `KEPT_DAYS`, with what was not delivered of it.
+A day that is over is kept for `KEPT_DAYS`, with what was not delivered of it; one that is not
+final yet is kept until it is, however long its people take.
 """
 
 from collections.abc import Mapping
@@ -16,12 +17,20 @@ from exchange.domain.events import CapacityGranted, Event, ProductDefined
 from exchange.domain.meter_readings import UNKNOWN_QTY
 from exchange.domain.movements import DeliveryDayClosed
 from exchange.domain.record import Record
-from exchange.domain.units import HOURS_PER_DAY
+from exchange.domain.substitution import (
+    SubstitutionAccepted,
+    SubstitutionDeclined,
+    SubstitutionLapsed,
+    SubstitutionOffered,
+)
+from exchange.domain.units import HOURS_PER_DAY, NS_PER_DAY
+from exchange.domain.windows import start_ns
 
 from .projection import Handler, Projection
 
 KEPT_DAYS = 90
 CLOSED = "closed"
+_SETTLED = (CLOSED, DeliveryStatus.FINAL.value)
 
 
 class Day(Struct):
@@ -35,6 +44,17 @@ class Day(Struct):
     """By hour; -1 for unknown."""
     due_ns: int = 0
     undelivered_hours: int = 0
+
+
+def is_overdue(day: Day, market_ns: int) -> bool:
+    """
+    Whether a day still waits for people at noon of the second day after it.
+
+    Nobody's silence settles a day: its escrow stays where it is until an auditor has spoken. So it
+    is for operators to see, and to ask another auditor.
+    """
+    is_waiting = day.status in (DeliveryStatus.REPORTED, DeliveryStatus.DISPUTED)
+    return is_waiting and market_ns >= start_ns(day.day + 2) + NS_PER_DAY // 2
 
 
 class Grant(Struct):
@@ -64,6 +84,7 @@ class DeliveriesState(Struct):
     suppliers: list[Supplier]
     claims: list[de.DamagesClaimed]
     supplier_ids: list[tuple[int, int]]
+    substitutions: list[SubstitutionOffered] = []
 
 
 class Deliveries(Projection[DeliveriesState]):
@@ -80,6 +101,10 @@ class Deliveries(Projection[DeliveriesState]):
         """With what is left of each."""
         self.supplier_ids: dict[int, int] = {}
         """By product."""
+        self.substitutions: dict[int, SubstitutionOffered] = {}
+        """Those that stand."""
+        self.open_days: dict[int, set[int]] = {}
+        """Days that have begun and are not final, by product."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Whatever is told of capacity, delivery and bonds."""
@@ -110,6 +135,10 @@ class Deliveries(Projection[DeliveriesState]):
             de.SupplierSuspended: self._suspend,
             de.SupplierReinstated: self._reinstate,
             de.SupplierTerminated: self._terminate,
+            SubstitutionOffered: self._offer_substitution,
+            SubstitutionAccepted: self._end_substitution,
+            SubstitutionDeclined: self._end_substitution,
+            SubstitutionLapsed: self._end_substitution,
         }
 
     def state(self) -> DeliveriesState:
@@ -120,6 +149,7 @@ class Deliveries(Projection[DeliveriesState]):
             [supplier for _, supplier in sorted(self.suppliers.items())],
             [claim for _, claim in sorted(self.claims.items())],
             sorted(self.supplier_ids.items()),
+            [offered for _, offered in sorted(self.substitutions.items())],
         )
 
     def load(self, state: DeliveriesState) -> None:
@@ -129,6 +159,24 @@ class Deliveries(Projection[DeliveriesState]):
         self.suppliers = {supplier.account_id: supplier for supplier in state.suppliers}
         self.claims = {claim.claim_id: claim for claim in state.claims}
         self.supplier_ids = dict(state.supplier_ids)
+        self.substitutions = {each.substitution_id: each for each in state.substitutions}
+        self.open_days = {}
+        for day in state.days:
+            if day.status not in _SETTLED:
+                self.open_days.setdefault(day.product_id, set()).add(day.day)
+
+    def overdue_count(self, market_ns: int) -> int:
+        """How many days wait for an auditor or operator beyond the end of their disputes."""
+        return sum(
+            is_overdue(self.days[product_id, day], market_ns)
+            for product_id, open_days in self.open_days.items()
+            for day in open_days
+        )
+
+    def is_final(self, product_id: int, start_day: int, end_day: int) -> bool:
+        """Whether no day of a span that has begun is still to be reported, attested or ruled on."""
+        open_days = self.open_days.get(product_id, ())
+        return not any(start_day <= day < end_day for day in open_days)
 
     # -- capacity
 
@@ -164,7 +212,10 @@ class Deliveries(Projection[DeliveriesState]):
             [UNKNOWN_QTY] * HOURS_PER_DAY,
             event.due_ns,
         )
-        self.days.pop((event.product_id, event.day - KEPT_DAYS), None)
+        self.open_days.setdefault(event.product_id, set()).add(event.day)
+        oldest = (event.product_id, event.day - KEPT_DAYS)
+        if oldest in self.days and self.days[oldest].status == CLOSED:
+            del self.days[oldest]
 
     def _read(self, event: de.ReadingsRecorded, _record: Record, _index: int) -> None:
         for reading in event.readings:
@@ -195,6 +246,7 @@ class Deliveries(Projection[DeliveriesState]):
         day = self._turn(event.product_id, event.day, DeliveryStatus.FINAL, event.due_ns)
         day.contracted_qty = event.contracted_qty
         day.undelivered_hours = event.undelivered_hours
+        self.open_days[event.product_id].discard(event.day)
 
     def _cancel(self, event: de.DeliveryCancelled, _record: Record, _index: int) -> None:
         self.days[event.product_id, event.day] = Day(
@@ -211,6 +263,7 @@ class Deliveries(Projection[DeliveriesState]):
         day = self.days.get((event.product_id, event.day))
         if day is not None:
             day.status, day.due_ns = CLOSED, 0
+            self.open_days.get(event.product_id, set()).discard(event.day)
 
     def _turn(self, product_id: int, day: int, status: DeliveryStatus, due_ns: int = 0) -> Day:
         found = self.days[product_id, day]
@@ -255,3 +308,16 @@ class Deliveries(Projection[DeliveriesState]):
 
     def _terminate(self, event: de.SupplierTerminated, _record: Record, _index: int) -> None:
         self._supplier(event.supplier_account_id).is_terminated = True
+
+    # -- substitutions
+
+    def _offer_substitution(self, event: SubstitutionOffered, _record: Record, _index: int) -> None:
+        self.substitutions[event.substitution_id] = event
+
+    def _end_substitution(
+        self,
+        event: SubstitutionAccepted | SubstitutionDeclined | SubstitutionLapsed,
+        _record: Record,
+        _index: int,
+    ) -> None:
+        del self.substitutions[event.substitution_id]

@@ -29,6 +29,7 @@ from exchange.domain.lending_events import LoanApplied, LotOffered, MarkDisputed
 from exchange.domain.letting import SubletOffered
 from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
+from exchange.domain.substitution import SubstitutionOffered
 
 from .projection import Handler, Projection
 
@@ -49,6 +50,7 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     LotOffered: "lot_id",
     ProductDefined: "product_id",
     SubletOffered: "offer_id",
+    SubstitutionOffered: "substitution_id",
     SubletGranted: "sublet_id",
     QuoteRequested: "quote_request_id",
     QuoteSubmitted: "quote_id",

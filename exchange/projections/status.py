@@ -6,7 +6,8 @@ Where a window stands in its life.
 A draft is a window that a schedule asks for and that is not listed yet; it has no instrument. A
 window is listed until the venue first takes orders, open until its last trading day begins, and
 expired once its gate has closed. A halt can come at any time until then and hides what would be
-shown without it. From the first day on it is delivered, and after the last one settled.
+shown without it. From the first day on it is delivered, and settled when all of its days are final:
+what was delivered of them can no longer be disputed.
 
 Nothing is stored but what the log says; each status follows from it and from the market's time.
 """
@@ -22,7 +23,8 @@ def status_of(instrument_id: int, projections: Projections) -> InstrumentStatus:
     instrument = projections.listings.instruments[instrument_id]
     listed, today = instrument.listed, day_at(projections.venue.market_ns)
     if not instrument.is_open:
-        if today >= listed.end_day:
+        days = (listed.product_id, listed.start_day, listed.end_day)
+        if today >= listed.end_day and projections.deliveries.is_final(*days):
             return InstrumentStatus.SETTLED
         is_begun = today >= listed.start_day
         return InstrumentStatus.DELIVERING if is_begun else InstrumentStatus.EXPIRED

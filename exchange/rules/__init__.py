@@ -26,6 +26,7 @@ from exchange.domain import lending_events as le
 from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import schedule_events as s
+from exchange.domain import substitution as sb
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
@@ -62,6 +63,7 @@ from . import (
     settlement,
     state_hash,
     sublets,
+    substitutions,
     suppliers,
     treasury,
 )
@@ -164,6 +166,9 @@ DECIDE: dict[type[Command], Decide] = {
     lc.OfferLot: lots.decide_offer,
     lc.WithdrawLot: lots.decide_withdraw,
     lc.BuyLot: liquidation.decide_buy,
+    sb.OfferSubstitution: substitutions.decide_offer,
+    sb.AcceptSubstitution: substitutions.decide_accept,
+    sb.DeclineSubstitution: substitutions.decide_decline,
 }
 
 
@@ -312,6 +317,10 @@ EVOLVE: dict[type[Event], Evolve] = {
     le.LotSold: liquidation.evolve_sold,
     le.WaterfallPaid: liquidation.evolve_waterfall,
     le.LiquidationClosed: liquidation.evolve_liquidation_closed,
+    sb.SubstitutionOffered: substitutions.evolve_offered,
+    sb.SubstitutionAccepted: substitutions.evolve_over,
+    sb.SubstitutionDeclined: substitutions.evolve_over,
+    sb.SubstitutionLapsed: substitutions.evolve_over,
 }
 
 __all__ = [

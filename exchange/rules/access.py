@@ -12,6 +12,7 @@ from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
 from exchange.domain import lending_commands as lc
 from exchange.domain import letting as l
+from exchange.domain import substitution as sb
 from exchange.domain.commands import Command
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
@@ -116,6 +117,9 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     lc.OfferLot: frozenset({Role.BANK}),
     lc.WithdrawLot: frozenset({Role.BANK}),
     lc.BuyLot: _TRADER,
+    sb.OfferSubstitution: _SUPPLIER,
+    sb.AcceptSubstitution: _TRADER,
+    sb.DeclineSubstitution: _TRADING,
 }
 """Who may give a command; the exchange itself (account 0) may give those in `VENUE_COMMANDS`."""
 

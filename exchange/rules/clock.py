@@ -10,9 +10,9 @@ a window expires with its last; then what schedules ask for is listed. Until the
 are refused, so nothing trades that should have ended. What is due of loans and of delivery days may
 take several records too, between which trading goes on.
 
-Offers of sublets that lapse do so in the record that comes to their moment, and so do lots that
-nobody has bought; each fall of a lot's price is a boundary too, so that it is exact. A liquidation
-with nothing left to sell ends with the next record of the clock.
+Offers of sublets and substitutions that lapse do so in the record that comes to their moment, and
+so do lots that nobody has bought; each fall of a lot's price is a boundary too, so that it is
+exact. A liquidation with nothing left to sell ends with the next record of the clock.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), a trading day's settlement prices are published
@@ -36,6 +36,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at, gate_ns, last_gated_day, start_ns
 
+from . import substitutions
 from .book_trades import forget_records
 from .delivery_clock import due_deliveries, next_delivery_ns, starting_days
 from .desk_clock import clear_desk, desk_ends, next_desk_ns
@@ -67,6 +68,9 @@ def next_boundary_ns(state: State) -> int:
     lapse_ns = next_lapse_ns(state)
     if lapse_ns is not None:
         due_ns = min(due_ns, lapse_ns)
+    substitution_ns = substitutions.next_lapse_ns(state)
+    if substitution_ns is not None:
+        due_ns = min(due_ns, substitution_ns)
     delivery_ns = next_delivery_ns(state)
     if delivery_ns is not None:
         due_ns = min(due_ns, delivery_ns)
@@ -110,6 +114,7 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     changes = session_changes(to_ns, state)
     work, is_complete = _work(to_ns, state)
     lapsed, is_lapsed = lapses(to_ns, CLOCK_BATCH, state)
+    lapsed += substitutions.lapses(to_ns, state)
     if (changes and work) or is_settlement_due(to_ns, state):
         work, is_complete = [], False
     is_complete = is_complete and is_lapsed

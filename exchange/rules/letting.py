@@ -113,7 +113,11 @@ def decide_accept(command: AcceptSublet, state: State, account_id: int) -> list[
 
 def decide_decline(command: DeclineSublet, state: State, account_id: int) -> list[Event]:
     """Either side ends an offer."""
-    offer = _own_offer(command.offer_id, state, account_id).offer
+    return declined(_own_offer(command.offer_id, state, account_id).offer, account_id)
+
+
+def declined(offer: SubletOffered, account_id: int) -> list[Event]:
+    """The end of an offer by one side's word."""
     return [
         SubletDeclined(offer_id=offer.offer_id, account_id=account_id),
         HoldClosed(hold_id=offer.offer_id, account_id=offer.lessor_account_id),
@@ -195,6 +199,7 @@ def _offer(command: OpenSublet, state: State, account_id: int) -> SubletOffered:
         encumbered_day=encumbered_day if is_encumbered else 0,
         consent_bank_ids=_pledgees(command, state, account_id) if is_unfair else [],
         lapse_ns=state.market_ns + OFFER_NS,
+        key_id=command.key_id,
     )
 
 

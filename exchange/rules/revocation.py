@@ -1,9 +1,10 @@
-"""The end of a key: its orders are cancelled, and what it left on the desk is withdrawn."""
+"""The end of a key: its orders are cancelled, and what it has on offer is withdrawn."""
 
 from exchange.domain.commands import RevokeKey
 from exchange.domain.enums import BlockStatus, QuoteRequestStatus, QuoteStatus
 from exchange.domain.events import Event
 
+from . import letting, substitutions
 from .blocks import block_end
 from .participants import decide_revoke_key
 from .quotes import quote_end, request_end
@@ -31,4 +32,11 @@ def _withdrawn(command: RevokeKey, state: State) -> list[Event]:
     for _, block in sorted(state.blocks.items()):
         if block.is_open and block.proposed.key_id == key_id:
             events += block_end(block, BlockStatus.DECLINED)
+    for _, offered in sorted(state.sublet_offers.items()):
+        if offered.offer.key_id == key_id:
+            events += letting.declined(offered.offer, offered.offer.lessor_account_id)
+    for _, substitution in sorted(state.substitutions.items()):
+        if substitution.key_id == key_id:
+            supplier_id = substitution.supplier_account_id
+            events += substitutions.declined(substitution, supplier_id)
     return events

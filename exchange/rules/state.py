@@ -41,6 +41,7 @@ from exchange.domain.letting import SubletEndAsked, SubletOffered
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, array_header, decode_command
 from exchange.domain.schedule_events import ListingsScheduled
+from exchange.domain.substitution import SubstitutionOffered
 from matching_core.venue import CoreError, Venue
 
 from .capacity_state import CapacityGrant
@@ -181,6 +182,8 @@ class State:
     sublets: dict[int, SubletOpened] = field(default_factory=dict)
     """Those whose days are not all delivered, by the trade that opened them."""
     sublet_offers: dict[int, SubletOffer] = field(default_factory=dict)
+    """Those that stand, by id."""
+    substitutions: dict[int, SubstitutionOffered] = field(default_factory=dict)
     """Those that stand, by id."""
     sublet_ends: dict[int, SubletEndAsked] = field(default_factory=dict)
     """One side's word that a sublet shall end, by sublet."""

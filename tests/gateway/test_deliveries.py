@@ -11,7 +11,7 @@ from clients.sdk import ExchangeClient, Refused
 from clients.supplier_agent import HOUR_NS, post_readings, run_agent
 from exchange.domain.commands import AdvanceClock
 from exchange.domain.meter_readings import Reading
-from exchange.domain.windows import start_ns
+from exchange.domain.windows import parse_window, start_ns
 from tests.gateway.conftest import AUDITOR, OPERATOR, SUPPLIER, TRADER, token
 from tests.scenario import FIRST_DAY
 
@@ -155,3 +155,34 @@ async def test_an_agent_meters_an_exporter_hour_by_hour(house, clients):
     await exporter.server.close()
     [day] = await clients[TRADER].deliveries()
     assert day.available_qtys == [64, 62, 64] + [-1] * 21
+
+
+async def test_other_days_are_offered_over_http_and_consented_to(house, clients):
+    june = parse_window("M2706").start_day
+    for side, key_id in (("sell", SUPPLIER), ("buy", TRADER)):
+        await clients[key_id].place(f"{PRODUCT}:M2706", side, order_qty=8, limit_price=1_000)
+    offered = await clients[SUPPLIER].supply(
+        "substitutions",
+        "offer_substitution",
+        holder_account_id=TRADER,
+        product_id=1,
+        start_day=june,
+        end_day=june + 2,
+        substituted_qty=8,
+        other_product_id=1,
+        other_start_day=june + 10,
+    )
+    (seen,) = await clients[TRADER].substitutions()
+    assert (seen.substitution_id, seen.product) == (offered.created_id, PRODUCT)
+    assert (seen.start_day, seen.other_start_day) == (june, june + 10)
+    answer = {"substitution_id": seen.substitution_id}
+    with pytest.raises(Refused, match="wrong_role"):
+        await clients[AUDITOR].supply("substitutions", "accept_substitution", **answer)
+    await clients[TRADER].supply("substitutions", "accept_substitution", **answer)
+    (position,) = (await clients[TRADER].positions()).positions
+    assert [(run.start_day - june, run.qty) for run in position.title] == [
+        (2, 8),
+        (10, 16),
+        (12, 8),
+    ]
+    assert await clients[TRADER].substitutions() == []

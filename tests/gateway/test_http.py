@@ -521,3 +521,4 @@ async def test_metrics_count_what_was_committed(house):
     assert 'exchange_commands_total{command="PlaceOrder"} 2.0' in text
     assert 'exchange_refusals_total{reason="title"} 1.0' in text
     assert f"exchange_log_seq {len(house.records)}.0" in text
+    assert "exchange_delivery_days_overdue 0.0" in text

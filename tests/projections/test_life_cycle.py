@@ -13,18 +13,23 @@ from exchange.domain.commands import (
     ResumeInstrument,
     ScheduleListings,
 )
+from exchange.domain.delivery_commands import AttestDelivery
 from exchange.domain.enums import InstrumentStatus, Side, WindowKind
+from exchange.domain.meter_readings import HourRuling
 from exchange.domain.reasons import Reason
 from exchange.domain.trading_sessions import TRADING_DAY
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import Window, gate_ns, start_ns
 from exchange.projections import Projections
+from exchange.projections.deliveries import KEPT_DAYS
 from exchange.projections.status import status_of
 from exchange.rules.schedule import sold_by_day
 from tests.projections.test_sessions import folded
+from tests.properties.test_deliveries import deliver_step
 from tests.properties.test_market import new_market, step
-from tests.rules.markets import OtherMarket, calendar, cross, day, span
-from tests.scenario import FIRST_DAY, OTHER, SUPPLIER, TRADER, Market
+from tests.rules.deliveries import attest, countersign, dispute, rule
+from tests.rules.markets import OtherMarket, calendar, cross, day, own, span
+from tests.scenario import AUDITOR, FIRST_DAY, OTHER, SUPPLIER, TRADER, Market
 
 LISTED, OPEN, HALTED, LAST_DAY, EXPIRED, DELIVERING, SETTLED = InstrumentStatus
 OPERATOR = 1
@@ -83,13 +88,20 @@ class Life:
             LAST_DAY: (last_day, 10 * 60),
             EXPIRED: (last_day, 16 * 60),
             DELIVERING: (last_day + 1, 0),
-            SETTLED: (last_day + 2, 0),
+            # Nobody bought, so there is nothing to attest.
+            SETTLED: (last_day + 2, 12 * 60),
         }
         self.at(*moments[status])
         if status is HALTED:
             self.market.do(OPERATOR, HaltInstrument(instrument_id=1))
         assert self.status is status
         return self.market
+
+
+def attest_all(at_day: int) -> AttestDelivery:
+    """Everything was there, says the auditor of a day without readings."""
+    rulings = [HourRuling(hour, 10) for hour in range(24)]
+    return attest(at_day, rulings)
 
 
 def test_a_window_goes_through_its_life_in_order():
@@ -99,6 +111,7 @@ def test_a_window_goes_through_its_life_in_order():
     assert life.at(FIRST_DAY, 9 * 60) is OPEN
     assert life.at(FIRST_DAY, 23 * 60) is OPEN
     assert life.at(WEDNESDAY, 10 * 60) is OPEN
+    own(life.market, TRADER, 1, 5)
     life.market.do(OPERATOR, HaltInstrument(instrument_id=1))
     assert life.status is HALTED
     life.market.do(OPERATOR, ResumeInstrument(instrument_id=1))
@@ -108,8 +121,56 @@ def test_a_window_goes_through_its_life_in_order():
     assert life.at(WEDNESDAY + 1, 16 * 60 - 1) is LAST_DAY
     assert life.at(WEDNESDAY + 1, 16 * 60) is EXPIRED
     assert life.at(WEDNESDAY + 2) is DELIVERING
-    assert life.at(WEDNESDAY + 3) is SETTLED
+    assert life.at(WEDNESDAY + 3) is DELIVERING
+    assert life.at(WEDNESDAY + 3, 12 * 60) is DELIVERING
+    life.market.do(AUDITOR, attest_all(WEDNESDAY + 2))
+    assert life.at(WEDNESDAY + 4, 12 * 60 - 1) is DELIVERING
+    assert life.at(WEDNESDAY + 4, 12 * 60) is SETTLED
     assert life.at(WEDNESDAY + 9) is SETTLED
+
+
+def test_a_window_is_not_settled_while_one_of_its_days_waits_for_a_ruling():
+    life = Life()
+    life.at(FIRST_DAY, 10 * 60)
+    own(life.market, TRADER, 1, 5)
+    life.at(WEDNESDAY + 3, 12 * 60)
+    life.market.do(TRADER, dispute(WEDNESDAY + 2))
+    assert life.at(WEDNESDAY + 30) is DELIVERING
+    life.market.do(AUDITOR, rule([10] * 24, WEDNESDAY + 2))
+    assert life.status is DELIVERING
+    life.market.do(OPERATOR, countersign(WEDNESDAY + 2))
+    assert life.status is DELIVERING
+    assert life.at(WEDNESDAY + 31) is SETTLED
+
+
+def test_a_day_that_nobody_attests_is_overdue_from_noon_of_the_second_day():
+    """Nobody's silence settles it: it waits, and operators see that it does."""
+    life = Life()
+    life.at(FIRST_DAY, 10 * 60)
+    own(life.market, TRADER, 1, 5)
+
+    def overdue_count() -> int:
+        return life.projections.deliveries.overdue_count(life.market.state.market_ns)
+
+    life.at(WEDNESDAY + 4, 12 * 60 - 1)
+    assert overdue_count() == 0
+    life.at(WEDNESDAY + 4, 12 * 60)
+    assert overdue_count() == 1
+    life.market.do(AUDITOR, attest_all(WEDNESDAY + 2))
+    folded(life.market, life.projections)
+    assert overdue_count() == 0
+
+
+def test_a_day_that_waits_longer_than_days_are_kept_is_still_there_to_be_attested():
+    life = Life()
+    life.at(FIRST_DAY, 10 * 60)
+    own(life.market, TRADER, 1, 5)
+    life.market.grant("X261201-270401", 10)
+    assert life.at(WEDNESDAY + 3 + KEPT_DAYS) is DELIVERING
+    life.market.do(AUDITOR, attest_all(WEDNESDAY + 2))
+    assert life.at(WEDNESDAY + 4 + KEPT_DAYS) is SETTLED
+    again = Projections.restore(life.projections.checkpoint())
+    assert status_of(1, again) is SETTLED
 
 
 @pytest.mark.parametrize("status", [LISTED, OPEN, LAST_DAY])
@@ -162,7 +223,7 @@ def test_no_window_of_a_random_market_ever_skips_or_turns_back():
         rng, market = random.Random(f"life {seed}"), new_market(has_sessions=seed % 2 == 1)
         projections, last = Projections(), {}
         for _ in range(400):
-            market.execute(*step(rng, market))
+            market.execute(*deliver_step(rng, market))
             folded(market, projections)
             for instrument_id in market.state.instruments:
                 status = status_of(instrument_id, projections)

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
-from exchange.domain import capacity_events, delivery_events
+from exchange.domain import capacity_events, delivery_events, substitution
 from exchange.domain import desk_events as desk
 from exchange.domain.commands import (
     AcceptPledge,
@@ -83,10 +83,15 @@ AFFILIATE = 8
 ACCOUNTS = (SUPPLIER, TRADER, OTHER, AFFILIATE)
 STEPS_COUNT = 240
 SEEDS = range(60)
-DELIVERY = {capacity_events.__name__, delivery_events.__name__, "exchange.domain.movements"}
+DELIVERY = {
+    capacity_events.__name__,
+    delivery_events.__name__,
+    substitution.__name__,
+    "exchange.domain.movements",
+}
+"""Their events are the business of `test_deliveries` and `tests.whole_market`."""
 LENDING = "exchange.domain.lending_events"
 """Of which only the marks of pledges are made here."""
-"""Their events are the business of `test_deliveries`."""
 REFUSALS = set(Reason) - {Reason.INTERNAL_ERROR, Reason.AUTH_REQUIRED}
 
 

@@ -8,11 +8,13 @@ from exchange.domain.commands import (
     AdvanceClock,
     PublishIndexPrice,
     PublishMarks,
+    RegisterKey,
     RequestPledge,
+    RevokeKey,
     WithdrawCash,
 )
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
-from exchange.domain.enums import Purpose, Role, Side, TradingMode, Trust
+from exchange.domain.enums import Purpose, Role, Scope, Side, TradingMode, Trust
 from exchange.domain.letting import (
     AcceptSublet,
     ConsentToSublet,
@@ -124,6 +126,19 @@ def test_an_offer_keeps_the_days_and_the_lessors_fee_and_moves_nothing(market):
     assert market.core.trust_amount(Trust.RENT) == 0
     assert set(market.state.sublet_offers) == {offer_id}
     assert market.events[0].lapse_ns == market.state.market_ns + OFFER_NS
+
+
+def test_with_the_key_that_made_it_an_offer_ends(market):
+    register = RegisterKey(
+        account_id=LESSOR, token_sha256=secret_hash("second key"), scopes=[Scope.TRADE]
+    )
+    market.do(1, register)
+    key_id = market.state.key_count
+    offer_id, kept_id = market.do(key_id, terms()).seq, offered(market)
+    market.do(1, RevokeKey(revoked_key_id=key_id))
+    assert SubletDeclined(offer_id=offer_id, account_id=LESSOR) in market.events
+    assert set(market.state.sublet_offers) == {kept_id}
+    assert run_of(market, LESSOR, "reserved_sublet") == [4]
 
 
 def test_what_is_on_offer_is_neither_sold_nor_pledged_nor_let_twice(market):

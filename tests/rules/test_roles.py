@@ -17,6 +17,7 @@ from exchange.domain import delivery_commands as dlc
 from exchange.domain import desk_commands as d
 from exchange.domain import lending_commands as lc
 from exchange.domain import letting as l
+from exchange.domain import substitution as sb
 from exchange.domain.enums import MarkLine, ProductKind, Role, Scope, Side, TradingMode, WindowKind
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import AnyCommand
@@ -205,6 +206,20 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     dlc.PostBond: (SUPPLYING, {"bond_amount": 1}),
     dlc.WithdrawBond: (SUPPLYING, {"bond_amount": 1}),
     dlc.PayClaim: (SUPPLYING, {"claim_id": 99, "paid_amount": 1}),
+    sb.OfferSubstitution: (
+        SUPPLYING,
+        {
+            "holder_account_id": TRADER,
+            "product_id": 1,
+            "start_day": 30_000,
+            "end_day": 30_001,
+            "substituted_qty": 1,
+            "other_product_id": 1,
+            "other_start_day": 30_005,
+        },
+    ),
+    sb.AcceptSubstitution: (TRADERS, {"substitution_id": 99}),
+    sb.DeclineSubstitution: (TRADING, {"substitution_id": 99}),
     dlc.SuspendSupplier: (OPERATORS, {"supplier_account_id": 99}),
     dlc.ReinstateSupplier: (OPERATORS, {"supplier_account_id": 99}),
     dlc.TerminateSupplier: (OPERATORS, {"supplier_account_id": 99}),

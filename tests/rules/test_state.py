@@ -29,6 +29,7 @@ from exchange.domain.enums import Currency, MarkLine, Role, Side, TradeSource, T
 from exchange.domain.lending_commands import ApplyForLoan, CollateralOffer, DisputeMark, MarkPledges
 from exchange.domain.lending_events import LotOffered
 from exchange.domain.letting import EndSublet, OpenSublet
+from exchange.domain.substitution import OfferSubstitution
 from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import day_at, gate_ns, last_gated_day
 from exchange.rules.lots import evolve_offered
@@ -94,6 +95,18 @@ def full_market() -> Market:
     market.do(TRADER, offer)
     sublet = next(iter(market.state.sublets.values()))
     market.execute(sublet.lessor_account_id, EndSublet(sublet_id=sublet.sublet_id))
+    swap = OfferSubstitution(
+        holder_account_id=TRADER,
+        product_id=1,
+        start_day=free_day,
+        end_day=free_day + 1,
+        substituted_qty=1,
+        other_product_id=1,
+        other_start_day=next(
+            at for at in range(20_800, 20_900) if market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
+        ),
+    )
+    market.do(SUPPLIER, swap)
     for _ in range(200):
         key_id, command = desk_step(rng, market)
         if not isinstance(command, AdvanceClock):

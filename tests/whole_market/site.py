@@ -28,6 +28,11 @@ from exchange.domain.delivery_commands import (
 from exchange.domain.desk_commands import RequestQuote, SubmitQuote
 from exchange.domain.enums import DeliveryStatus, GrantStatus, Side
 from exchange.domain.meter_readings import UNKNOWN_QTY, HourRuling, Reading
+from exchange.domain.substitution import (
+    AcceptSubstitution,
+    DeclineSubstitution,
+    OfferSubstitution,
+)
 from exchange.domain.units import HOURS_PER_DAY
 from exchange.rules.delivery_state import DeliveryDay
 from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER, secret_hash
@@ -114,6 +119,30 @@ def standing(rng: random.Random, market: WholeMarket) -> Keyed:
     if stopped:
         return 1, ReinstateSupplier(supplier_account_id=rng.choice(stopped))
     return 1, SuspendSupplier(supplier_account_id=rng.choice([SUPPLIER, SECOND_SUPPLIER]))
+
+
+def substitute(rng: random.Random, market: WholeMarket) -> Keyed:
+    """Other days for some of a trader's: offered, consented to, or not."""
+    offers = list(market.state.substitutions.values())
+    if offers and rng.random() < 0.6:
+        offered = rng.choice(offers)
+        substitution_id = offered.substitution_id
+        if rng.random() < 0.7:
+            holder_id = offered.holder_account_id
+            return holder_id, AcceptSubstitution(substitution_id=substitution_id)
+        sides = (offered.supplier_account_id, offered.holder_account_id)
+        return rng.choice(sides), DeclineSubstitution(substitution_id=substitution_id)
+    supplier_id, product_id = rng.choice([(SUPPLIER, 1), (SECOND_SUPPLIER, 2)])
+    days_count, start_day = rng.randint(1, 10), market.today + rng.randint(1, 20)
+    return supplier_id, OfferSubstitution(
+        holder_account_id=rng.choice(TRADERS),
+        product_id=product_id,
+        start_day=start_day,
+        end_day=start_day + days_count,
+        substituted_qty=rng.randint(1, 5),
+        other_product_id=product_id,
+        other_start_day=start_day + days_count + rng.randint(0, 60),
+    )
 
 
 def terminate(market: WholeMarket) -> list[Keyed]:

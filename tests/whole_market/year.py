@@ -40,6 +40,7 @@ STEPS: dict[Callable[[random.Random, WholeMarket], Keyed], int] = {
     site.bond: 4,
     site.standing: 1,
     site.capacity: 4,
+    site.substitute: 3,
 }
 """How often people do what."""
 AFTERNOON = 14 * 60
