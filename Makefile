@@ -14,7 +14,7 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Every failure of the log's table, hundreds of times, on real servers and files. Half an hour; the
+# Every failure of the log's table, hundreds of times, on real servers and files. 12 to 40 minutes; the
 # last lines are the table for load_tests/README.md. SEED=N repeats a run's chances.
 test-faults: setup
 	$(BIN)/python -m pytest tests/faults --long $(if $(SEED),--seed $(SEED))
