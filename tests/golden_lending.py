@@ -1,0 +1,78 @@
+"""Scripts of lending for the golden logs: chance, a loan called and lost, one that melts away."""
+
+from exchange.domain.enums import MarkLine
+from exchange.domain.lending_commands import (
+    AddCollateral,
+    CountersignMarkRuling,
+    DeclineLoan,
+    DisputeMark,
+    RuleMark,
+    WithdrawLot,
+)
+from tests.properties.test_lending import STEPS_COUNT, Random
+from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer
+from tests.rules.liquidations import LiquidationMarket, enforcement, lot
+from tests.rules.markets import cross, day
+from tests.rules.test_liquidation import deliver
+from tests.scenario import AUDITOR, BANK, TRADER, secret_hash
+
+SEED = 2
+FIRST = day("2027-01-01")
+PROOF = {"evidence_sha256": secret_hash("proof")}
+
+
+def lent() -> LendingMarket:
+    """What people do with loans in a moving market."""
+    scene = Random(SEED)
+    for _ in range(STEPS_COUNT):
+        scene.step()
+    return scene.market
+
+
+def called_and_lost() -> LiquidationMarket:
+    """A call that is disputed, waits for its ruling and is cured; then default and a sale."""
+    market = LiquidationMarket(is_drawn=False)
+    market.do(TRADER, APPLICATION)
+    market.do(TRADER, DeclineLoan(loan_id=1))
+    loan = market.drawn()
+    market.mark()
+    market.price(8 * YUAN)
+    dispute_id = market.do(TRADER, dispute(market, loan.applied.principal_amount)).seq
+    cross(market, loan.call.due_ns)
+    ruling = RuleMark(dispute_id=dispute_id, ruled_ppm=0, ruled_amount=0, **PROOF)
+    market.do(AUDITOR, ruling)
+    market.do(1, CountersignMarkRuling(dispute_id=dispute_id, **PROOF))
+    more = offer("Q271", 100, start_day=FIRST, end_day=day("2027-04-01"))
+    market.do(TRADER, AddCollateral(loan_id=2, collateral=more))
+    market.price(2 * YUAN)
+    market.do(BANK, enforcement(loan_id=2))
+    pledge_id = loan.pledge_ids[0]
+    withdrawn_id = market.do(BANK, lot(market, pledge_id=pledge_id)).seq
+    market.do(BANK, WithdrawLot(lot_id=withdrawn_id))
+    price = {"start_price": 200, "floor_price": 200}
+    for each in loan.pledge_ids:
+        market.bought(market.do(BANK, lot(market, pledge_id=each, **price)).seq, 200)
+    cross(market, market.state.market_ns)
+    return market
+
+
+def melted() -> LiquidationMarket:
+    """A pledge of one day that nobody buys before it is delivered."""
+    market = LiquidationMarket(is_drawn=False)
+    market.drawn(collateral=[offer(start_day=FIRST, end_day=FIRST + 1)], maturity_day=FIRST)
+    market.enforce()
+    market.do(BANK, lot(market, end_day=FIRST + 1))
+    deliver(market, 12_000)
+    return market
+
+
+def dispute(market: LendingMarket, claimed_amount: int) -> DisputeMark:
+    """The borrower's word on the mark of the pledge that was asked for last."""
+    pledge_id = len(market.state.pledges)
+    return DisputeMark(
+        pledge_id=pledge_id,
+        mark_seq=market.state.pledges[pledge_id].mark_seq,
+        line=MarkLine.VALUE,
+        claimed_amount=claimed_amount,
+        **PROOF,
+    )
