@@ -60,7 +60,7 @@ async def test_the_market_lives_and_goes_on_after_a_restart(tmp_path):
     assert first.index_count >= 2
     assert later["AttestDelivery"] > 0
     assert first.mark_count > 0
-    assert first.pledges["active"] > 0
+    assert sum(first.pledges.values()) > 0
     assert second.trade_count > 0
     assert [later[name] for name in ONCE] == [commands[name] for name in ONCE]
     assert {mark.pledge_id for mark in marks} == {p.pledge_id for p in pledged}

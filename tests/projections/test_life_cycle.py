@@ -1,6 +1,8 @@
 """The life of a window as the read models show it, and open interest against the core."""
 
 import random
+from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
@@ -217,13 +219,20 @@ def test_in_each_status_only_what_it_allows_is_done(status, command: Command, re
     assert market.execute(key_id, command).reason is wanted
 
 
+def resumptions(market: Market) -> Iterator[tuple[int, Command]]:
+    """The operator's, of all that is halted when they are asked for."""
+    for instrument_id in list(market.state.halts):
+        yield OPERATOR, ResumeInstrument(instrument_id=instrument_id)
+
+
 def test_no_window_of_a_random_market_ever_skips_or_turns_back():
     seen: set[tuple[InstrumentStatus, InstrumentStatus]] = set()
-    for seed in range(6):
+    for seed in range(10):
         rng, market = random.Random(f"life {seed}"), new_market(has_sessions=seed % 2 == 1)
         projections, last = Projections(), {}
-        for _ in range(400):
-            market.execute(*deliver_step(rng, market))
+        steps = (deliver_step(rng, market) for _ in range(400))
+        for key_id, command in chain(steps, resumptions(market)):
+            market.execute(key_id, command)
             folded(market, projections)
             for instrument_id in market.state.instruments:
                 status = status_of(instrument_id, projections)

@@ -16,7 +16,7 @@ from exchange.domain.commands import (
     ResumeInstrument,
 )
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
-from exchange.domain.enums import Role
+from exchange.domain.enums import PledgeStatus, Role
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
@@ -172,10 +172,14 @@ def test_a_stopped_supplier_is_stress_and_an_ended_one_is_worth_nothing(market):
     (suspended,) = market.cycle()
     assert (suspended.is_halted, suspended.level) == (True, 1)
     market.do(1, TerminateSupplier(supplier_account_id=SUPPLIER))
-    (ended,) = market.cycle()
+    market.do(0, MarkPledges())
+    market.do(0, MarkPledges())
+    ended = market.mark()
     assert (ended.level, ended.uptime_ppm) == (0, 0)
     assert (ended.value_amount, ended.lendable_amount) == (0, 0)
     assert ended.lines_ppm[7] == PARAMETERS.uptime_cap_ppm
+    market.drain()
+    assert market.state.pledges[1].status is PledgeStatus.MATURED
 
 
 def test_uptime_is_what_was_delivered_of_the_last_thirty_final_days():
@@ -266,8 +270,9 @@ def test_what_is_released_in_part_is_marked_for_the_rest(market):
     market.pledge(qty=10)
     whole = market.mark().value_amount
     market.do(BANK, ReleasePledge(pledge_id=1, released_qty=4))
-    (mark,) = market.cycle()
+    mark = market.mark()
     assert mark.pledged_qty == 6
+    assert market.cycle() == []
     assert abs(mark.value_amount * 10 - whole * 6) <= 10 * 28
 
 

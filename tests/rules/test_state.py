@@ -141,6 +141,8 @@ def full_market() -> Market:
         bank_account_id=BANK, principal_amount=1, maturity_day=loan_day, collateral=[days]
     )
     market.do(SUPPLIER, application)
+    while market.state.marking_left:
+        market.do(0, MarkPledges())
     market.do(0, MarkPledges())
     # How a lot comes to stand is the business of `test_lots`.
     evolve_offered(
