@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from itertools import chain
 
 import pytest
 
@@ -219,10 +218,13 @@ def test_in_each_status_only_what_it_allows_is_done(status, command: Command, re
     assert market.execute(key_id, command).reason is wanted
 
 
-def resumptions(market: Market) -> Iterator[tuple[int, Command]]:
-    """The operator's, of all that is halted when they are asked for."""
-    for instrument_id in list(market.state.halts):
-        yield OPERATOR, ResumeInstrument(instrument_id=instrument_id)
+def commands(rng: random.Random, market: Market) -> Iterator[tuple[int, Command]]:
+    """Random ones, and now and then the operator's, who lets go on what is halted."""
+    for number in range(400):
+        yield deliver_step(rng, market)
+        if number % 10 == 9:
+            for instrument_id in list(market.state.halts):
+                yield OPERATOR, ResumeInstrument(instrument_id=instrument_id)
 
 
 def test_no_window_of_a_random_market_ever_skips_or_turns_back():
@@ -230,8 +232,7 @@ def test_no_window_of_a_random_market_ever_skips_or_turns_back():
     for seed in range(10):
         rng, market = random.Random(f"life {seed}"), new_market(has_sessions=seed % 2 == 1)
         projections, last = Projections(), {}
-        steps = (deliver_step(rng, market) for _ in range(400))
-        for key_id, command in chain(steps, resumptions(market)):
+        for key_id, command in commands(rng, market):
             market.execute(key_id, command)
             folded(market, projections)
             for instrument_id in market.state.instruments:
