@@ -28,6 +28,7 @@ from .lending_state import Lot, Pledge
 from .lot_ends import lot_ended
 from .lot_size import require_size
 from .novation import ended_offers, uncovered
+from .pledges import require_bought
 from .state import State
 
 NEAR_DAYS_COUNT = 30
@@ -48,8 +49,8 @@ def decide_offer(command: OfferLot, state: State, account_id: int) -> list[Event
     is_enforced = loan is not None and loan.status is LoanStatus.LIQUIDATING
     is_liened = pledge.status in LIENED
     require(is_enforced and is_liened, Reason.WRONG_STATE, command.pledge_id)
-    is_house = state.core.is_house(request.product_id, request.account_id)
-    require(not is_house, Reason.PRIMARY, request.account_id)
+    # No loan is made on such days any more; one of an older log may stand on them.
+    require_bought(request, state)
     lots_count = sum(lot.offered.loan_id == request.loan_id for lot in state.lots.values())
     require(lots_count < MAX_LOTS_COUNT, Reason.DESK_ITEMS, lots_count, MAX_LOTS_COUNT)
     _require_window(command, pledge, state)

@@ -98,6 +98,13 @@ def require_window(request: PledgeRequested, state: State) -> None:
     require(request.pledged_qty % lot_qty == 0, Reason.LOT, request.pledged_qty, lot_qty)
 
 
+def require_bought(request: PledgeRequested, state: State) -> None:
+    """Refuses days that the supplier's house has not sold: no bank could sell them for a loan."""
+    owner_id = request.account_id
+    is_house = state.core.is_house(request.product_id, owner_id)
+    require(not is_house, Reason.PRIMARY, owner_id, 0, request.start_day)
+
+
 def require_free(requests: Sequence[PledgeRequested], state: State) -> None:
     """Refuses days of one owner that are not all free together; names the first that binds."""
     for product_id in sorted({request.product_id for request in requests}):

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from exchange.domain.enums import LoanStatus, LotEnd, PledgeStatus, Role, TradingMode
-from exchange.domain.lending_commands import BuyLot, DrawLoan, OfferLot, WithdrawLot
+from exchange.domain.lending_commands import BuyLot, OfferLot, WithdrawLot
 from exchange.domain.lending_events import LiquidationOpened, LotEnded, LotOffered
 from exchange.domain.letting import OpenSublet, SubletLapsed
 from exchange.domain.lot_prices import lot_price
@@ -14,7 +14,7 @@ from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import start_ns
 from exchange.rules.clock import next_boundary_ns
 from exchange.rules.lots import MAX_LOTS_COUNT, NEAR_DAYS_COUNT
-from tests.rules.lending import APPLICATION, YUAN, offer, terms
+from tests.rules.lending import YUAN
 from tests.rules.liquidations import END, PRICE, LiquidationMarket, enforcement, lot
 from tests.rules.markets import assert_refused, cross, day, events_of
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER
@@ -166,18 +166,6 @@ def test_a_price_falls_from_its_start_to_its_floor_or_not_at_all(market):
     assert_refused(market, BANK, above, Reason.LOT_PRICE, 801, 800)
     stuck = lot(market, floor_price=799)
     assert_refused(market, BANK, stuck, Reason.LOT_PRICE, 799, 800)
-
-
-def test_what_a_supplier_has_never_sold_is_not_sold_for_a_bank():
-    """Its price would belong into the escrow of the days."""
-    market = LiquidationMarket(is_enforced=False)
-    market.do(SUPPLIER, replace(APPLICATION, collateral=[offer(pledged_qty=10)]))
-    market.do(BANK, terms(market.state.pledges[2].mark.lendable_amount, 2))
-    market.do(SUPPLIER, DrawLoan(loan_id=2))
-    market.price(4 * YUAN)
-    market.do(BANK, enforcement(loan_id=2))
-    assert_refused(market, BANK, lot(market, pledge_id=2, lot_qty=10), Reason.PRIMARY, SUPPLIER)
-    market.assert_replays()
 
 
 # -- blocks ----------------------------------------------------------------------------------------
