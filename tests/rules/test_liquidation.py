@@ -412,6 +412,24 @@ def test_days_let_by_a_lot_go_with_the_title_and_their_rent_is_the_buyers(market
     assert sum(s.sublet_qty for s in market.state.sublets.values()) == 1_000
 
 
+def test_what_stays_of_a_sublet_that_goes_in_two_parts_is_still_the_banks():
+    """Forty GPUs are sold from the eleventh day and sixty from the first, under sixty let."""
+    market = LiquidationMarket(is_enforced=False)
+    cross(market, start_ns(FIRST - 1))
+    market.enforce(2 * YUAN)
+    near = {"mode": TradingMode.SUBLET, "end_day": FIRST + 20, "lot_qty": 60}
+    market.bought(market.offered(**near), buyer_id=OTHER)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
+    market.bought(market.offered(start_day=FIRST + 10, lot_qty=40))
+    sold = of_kind(market.bought(market.offered(lot_qty=50)), CollateralSold)
+    assert [part.sublet_qty for part in sold.novated] == [10, 50]
+    kept = {part.new_sublet_id: part.sublet_qty for part in sold.kept}
+    assert list(kept.values()) == [50, 10]
+    assert sublet_id in kept
+    assert market.state.swept_sublets == dict.fromkeys(kept, 1)
+    market.assert_replays()
+
+
 def test_a_bank_lets_no_more_than_is_under_its_lien(market):
     cross(market, start_ns(FIRST - 1))
     week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7, "lot_qty": 70}
