@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import LoanStatus, LotEnd, PledgeStatus, Role, TradingMode
 from exchange.domain.lending_commands import BuyLot, OfferLot, WithdrawLot
 from exchange.domain.lending_events import LiquidationOpened, LotEnded, LotOffered
@@ -166,6 +167,19 @@ def test_a_price_falls_from_its_start_to_its_floor_or_not_at_all(market):
     assert_refused(market, BANK, above, Reason.LOT_PRICE, 801, 800)
     stuck = lot(market, floor_price=799)
     assert_refused(market, BANK, stuck, Reason.LOT_PRICE, 799, 800)
+
+
+@pytest.mark.parametrize("mode", TradingMode)
+def test_days_of_a_supplier_that_was_ended_are_not_offered(mode):
+    """Nobody could buy them, and days kept for a lot would hold up what is paid back of them."""
+    market = LiquidationMarket()
+    cross(market, start_ns(FIRST - 1))
+    command = near(market) if mode is TradingMode.SUBLET else lot(market)
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.do(BANK, command)
+    market.do(BANK, WithdrawLot(lot_id=market.state.seq))
+    market.do(2, TerminateSupplier(supplier_account_id=SUPPLIER))
+    assert_refused(market, BANK, command, Reason.SUSPENDED, SUPPLIER)
 
 
 # -- blocks ----------------------------------------------------------------------------------------
