@@ -62,7 +62,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.LOT_PRICE: "a price of {value} fen is above the limit of {limit} fen",
     Reason.SALE_SIZE: "{value} GPUs are more than one round sells, which is {limit}",
     Reason.PRIMARY: "account {value} is of the supplier's house; days that it never sold cannot be "
-    "sold for a bank",
+    "sold for a bank: {date}",
     Reason.UNKNOWN_ORDER: "there is no such open order",
     Reason.UNKNOWN_QUOTE_REQUEST: "there is no request for quote {value}",
     Reason.UNKNOWN_QUOTE: "there is no quote {value}",

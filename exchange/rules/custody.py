@@ -117,7 +117,8 @@ def evolve_collateral_sold(event: m.CollateralSold, state: State) -> None:
         state.core.end_sublet(product_id, seller_id, part.lessee_account_id, *days)
     sold = (event.start_day, event.end_day, event.sold_qty)
     state.core.transfer_pledged(product_id, seller_id, event.buyer_account_id, *sold)
-    swept = {part.sublet_id: state.swept_sublets.pop(part.sublet_id, 0) for part in event.novated}
+    divided_ids = {part.sublet_id for part in event.novated}
+    swept = {sublet_id: state.swept_sublets.pop(sublet_id, 0) for sublet_id in divided_ids}
     for part in event.novated:
         state.sublets.pop(part.sublet_id, None)
         state.sublet_ends.pop(part.sublet_id, None)

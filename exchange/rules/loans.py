@@ -34,7 +34,7 @@ from .lending_state import Loan
 from .listing import trading_gate_ns
 from .loan_cover import Cover, cover_of, known_loan, own_loan
 from .loan_dues import note_due
-from .pledges import require_free, require_window
+from .pledges import require_bought, require_free, require_window
 from .state import State
 from .valuation import mark_of
 
@@ -163,7 +163,7 @@ def ended(loan: Loan, end: LoanEnd) -> list[Event]:
 def requested(
     offer: CollateralOffer, pledge_id: int, loan_id: int, bank_id: int, state: State, owner_id: int
 ) -> PledgeRequested:
-    """The pledge that an offer asks for; refuses a window or a quantity that cannot be pledged."""
+    """The pledge that an offer asks for; refuses what cannot be pledged, or not be sold then."""
     request = PledgeRequested(
         pledge_id=pledge_id,
         account_id=owner_id,
@@ -175,6 +175,7 @@ def requested(
         loan_id=loan_id,
     )
     require_window(request, state)
+    require_bought(request, state)
     return request
 
 

@@ -13,7 +13,7 @@ the same days gives way to it. Its whole rent is the bank's, as its days are del
 borrower's party nor the bank's own may buy.
 """
 
-from exchange.domain.enums import LIENED, LoanStatus, LotEnd, Role, TradingMode
+from exchange.domain.enums import LIENED, LoanStatus, LotEnd, Role, Side, TradingMode
 from exchange.domain.events import Event
 from exchange.domain.lending_commands import OfferLot, WithdrawLot
 from exchange.domain.lending_events import LotOffered
@@ -28,7 +28,9 @@ from .lending_state import Lot, Pledge
 from .lot_ends import lot_ended
 from .lot_size import require_size
 from .novation import ended_offers, uncovered
+from .pledges import require_bought
 from .state import State
+from .suppliers import require_on_sale
 
 NEAR_DAYS_COUNT = 30
 """How far ahead days are let; title sold on begins no later, so that nothing in between melts."""
@@ -48,8 +50,11 @@ def decide_offer(command: OfferLot, state: State, account_id: int) -> list[Event
     is_enforced = loan is not None and loan.status is LoanStatus.LIQUIDATING
     is_liened = pledge.status in LIENED
     require(is_enforced and is_liened, Reason.WRONG_STATE, command.pledge_id)
-    is_house = state.core.is_house(request.product_id, request.account_id)
-    require(not is_house, Reason.PRIMARY, request.account_id)
+    # No loan is made on such days any more; one of an older log may stand on them.
+    require_bought(request, state)
+    if state.stopped_suppliers:
+        # What nobody may buy is not kept for a lot: the days are being settled.
+        require_on_sale(request.product_id, account_id, Side.BUY, state)
     lots_count = sum(lot.offered.loan_id == request.loan_id for lot in state.lots.values())
     require(lots_count < MAX_LOTS_COUNT, Reason.DESK_ITEMS, lots_count, MAX_LOTS_COUNT)
     _require_window(command, pledge, state)

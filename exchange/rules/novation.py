@@ -4,8 +4,9 @@ What becomes of sublets when the pledged days under them are sold.
 The buyer gets the days as they are. What the seller has let and reserved stays with it as far as
 the title that it keeps covers it; the rest of its sublets goes to the buyer, who is the lessor from
 then on, and their rents stay in trust. What the bank itself has let of the pledge goes first, down
-to what stays under its lien, then those with the highest ids: the last that came to lie on pledged
-days. What is only on offer is no sublet yet, so it ends before a sublet is divided.
+to what stays under its lien, then of the seller's own those with the highest ids: the last that
+came to lie on pledged days; and only then what banks have let. What is only on offer is no sublet
+yet, so it ends before a sublet is divided.
 
 A sublet is divided by days and by GPUs. The first part that the seller keeps has the old id, every
 other part an id of its own: 10^12 times 2, 3 and so on, and the number of the record.
@@ -113,7 +114,8 @@ def divided(
         swept = {k: q for k, q in here.items() if k in swept_ids}
         bound_qty = _qty_on(bound, start_day)
         gone = _take(bound_qty, swept)
-        left = {key: qty - gone.get(key, 0) for key, qty in here.items()}
+        order = sorted(here, key=state.swept_sublets.__contains__)
+        left = {key: here[key] - gone.get(key, 0) for key in order}
         more = _take(max(0, _qty_on(over, start_day) - bound_qty), left)
         for sublet_id in here:
             if qty := gone.get(sublet_id, 0) + more.get(sublet_id, 0):

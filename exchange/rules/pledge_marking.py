@@ -10,7 +10,7 @@ requested is marked in the record of its request.
 
 from itertools import pairwise
 
-from exchange.domain.enums import LIENED, PledgeStatus
+from exchange.domain.enums import IN_SERVICE, LIENED, PledgeStatus
 from exchange.domain.events import Event, PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import PledgeMarked, PledgesMarked
@@ -72,9 +72,9 @@ def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[
 
 
 def is_anything_to_mark(state: State) -> bool:
-    """Whether a cycle would look at any pledge."""
+    """Whether a cycle would look at any pledge, or at a loan without any."""
     today = day_at(state.market_ns)
-    return any(is_live(pledge, today) for pledge in state.pledges.values())
+    return any(_is_looked_at(pledge, today, state) for pledge in state.pledges.values())
 
 
 def is_live(pledge: Pledge, today: int) -> bool:
@@ -84,6 +84,15 @@ def is_live(pledge: Pledge, today: int) -> bool:
         return request.start_day > today
     is_over = mark is not None and mark.position_hours == 0 and request.end_day <= today + 1
     return pledge.status in LIENED and not is_over
+
+
+def _is_looked_at(pledge: Pledge, today: int, state: State) -> bool:
+    """Whether a cycle comes to it: the last of a loan in service stands for it when it is over."""
+    if is_live(pledge, today):
+        return True
+    loan = state.loans.get(pledge.request.loan_id)
+    is_last = loan is not None and loan.pledge_ids[-1] == pledge.request.pledge_id
+    return is_last and loan is not None and loan.status in IN_SERVICE
 
 
 def _changed_mark(
@@ -117,7 +126,7 @@ def evolve_marking(event: PledgesMarked, state: State) -> None:
         del state.marking_left[: event.looked_at_count]
         return
     today = day_at(state.market_ns)
-    found = [pledge for pledge in state.pledges.values() if is_live(pledge, today)]
+    found = [each for each in state.pledges.values() if _is_looked_at(each, today, state)]
     state.marking_left = [r.pledge_id for r in sorted((p.request for p in found), key=_place)]
     state.pools, state.pool_values = {}, {}
     for pledge in found:

@@ -27,6 +27,9 @@ from .pledge_release import released
 from .state import State
 from .valuation import mark_of
 
+MAX_REQUESTS = 100
+"""Open requests of one owner, those of loans apart: each is valued in every cycle."""
+
 # -- decide ---------------------------------------------------------------------------------------
 
 
@@ -35,6 +38,7 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
     state.product(command.product_id)
     state.participant_with(command.bank_account_id, Role.BANK)
     require(command.bank_account_id != account_id, Reason.SAME_PERSON, account_id)
+    _require_room(account_id, state)
     request = PledgeRequested(
         pledge_id=len(state.pledges) + 1,
         account_id=account_id,
@@ -98,6 +102,13 @@ def require_window(request: PledgeRequested, state: State) -> None:
     require(request.pledged_qty % lot_qty == 0, Reason.LOT, request.pledged_qty, lot_qty)
 
 
+def require_bought(request: PledgeRequested, state: State) -> None:
+    """Refuses days that the supplier's house has not sold: no bank could sell them for a loan."""
+    owner_id = request.account_id
+    is_house = state.core.is_house(request.product_id, owner_id)
+    require(not is_house, Reason.PRIMARY, owner_id, 0, request.start_day)
+
+
 def require_free(requests: Sequence[PledgeRequested], state: State) -> None:
     """Refuses days of one owner that are not all free together; names the first that binds."""
     for product_id in sorted({request.product_id for request in requests}):
@@ -120,6 +131,19 @@ def own_pledge(pledge_id: int, state: State, account_id: int) -> Pledge:
     parties = (pledge.request.account_id, pledge.request.bank_account_id)
     require(account_id in parties, Reason.UNKNOWN_PLEDGE, pledge_id)
     return pledge
+
+
+def _require_room(owner_id: int, state: State) -> None:
+    """Refuses one request more than an owner may have open; one whose days have begun is not."""
+    today = day_at(state.market_ns)
+    open_count = sum(
+        pledge.status is PledgeStatus.REQUESTED
+        and pledge.request.account_id == owner_id
+        and not pledge.request.loan_id
+        and pledge.request.start_day > today
+        for pledge in state.pledges.values()
+    )
+    require(open_count < MAX_REQUESTS, Reason.DESK_ITEMS, open_count, MAX_REQUESTS)
 
 
 def _require_asked(pledge: Pledge) -> None:

@@ -154,7 +154,7 @@ def market_figures(
     points = curve_points(spans, market.marks)
     spot = Volatility() if market.spot is None else market.spot.volatility
     is_decayed = level is MarkLevel.DECAYED
-    recovery_days_count, ltv_ppm, ruled_amount = _carried(pledge, today)
+    recovery_days_count, ltv_ppm, ruled_amount = _carried(pledge, pledged_qty, today)
     return MarkFigures(
         pledge_id=request.pledge_id,
         valuation_day=today,
@@ -225,11 +225,12 @@ def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
 
 
-def _carried(pledge: Pledge | None, today: int) -> tuple[int, int, int]:
+def _carried(pledge: Pledge | None, pledged_qty: int, today: int) -> tuple[int, int, int]:
     """
     What of the mark in force goes into the next: days of recovery, applied ratio, ruled value.
 
-    The first two are those of the marking day before; a ruled value is for its own day only.
+    The first two are those of the marking day before; a ruled value is for its own day only,
+    and of fewer GPUs than it was ruled for it is their part, down.
     """
     mark = None if pledge is None else pledge.mark
     if pledge is None or mark is None:
@@ -239,7 +240,8 @@ def _carried(pledge: Pledge | None, today: int) -> tuple[int, int, int]:
         return mark.recovery_days_count, ltv_ppm, 0
     if mark.opening_ltv_ppm != NO_LTV_PPM:
         ltv_ppm = mark.opening_ltv_ppm
-    return mark.opening_recovery_days_count, ltv_ppm, mark.ruled_amount
+    ruled_amount = mark.ruled_amount * pledged_qty // mark.pledged_qty
+    return mark.opening_recovery_days_count, ltv_ppm, ruled_amount
 
 
 def _is_halted(product: ProductDefined, first_day: int, end_day: int, state: State) -> bool:

@@ -49,6 +49,8 @@ from tests.scenario import AUDITOR, BANK, OTHER, PRODUCT, SUPPLIER, TRADER
 
 FIRST = day("2027-01-01")
 HOURS = 24 * 90
+REST = [offer(pledged_qty=900)]
+"""All that the first pledge leaves."""
 PRICE_AMOUNT = PRICE * HOURS * 100
 """Of the whole first pledge."""
 
@@ -410,6 +412,46 @@ def test_days_let_by_a_lot_go_with_the_title_and_their_rent_is_the_buyers(market
     left = {sublet_id: 1} if sold_qty < 100 else {}
     assert market.state.swept_sublets == left
     assert sum(s.sublet_qty for s in market.state.sublets.values()) == 1_000
+
+
+def test_what_stays_of_a_sublet_that_goes_in_two_parts_is_still_the_banks():
+    """Forty GPUs are sold from the eleventh day and sixty from the first, under sixty let."""
+    market = LiquidationMarket(is_enforced=False)
+    cross(market, start_ns(FIRST - 1))
+    market.enforce(2 * YUAN)
+    near = {"mode": TradingMode.SUBLET, "end_day": FIRST + 20, "lot_qty": 60}
+    market.bought(market.offered(**near), buyer_id=OTHER)
+    sublet_id = of_kind(market.events, SubletGranted).sublet_id
+    market.bought(market.offered(start_day=FIRST + 10, lot_qty=40))
+    sold = of_kind(market.bought(market.offered(lot_qty=50)), CollateralSold)
+    assert [part.sublet_qty for part in sold.novated] == [10, 50]
+    kept = {part.new_sublet_id: part.sublet_qty for part in sold.kept}
+    assert list(kept.values()) == [50, 10]
+    assert sublet_id in kept
+    assert market.state.swept_sublets == dict.fromkeys(kept, 1)
+    market.assert_replays()
+
+
+def test_what_another_bank_has_let_is_not_sold_with_a_pledge():
+    """The borrower's own sublet goes first, though it is older than that of the other pledgee."""
+    market = LiquidationMarket(is_enforced=False)
+    market.do(TRADER, replace(APPLICATION, bank_account_id=market.other_bank, collateral=REST))
+    market.do(market.other_bank, terms(market.state.pledges[2].mark.lendable_amount, 2))
+    market.do(TRADER, DrawLoan(loan_id=2))
+    market.do(TRADER, replace(sublet_of_the_rest(market), sublet_qty=100))
+    market.do(OTHER, AcceptSublet(offer_id=market.state.seq))
+    own_id = of_kind(market.events, SubletGranted).sublet_id
+    cross(market, start_ns(FIRST - 1))
+    market.enforce(2 * YUAN)
+    market.do(market.other_bank, enforcement(loan_id=2))
+    week = {"mode": TradingMode.SUBLET, "end_day": FIRST + 7, "lot_qty": 900, "pledge_id": 2}
+    lot_id = market.do(market.other_bank, lot(market, **week)).seq
+    market.bought(lot_id)
+    swept_id = of_kind(market.events, SubletGranted).sublet_id
+    sold = of_kind(market.bought(market.offered()), CollateralSold)
+    assert [(part.sublet_id, part.sublet_qty) for part in sold.novated] == [(own_id, 100)]
+    assert market.state.swept_sublets == {swept_id: 2}
+    market.assert_replays()
 
 
 def test_a_bank_lets_no_more_than_is_under_its_lien(market):

@@ -4,6 +4,8 @@ import pytest
 
 from exchange import genesis
 from exchange.collateral.ladder import ladder
+from exchange.domain.commands import WithdrawCash
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import (
     CallEnd,
     DefaultCause,
@@ -17,6 +19,7 @@ from exchange.domain.lending_commands import (
     AddCollateral,
     CountersignMarkRuling,
     DisputeMark,
+    MarkPledges,
     RuleMark,
 )
 from exchange.domain.lending_events import (
@@ -31,7 +34,7 @@ from exchange.domain.reasons import Reason
 from exchange.domain.windows import gate_ns
 from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer, repay
 from tests.rules.markets import assert_refused, cross, events_of
-from tests.scenario import AUDITOR, FIRST_DAY, TRADER, secret_hash
+from tests.scenario import AUDITOR, FIRST_DAY, SUPPLIER, TRADER, secret_hash
 
 TODAY = FIRST_DAY + 1
 OF_LOANS = (LadderChanged, MarginCallIssued, MarginCallEnded, MarginCallExtended, LoanDefaulted)
@@ -290,6 +293,32 @@ def test_a_loan_in_default_is_not_looked_at_again(market):
     market.price(7 * YUAN)
     assert steps(market.price(10 * YUAN)) == []
     assert market.loan.status is LoanStatus.DEFAULTED
+
+
+def test_a_loan_whose_collateral_is_no_more_is_in_default_with_the_next_look():
+    """The supplier is ended; what it had been paid, ten yuan, is less than 26 have lent."""
+    market = LendingMarket()
+    for yuan in (11, 12, 13, 14, 16, 18, 20, 23, 26, 26, 26):
+        market.price(yuan * YUAN)
+    market.drawn()
+    market.mark()
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.do(2, TerminateSupplier(supplier_account_id=SUPPLIER))
+    cross(market, market.state.market_ns)
+    assert market.state.pledges[1].status is PledgeStatus.MATURED
+    assert market.loan.status is LoanStatus.PERFORMING
+    owed_amount = market.loan.principal_amount
+    assert owed_amount > 0
+    money = WithdrawCash(
+        account_id=TRADER, withdrawal_amount=market.cash(TRADER) - 1, external_reference="elsewhere"
+    )
+    market.do(1, money)
+    default = market.mark()[-2]
+    assert isinstance(default, LoanDefaulted)
+    assert (default.cause, default.value_amount) == (DefaultCause.LIQUIDATION_RATIO, 0)
+    assert default.owed_amount == owed_amount - 1, "the last fen went for the covenant"
+    assert_refused(market, 0, MarkPledges(), Reason.EMPTY)
+    market.assert_replays()
 
 
 def test_a_loan_that_still_owes_at_its_maturity_is_in_default():

@@ -130,6 +130,14 @@ def test_a_loan_is_due_from_tomorrow_to_the_last_day_of_its_collateral(market):
     market.do(TRADER, replace(APPLICATION, maturity_day=LAST_DAY))
 
 
+def test_what_a_suppliers_house_has_never_sold_is_no_collateral_of_a_loan(market):
+    """No bank could sell it: its price would belong into the escrow of the days."""
+    house_id = market.admit("house", Role.TRADER, affiliate_ids=[SUPPLIER])
+    for account_id in (SUPPLIER, house_id):
+        assert_refused(market, account_id, APPLICATION, Reason.PRIMARY, account_id, at_day=FIRST)
+    assert market.state.loans == {}
+
+
 def test_offers_over_the_same_days_must_be_free_together(market):
     february = day("2027-02-01")
     both = [offer(pledged_qty=600), offer("M2702", 401)]

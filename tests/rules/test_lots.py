@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import LoanStatus, LotEnd, PledgeStatus, Role, TradingMode
-from exchange.domain.lending_commands import BuyLot, DrawLoan, OfferLot, WithdrawLot
+from exchange.domain.lending_commands import BuyLot, OfferLot, WithdrawLot
 from exchange.domain.lending_events import LiquidationOpened, LotEnded, LotOffered
 from exchange.domain.letting import OpenSublet, SubletLapsed
 from exchange.domain.lot_prices import lot_price
@@ -14,7 +15,7 @@ from exchange.domain.units import NS_PER_MINUTE
 from exchange.domain.windows import start_ns
 from exchange.rules.clock import next_boundary_ns
 from exchange.rules.lots import MAX_LOTS_COUNT, NEAR_DAYS_COUNT
-from tests.rules.lending import APPLICATION, YUAN, offer, terms
+from tests.rules.lending import YUAN
 from tests.rules.liquidations import END, PRICE, LiquidationMarket, enforcement, lot
 from tests.rules.markets import assert_refused, cross, day, events_of
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER
@@ -168,16 +169,17 @@ def test_a_price_falls_from_its_start_to_its_floor_or_not_at_all(market):
     assert_refused(market, BANK, stuck, Reason.LOT_PRICE, 799, 800)
 
 
-def test_what_a_supplier_has_never_sold_is_not_sold_for_a_bank():
-    """Its price would belong into the escrow of the days."""
-    market = LiquidationMarket(is_enforced=False)
-    market.do(SUPPLIER, replace(APPLICATION, collateral=[offer(pledged_qty=10)]))
-    market.do(BANK, terms(market.state.pledges[2].mark.lendable_amount, 2))
-    market.do(SUPPLIER, DrawLoan(loan_id=2))
-    market.price(4 * YUAN)
-    market.do(BANK, enforcement(loan_id=2))
-    assert_refused(market, BANK, lot(market, pledge_id=2, lot_qty=10), Reason.PRIMARY, SUPPLIER)
-    market.assert_replays()
+@pytest.mark.parametrize("mode", TradingMode)
+def test_days_of_a_supplier_that_was_ended_are_not_offered(mode):
+    """Nobody could buy them, and days kept for a lot would hold up what is paid back of them."""
+    market = LiquidationMarket()
+    cross(market, start_ns(FIRST - 1))
+    command = near(market) if mode is TradingMode.SUBLET else lot(market)
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.do(BANK, command)
+    market.do(BANK, WithdrawLot(lot_id=market.state.seq))
+    market.do(2, TerminateSupplier(supplier_account_id=SUPPLIER))
+    assert_refused(market, BANK, command, Reason.SUSPENDED, SUPPLIER)
 
 
 # -- blocks ----------------------------------------------------------------------------------------

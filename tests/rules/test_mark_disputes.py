@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from exchange.domain.commands import AcceptPledge, DeclinePledge
+from exchange.domain.commands import AcceptPledge, DeclinePledge, ReleasePledge
 from exchange.domain.enums import MarkLine, Role
 from exchange.domain.lending_commands import CountersignMarkRuling, DisputeMark, RuleMark
 from exchange.domain.lending_events import (
@@ -196,6 +196,18 @@ def test_a_ruled_value_is_for_its_day_and_the_ruled_charge_until_another(market)
     market.do(AUDITOR, ruling(dispute_id))
     market.do(OPERATOR, countersign(dispute_id))
     assert market.mark().lines_ppm[DISPUTE_LINE] == 0
+
+
+def test_a_ruled_value_is_of_the_gpus_that_it_was_ruled_for(market):
+    dispute_id = dispute(market)
+    market.do(AUDITOR, ruling(dispute_id, ruled_amount=777))
+    market.do(OPERATOR, countersign(dispute_id))
+    market.do(BANK, ReleasePledge(pledge_id=1, released_qty=7))
+    assert (market.mark().pledged_qty, market.mark().value_amount) == (3, 233), "of ten, down"
+    assert market.cycle() == []
+    market.do(BANK, ReleasePledge(pledge_id=1, released_qty=1))
+    assert (market.mark().pledged_qty, market.mark().value_amount) == (2, 155)
+    market.assert_replays()
 
 
 def test_a_dispute_of_what_is_released_since_ends_without_a_mark(market):

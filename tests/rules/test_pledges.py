@@ -19,6 +19,7 @@ from exchange.domain.events import (
 )
 from exchange.domain.reasons import Reason
 from exchange.domain.windows import MAX_USER_DEFINED_DAYS, start_ns
+from exchange.rules.pledges import MAX_REQUESTS
 from tests.rules.markets import assert_refused, cross, day, order, own, span
 from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER, Market
 
@@ -101,6 +102,22 @@ def test_nobody_pledges_to_itself(market):
     both = market.admit("trading bank", Role.TRADER, Role.BANK)
     to_itself = replace(FEBRUARY, bank_account_id=both)
     assert_refused(market, both, to_itself, Reason.SAME_PERSON, both)
+
+
+def test_an_owner_has_so_many_open_requests_and_no_more(market):
+    early = request("2027-01-05", "2027-01-06")
+    market.do(TRADER, early)
+    for _ in range(MAX_REQUESTS - 1):
+        market.do(TRADER, FEBRUARY)
+    full = (Reason.DESK_ITEMS, MAX_REQUESTS, MAX_REQUESTS)
+    assert_refused(market, TRADER, FEBRUARY, *full)
+    market.do(BANK, AcceptPledge(pledge_id=2))
+    market.do(BANK, ReleasePledge(pledge_id=2))
+    market.do(TRADER, FEBRUARY)
+    assert_refused(market, TRADER, FEBRUARY, *full)
+    cross(market, start_ns(early.start_day))
+    market.do(TRADER, FEBRUARY)
+    assert_refused(market, TRADER, FEBRUARY, *full)
 
 
 def test_a_pledge_spans_a_day_at_least_and_a_leap_year_at_most(market):
