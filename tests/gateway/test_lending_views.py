@@ -327,6 +327,18 @@ async def test_a_signature_is_good_for_one_record_one_form_and_one_venue_only(ho
     assert not is_document_signed(body + b"\n", signed, PUBLIC_KEY)
 
 
+@pytest.mark.parametrize("query", ["", f"&bank={BANK}", f"&borrower={OTHER_TRADER}", "&bank=9999"])
+async def test_a_csv_says_of_whose_loans_it_is_the_certificate(house, query):
+    certificate = await certificate_of(house, OPERATOR, f"?{query.lstrip('&')}")
+    _, body, _ = await house.get(f"/v1/borrowing_base?format=csv{query}", OPERATOR)
+    total = list(csv.DictReader(io.StringIO(body.decode(), newline="")))[-1]
+    whose = (certificate.bank_account_id, certificate.borrower_account_id)
+    assert (total["row"], total["bank_account_id"], total["account_id"]) == (
+        "total",
+        *map(str, whose),
+    )
+
+
 async def test_a_venue_without_a_key_says_so():
     async with LendingHouse(is_signing=False) as house:
         _, body, _ = await house.get("/v1/borrowing_base", BANK)
