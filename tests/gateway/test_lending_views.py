@@ -1,5 +1,6 @@
 """Loans, calls, certificates, melting and stress over HTTP: whose they are, and what they say."""
 
+import asyncio
 import csv
 import io
 import os
@@ -233,6 +234,17 @@ async def test_a_pool_is_melted_in_pages(house):
     assert await ids("limit=2") == [1, 2]
     assert await ids("limit=2&after_loan_id=2") == [3]
     assert (await house.get("/v1/melting?limit=0", OPERATOR))[0] == 400
+
+
+async def test_nobody_queues_up_valuations_that_others_wait_for(house):
+    paths = ("/v1/melting", "/v1/collateral/stress?format=html", "/v1/loans/1/melting")
+    answers = await asyncio.gather(
+        *(house.get(path, BANK) for path in paths), house.get("/v1/melting", OTHER_BANK)
+    )
+    statuses = [status for status, _, _ in answers]
+    assert sorted(statuses[:3]) == [200, 503, 503]
+    assert statuses[3] == 200
+    assert (await house.get("/v1/melting", BANK))[0] == 200
 
 
 async def test_stress_is_the_model_s_on_the_same_inputs(house):
