@@ -8,11 +8,9 @@ record has the same bytes for ever, which is what its ETag says.
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
 
 from exchange.domain.enums import Role
 from exchange.domain.events import InstrumentListed, PledgeRequested
@@ -27,32 +25,24 @@ from .answers import Problem, integer_query, json_answer, not_found, path_id, pr
 from .auth import Identity
 from .border import HUB, identity_of
 from .history import HISTORY, one_at_a_time
+from .kept import Answer, Kept
 from .named import named
 from .stream import marks_message
 
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
-CACHED_COUNT = 4_096
+KEPT_BYTES = 64 * 1024 * 1024
+"""Of lists, and of single marks."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 routes = web.RouteTableDef()
 
 
-class Answer(Struct, frozen=True):
-    """A body with its tag; `changes_count` says until when it is the answer about now."""
-
-    body: bytes
-    etag: str
-    changes_count: int
-
-
 class Cache:
-    """Bytes that are made once; the oldest go first."""
+    """Bytes that are made once."""
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[int, int, int], Answer] = {}
+        self.answers: Kept[tuple[int, int, int]] = Kept(KEPT_BYTES)
         """By (account or 0 for who sees all, instrument, seq or 0 for now)."""
-        self.marks: dict[tuple[int, int], Answer] = {}
+        self.marks: Kept[tuple[int, int]] = Kept(KEPT_BYTES)
         """By (pledge, seq)."""
 
 
@@ -87,7 +77,7 @@ async def collateral_marks(request: web.Request) -> web.Response:
     if answer is None or (not seq and (answer.changes_count != changes_count or instrument)):
         parts = _parts(question, instrument, projections, cache)
         answer = _answer(list_of(parts), changes_count)
-        _keep(cache.answers, question, answer)
+        cache.answers.keep(question, answer)
     return _answered(request, answer, seq or projections.at_seq)
 
 
@@ -189,7 +179,7 @@ def _encoded(
     if answer is None:
         code = projections.listings.products[asked.product_id].code
         answer = _answer(msgspec.json.encode(mark_view(asked, code, mark.event, mark.seq)))
-        _keep(cache.marks, place, answer)
+        cache.marks.keep(place, answer)
     return answer
 
 
@@ -241,12 +231,6 @@ def _instrument(request: web.Request, projections: Projections) -> InstrumentLis
     if instrument is None:
         raise not_found("instrument", repr(symbol[:96]))
     return instrument
-
-
-def _keep(table: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
-    table[key] = value
-    if len(table) > CACHED_COUNT:
-        del table[next(iter(table))]
 
 
 def _answer(body: bytes, changes_count: int = 0) -> Answer:
