@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import msgspec
@@ -19,8 +20,11 @@ from exchange.domain.certificates import BorrowingBase, CertifiedLoan, DocumentS
 from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
 from exchange.gateway import loan_views
 from exchange.gateway.borrowing_base import DOCUMENTS
+from exchange.gateway.history import HISTORY
 from exchange.projections import Projections
+from exchange.projections.views import Question, answer
 from tests.gateway.lending_house import DAYS, PUBLIC_KEY, LendingHouse, pool
+from tests.memory_history import MemoryHistory
 from tests.projections.lending_tape import (
     AUDITOR,
     LEASE,
@@ -30,6 +34,7 @@ from tests.projections.lending_tape import (
     PARAMETERS,
     PRINCIPAL,
     SIX_PER_CENT,
+    LendingTape,
     inputs,
 )
 from tests.projections.records import BANK, FIRST_DAY, SUPPLIER, TRADER
@@ -438,6 +443,48 @@ async def test_who_has_the_answer_is_told_so(house, path):
     status, other, _ = await house.get(path, OTHER_BANK, **{"If-None-Match": headers["ETag"]})
     assert status == 200
     assert other != body
+
+
+class Prepared(MemoryHistory):
+    """Has its answer at once: what the loop waits for is the gateway's own work."""
+
+    def __init__(self, tape: LendingTape) -> None:
+        super().__init__(tape.encoded())
+        question = Question(noun="borrowing_base", bank_account_id=BANK)
+        self._answer = answer(question, tape.projection)
+
+    async def ask(self, seq: int, question: Question) -> bytes:
+        """The pool's certificate."""
+        return self._answer
+
+
+async def longest_wait(work: asyncio.Future) -> tuple[float, float]:
+    """Seconds of the longest stretch without a turn of the loop while it works, and of all."""
+    begun = turned = time.perf_counter()
+    longest = 0.0
+    while not work.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, turned = max(longest, now - turned), now
+    return longest, turned - begun
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/collateral/marks", "/v1/borrowing_base?format=csv", "/v1/borrowing_base?format=html"],
+)  # fmt: skip
+async def test_commits_do_not_wait_for_the_view_of_a_large_pool(path):
+    tape = LendingTape()
+    for number in range(1, 2_001):
+        tape.lend(number, number)
+    house = LendingHouse(tape)
+    house.app[HISTORY] = Prepared(tape)
+    async with house:
+        assert (await house.get("/v1/borrowing_base", BANK))[0] == 200
+        work = asyncio.ensure_future(house.get(path, BANK))
+        longest, whole = await longest_wait(work)
+        assert work.result()[0] == 200
+        assert longest < whole / 2
 
 
 _PRINT = """
