@@ -117,7 +117,8 @@ def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, list[Record]]:
     """
     What an extract tells, in the order of the log; proofs are taken as they are, not checked.
 
-    Raises `ExtractUnreadable`.
+    Raises `ExtractUnreadable`, also where a record is told twice: facts, which nothing proves, must
+    not stand in for a record that is proved.
     """
     found: dict[int, list[Event]] = {}
     rows = list(lines)
@@ -127,11 +128,16 @@ def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, list[Record]]:
     for number, line in enumerate(rows[1:], start=2):
         if _read(number, line, _Line).format == PROOF_FORMAT:
             proof = _read(number, line, RecordProof)
-            found[proof.seq] = events_of(_bytes(number, proof.record))
+            seq, record = proof.seq, _bytes(number, proof.record)
         else:
             facts = _read(number, line, Facts)
             bodies = b"".join(_bytes(number, event) for event in facts.events)
-            found[facts.seq] = events_of(join_record(b"\xc0", len(facts.events), bodies))
+            seq, record = facts.seq, join_record(b"\xc0", len(facts.events), bodies)
+        if not 1 <= seq <= head.last_seq:
+            raise _unreadable(number, f"record {seq} is not from 1 to {head.last_seq}")
+        if seq in found:
+            raise _unreadable(number, f"record {seq} is told twice")
+        found[seq] = _events(number, record)
     return head, [Record(seq, 0, Command(), found[seq]) for seq in sorted(found)]
 
 
@@ -139,14 +145,25 @@ def _read(number: int, line: bytes, kind: type[RowT]) -> RowT:
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.MsgspecError as error:
-        raise ExtractUnreadable(f"extract_unreadable: line {number}: {error}") from error
+        raise _unreadable(number, error) from error
 
 
 def _bytes(number: int, text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        raise ExtractUnreadable(f"extract_unreadable: line {number}: {error}") from error
+        raise _unreadable(number, error) from error
+
+
+def _events(number: int, record: bytes) -> list[Event]:
+    try:
+        return events_of(record)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(number, error) from error
+
+
+def _unreadable(number: int, why: object) -> ExtractUnreadable:
+    return ExtractUnreadable(f"extract_unreadable: line {number}: {why}")
 
 
 class _Line(Struct, frozen=True):

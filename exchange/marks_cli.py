@@ -41,7 +41,10 @@ def recompute(
         str, typer.Option(help="Check an extract's proofs under this key, HEX.")
     ] = "",
     check_file: Annotated[
-        Path | None, typer.Option("--check", help="Compare with these bytes, once answered.")
+        Path | None,
+        typer.Option(
+            "--check", exists=True, dir_okay=False, help="Compare with these bytes, once answered."
+        ),
     ] = None,
 ) -> None:
     """

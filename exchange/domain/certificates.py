@@ -181,7 +181,9 @@ def csv_of(certificate: BorrowingBase) -> str:
     """
     The certificate as CSV: a row for each loan, each of its pledges and open calls, one of totals.
 
-    `row` says which it is; a column that means nothing in a row is empty. Lines end with LF.
+    `row` says which it is; a column that means nothing in a row is empty. The row of totals says by
+    bank and account whose loans these are, 0 for all, so that a part or an empty pool cannot pass
+    for another's whole. Lines end with LF.
     """
     lines = _Lines()
     writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
@@ -195,7 +197,12 @@ def csv_of(certificate: BorrowingBase) -> str:
             writer.writerow({**msgspec.structs.asdict(pledge), **of_loan, "row": "pledge"})
         for call in loan.margin_calls:
             writer.writerow({**msgspec.structs.asdict(call), **of_loan, "row": "margin_call"})
-    writer.writerow({**msgspec.structs.asdict(certificate.totals), **head, "row": "total"})
+    whose = {
+        "account_id": certificate.borrower_account_id,
+        "bank_account_id": certificate.bank_account_id,
+    }
+    totals = msgspec.structs.asdict(certificate.totals)
+    writer.writerow({**totals, **head, **whose, "row": "total"})
     return "".join(lines)
 
 

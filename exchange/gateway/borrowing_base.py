@@ -2,11 +2,12 @@
 `/v1/borrowing_base`: the availability certificate of a bank's pool, or of one borrower's loans.
 
 As of a record it has the same bytes for ever, signature included; so a document that is asked for
-again is taken from those made lately.
+again is taken from those made lately. A large one is written by the process that values, and signed
+here: the key stays.
 """
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
@@ -30,7 +31,8 @@ from .auth import Identity
 from .border import identity_of
 from .documents import document_answer, form_of
 from .lending_pages import certificate_page
-from .loan_views import as_of_seq, asked
+from .loan_views import as_of_seq, asked, has_many_loans
+from .melting import WORKER
 
 KEPT_COUNT = 16
 
@@ -49,6 +51,15 @@ class Document(msgspec.Struct, frozen=True):
     signature: DocumentSignature
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """Of a certificate."""
+
+    venue_id: str
+    as_of_seq: int
+
+
+Run = Callable[..., Awaitable[bytes]]
+"""Here, or in another process."""
 SIGNER: web.AppKey[Signer | None] = web.AppKey("signer")
 Documents = dict[tuple[int, int, int, str], Document]
 DOCUMENTS: web.AppKey[Documents] = web.AppKey("documents", dict)
@@ -81,8 +92,8 @@ async def borrowing_base(request: web.Request) -> web.Response:
             noun="borrowing_base", bank_account_id=bank_id, borrower_account_id=borrower_id
         )
         body = await asked(request, question, key[0])
-        certificate = msgspec.json.decode(body, type=BorrowingBase)
-        found = documents[key] = _document(certificate, media_type, request.app[SIGNER])
+        run = request.app[WORKER].run if has_many_loans(request) else _at_once
+        found = documents[key] = await _document(body, media_type, request.app[SIGNER], run)
         if len(documents) > KEPT_COUNT:
             del documents[next(iter(documents))]
     return document_answer(request, found.body, media_type, key[0], found.signature)
@@ -104,20 +115,37 @@ def _sides(request: web.Request, identity: Identity) -> tuple[int, int]:
     return bank_id, own_id
 
 
-def _document(certificate: BorrowingBase, media_type: str, signer: Signer | None) -> Document:
+async def _document(body: bytes, media_type: str, signer: Signer | None, run: Run) -> Document:
     """The certificate in a form, signed where the venue has a key."""
 
     def signed(document: bytes, kind: str) -> DocumentSignature:
-        plain = unsigned(document, kind, certificate.as_of_seq, certificate.venue_id)
+        venue = msgspec.json.decode(body, type=_Place)
+        plain = unsigned(document, kind, venue.as_of_seq, venue.venue_id)
         return plain if signer is None else signer.sign_document(plain)
 
     if media_type == CSV:
-        body = csv_of(certificate).encode()
-        return Document(body, signed(body, CSV))
-    canonical = canonical_json(certificate)
+        table: bytes = await run(_as_csv, body)
+        return Document(table, signed(table, CSV))
+    canonical: bytes = await run(_as_json, body)
     of_json = signed(canonical, JSON)
     if media_type == HTML:
-        body = certificate_page(certificate, of_json).encode()
-        return Document(body, signed(body, HTML))
+        page: bytes = await run(_as_page, body, of_json)
+        return Document(page, signed(page, HTML))
     envelope = {"certificate": msgspec.Raw(canonical), "signed": of_json}
     return Document(msgspec.json.encode(envelope), of_json)
+
+
+async def _at_once(write: Callable[..., bytes], *arguments: Any) -> bytes:
+    return write(*arguments)
+
+
+def _as_csv(body: bytes) -> bytes:
+    return csv_of(msgspec.json.decode(body, type=BorrowingBase)).encode()
+
+
+def _as_json(body: bytes) -> bytes:
+    return canonical_json(msgspec.json.decode(body, type=BorrowingBase))
+
+
+def _as_page(body: bytes, of_json: DocumentSignature) -> bytes:
+    return certificate_page(msgspec.json.decode(body, type=BorrowingBase), of_json).encode()

@@ -6,13 +6,12 @@ mark's, and each question's until a mark or a pledge changes. The same question 
 record has the same bytes for ever, which is what its ETag says.
 """
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
 
 from exchange.domain.enums import Role
 from exchange.domain.events import InstrumentListed, PledgeRequested
@@ -27,32 +26,26 @@ from .answers import Problem, integer_query, json_answer, not_found, path_id, pr
 from .auth import Identity
 from .border import HUB, identity_of
 from .history import HISTORY, one_at_a_time
+from .kept import Answer, Kept
 from .named import named
 from .stream import marks_message
 
-KeyT = TypeVar("KeyT")
-ValueT = TypeVar("ValueT")
-CACHED_COUNT = 4_096
+KEPT_BYTES = 64 * 1024 * 1024
+"""Of lists, and of single marks."""
+_SLICE_COUNT = 100
+"""Marks that are encoded before the loop may turn."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 routes = web.RouteTableDef()
 
 
-class Answer(Struct, frozen=True):
-    """A body with its tag; `changes_count` says until when it is the answer about now."""
-
-    body: bytes
-    etag: str
-    changes_count: int
-
-
 class Cache:
-    """Bytes that are made once; the oldest go first."""
+    """Bytes that are made once."""
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[int, int, int], Answer] = {}
+        self.answers: Kept[tuple[int, int, int]] = Kept(KEPT_BYTES)
         """By (account or 0 for who sees all, instrument, seq or 0 for now)."""
-        self.marks: dict[tuple[int, int], Answer] = {}
+        self.marks: Kept[tuple[int, int]] = Kept(KEPT_BYTES)
         """By (pledge, seq)."""
 
 
@@ -82,13 +75,14 @@ async def collateral_marks(request: web.Request) -> web.Response:
         seq = _as_of_seq(request, projections)
         instrument = _instrument(request, projections)
     question = (_seen_by(identity), 0 if instrument is None else instrument.instrument_id, seq)
+    at_seq = projections.at_seq
     changes_count = projections.collateral_marks.changes_count
     answer = cache.answers.get(question)
     if answer is None or (not seq and (answer.changes_count != changes_count or instrument)):
-        parts = _parts(question, instrument, projections, cache)
+        parts = await _parts(question, at_seq, instrument, projections, cache)
         answer = _answer(list_of(parts), changes_count)
-        _keep(cache.answers, question, answer)
-    return _answered(request, answer, seq or projections.at_seq)
+        cache.answers.keep(question, answer)
+    return _answered(request, answer, seq or at_seq)
 
 
 @routes.get("/v1/collateral/marks/{pledge_id}")
@@ -136,26 +130,38 @@ async def extract(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type="application/x-ndjson", headers=headers)
 
 
-def _parts(
+async def _parts(
     question: tuple[int, int, int],
+    at_seq: int,
     instrument: InstrumentListed | None,
     projections: Projections,
     cache: Cache,
 ) -> list[bytes]:
-    """The marks that answer the question, in the order of the pledges."""
+    """
+    The marks that answer the question, in the order of the pledges.
+
+    All is looked up as of one record before the loop turns, which it does every so many marks.
+    """
     account_id, _, asked_seq = question
-    seq, found = asked_seq or projections.at_seq, []
     models = (projections.pledges, projections.collateral_marks)
-    for asked, mark in marks_seen(seq, account_id, *models):
+    seen = marks_seen(asked_seq or at_seq, account_id, *models)
+    is_of_now = instrument is not None and not asked_seq and account_id
+    held = _held(account_id, instrument, projections) if instrument and is_of_now else []
+    found = []
+    for number, (asked, mark) in enumerate(seen, start=1):
         if instrument is None or _overlaps(asked, instrument):
             found.append(_encoded(asked, mark, projections, cache).body)
-    if instrument is not None and not asked_seq and account_id:
-        window = (instrument.product_id, instrument.start_day, instrument.end_day)
-        held_qty = projections.positions.held_qty(account_id, *window)
-        held = held_qty and held_view(account_id, held_qty, instrument, projections)
-        if held:
-            found.append(msgspec.json.encode(held))
-    return found
+        if not number % _SLICE_COUNT:
+            await asyncio.sleep(0)
+    return found + held
+
+
+def _held(account_id: int, instrument: InstrumentListed, projections: Projections) -> list[bytes]:
+    """The window itself, as far as the account holds it."""
+    window = (instrument.product_id, instrument.start_day, instrument.end_day)
+    held_qty = projections.positions.held_qty(account_id, *window)
+    held = held_qty and held_view(account_id, held_qty, instrument, projections)
+    return [msgspec.json.encode(held)] if held else []
 
 
 def _overlaps(asked: PledgeRequested, instrument: InstrumentListed) -> bool:
@@ -189,7 +195,7 @@ def _encoded(
     if answer is None:
         code = projections.listings.products[asked.product_id].code
         answer = _answer(msgspec.json.encode(mark_view(asked, code, mark.event, mark.seq)))
-        _keep(cache.marks, place, answer)
+        cache.marks.keep(place, answer)
     return answer
 
 
@@ -241,12 +247,6 @@ def _instrument(request: web.Request, projections: Projections) -> InstrumentLis
     if instrument is None:
         raise not_found("instrument", repr(symbol[:96]))
     return instrument
-
-
-def _keep(table: dict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
-    table[key] = value
-    if len(table) > CACHED_COUNT:
-        del table[next(iter(table))]
 
 
 def _answer(body: bytes, changes_count: int = 0) -> Answer:

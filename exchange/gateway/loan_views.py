@@ -81,11 +81,15 @@ def as_of_seq(request: web.Request) -> int:
     return integer_query(request, "as_of_seq", at_seq, 1, at_seq)
 
 
+def has_many_loans(request: web.Request) -> bool:
+    """Whether a view of them may be too much to make while commits wait."""
+    return len(request.app[HUB].projections.loans.loans) > MAX_LOANS_INLINE
+
+
 async def asked(request: web.Request, question: Question, seq: int) -> bytes:
     """The answer as of a record, as JSON."""
     projections = request.app[HUB].projections
-    is_small = question.loan_id or len(projections.loans.loans) <= MAX_LOANS_INLINE
-    if seq == projections.at_seq and is_small:
+    if seq == projections.at_seq and (question.loan_id or not has_many_loans(request)):
         return answer(question, projections)
     with one_at_a_time(request, identity_of(request).account_id):
         return await request.app[HISTORY].ask(seq, question)

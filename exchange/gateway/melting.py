@@ -2,10 +2,12 @@
 `/v1/melting`, `/v1/loans/{id}/melting` and `/v1/collateral/stress`: how long loans last, and what
 is left of them if the market turns.
 
-Valued in another process, some 100 ms a loan, so an answer holds a page of loans.
+Valued in another process, some 100 ms a loan, so an answer holds a page of loans, and an account
+asks for one at a time: nobody can fill the queue for that process.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
@@ -17,6 +19,7 @@ from exchange.projections.views import Question
 from .answers import integer_query
 from .border import identity_of
 from .documents import document_answer, form_of
+from .history import one_at_a_time
 from .lending_pages import melting_page, stress_page
 from .loan_views import as_of_seq, asked, known_loan_id, viewer_of
 from .worker import Worker
@@ -24,6 +27,7 @@ from .worker import Worker
 MAX_LOANS_COUNT = 100
 DEFAULT_LOANS_COUNT = 50
 
+ViewT = TypeVar("ViewT")
 WORKER: web.AppKey[Worker] = web.AppKey("valuation_worker", Worker)
 
 routes = web.RouteTableDef()
@@ -52,16 +56,24 @@ async def loan_melting(request: web.Request) -> web.Response:
 async def stress(request: web.Request) -> web.Response:
     """The loans of a pool under each scenario, in pages like melting; JSON or HTML."""
     seq, form = as_of_seq(request), form_of(request, JSON, HTML)
-    found = await request.app[WORKER].run(stress_of, await _secured(request, seq, 0))
+    found = await _valued(request, stress_of, await _secured(request, seq, 0))
     body = msgspec.json.encode(found) if form == JSON else stress_page(found).encode()
     return document_answer(request, body, form, seq)
 
 
 async def _melting(request: web.Request, loan_id: int) -> web.Response:
     seq, form = as_of_seq(request), form_of(request, JSON, HTML)
-    found = await request.app[WORKER].run(melting_of, await _secured(request, seq, loan_id))
+    found = await _valued(request, melting_of, await _secured(request, seq, loan_id))
     body = msgspec.json.encode(found) if form == JSON else melting_page(found).encode()
     return document_answer(request, body, form, seq)
+
+
+async def _valued(
+    request: web.Request, model: Callable[[SecuredLoans], ViewT], secured: SecuredLoans
+) -> ViewT:
+    """What the model says; refuses with `overload` while the account waits for another word."""
+    with one_at_a_time(request, identity_of(request).account_id):
+        return await request.app[WORKER].run(model, secured)
 
 
 async def _secured(request: web.Request, seq: int, loan_id: int) -> SecuredLoans:

@@ -1,10 +1,12 @@
 """Loans, calls, certificates, melting and stress over HTTP: whose they are, and what they say."""
 
+import asyncio
 import csv
 import io
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import msgspec
@@ -18,8 +20,11 @@ from exchange.domain.certificates import BorrowingBase, CertifiedLoan, DocumentS
 from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
 from exchange.gateway import loan_views
 from exchange.gateway.borrowing_base import DOCUMENTS
+from exchange.gateway.history import HISTORY
 from exchange.projections import Projections
+from exchange.projections.views import Question, answer
 from tests.gateway.lending_house import DAYS, PUBLIC_KEY, LendingHouse, pool
+from tests.memory_history import MemoryHistory
 from tests.projections.lending_tape import (
     AUDITOR,
     LEASE,
@@ -29,6 +34,7 @@ from tests.projections.lending_tape import (
     PARAMETERS,
     PRINCIPAL,
     SIX_PER_CENT,
+    LendingTape,
     inputs,
 )
 from tests.projections.records import BANK, FIRST_DAY, SUPPLIER, TRADER
@@ -235,6 +241,17 @@ async def test_a_pool_is_melted_in_pages(house):
     assert (await house.get("/v1/melting?limit=0", OPERATOR))[0] == 400
 
 
+async def test_nobody_queues_up_valuations_that_others_wait_for(house):
+    paths = ("/v1/melting", "/v1/collateral/stress?format=html", "/v1/loans/1/melting")
+    answers = await asyncio.gather(
+        *(house.get(path, BANK) for path in paths), house.get("/v1/melting", OTHER_BANK)
+    )
+    statuses = [status for status, _, _ in answers]
+    assert sorted(statuses[:3]) == [200, 503, 503]
+    assert statuses[3] == 200
+    assert (await house.get("/v1/melting", BANK))[0] == 200
+
+
 async def test_stress_is_the_model_s_on_the_same_inputs(house):
     _, body, _ = await house.get("/v1/collateral/stress", TRADER)
     [shown] = msgspec.json.decode(body, type=Stress).loans
@@ -327,6 +344,18 @@ async def test_a_signature_is_good_for_one_record_one_form_and_one_venue_only(ho
     assert not is_document_signed(body + b"\n", signed, PUBLIC_KEY)
 
 
+@pytest.mark.parametrize("query", ["", f"&bank={BANK}", f"&borrower={OTHER_TRADER}", "&bank=9999"])
+async def test_a_csv_says_of_whose_loans_it_is_the_certificate(house, query):
+    certificate = await certificate_of(house, OPERATOR, f"?{query.lstrip('&')}")
+    _, body, _ = await house.get(f"/v1/borrowing_base?format=csv{query}", OPERATOR)
+    total = list(csv.DictReader(io.StringIO(body.decode(), newline="")))[-1]
+    whose = (certificate.bank_account_id, certificate.borrower_account_id)
+    assert (total["row"], total["bank_account_id"], total["account_id"]) == (
+        "total",
+        *map(str, whose),
+    )
+
+
 async def test_a_venue_without_a_key_says_so():
     async with LendingHouse(is_signing=False) as house:
         _, body, _ = await house.get("/v1/borrowing_base", BANK)
@@ -414,6 +443,48 @@ async def test_who_has_the_answer_is_told_so(house, path):
     status, other, _ = await house.get(path, OTHER_BANK, **{"If-None-Match": headers["ETag"]})
     assert status == 200
     assert other != body
+
+
+class Prepared(MemoryHistory):
+    """Has its answer at once: what the loop waits for is the gateway's own work."""
+
+    def __init__(self, tape: LendingTape) -> None:
+        super().__init__(tape.encoded())
+        question = Question(noun="borrowing_base", bank_account_id=BANK)
+        self._answer = answer(question, tape.projection)
+
+    async def ask(self, seq: int, question: Question) -> bytes:
+        """The pool's certificate."""
+        return self._answer
+
+
+async def longest_wait(work: asyncio.Future) -> tuple[float, float]:
+    """Seconds of the longest stretch without a turn of the loop while it works, and of all."""
+    begun = turned = time.perf_counter()
+    longest = 0.0
+    while not work.done():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, turned = max(longest, now - turned), now
+    return longest, turned - begun
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/collateral/marks", "/v1/borrowing_base?format=csv", "/v1/borrowing_base?format=html"],
+)  # fmt: skip
+async def test_commits_do_not_wait_for_the_view_of_a_large_pool(path):
+    tape = LendingTape()
+    for number in range(1, 2_001):
+        tape.lend(number, number)
+    house = LendingHouse(tape)
+    house.app[HISTORY] = Prepared(tape)
+    async with house:
+        assert (await house.get("/v1/borrowing_base", BANK))[0] == 200
+        work = asyncio.ensure_future(house.get(path, BANK))
+        longest, whole = await longest_wait(work)
+        assert work.result()[0] == 200
+        assert longest < whole / 2
 
 
 _PRINT = """

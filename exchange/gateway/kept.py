@@ -1,0 +1,46 @@
+"""Answers that are made once and kept, up to so many bytes: much asking cannot fill memory."""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+
+class Answer(Struct, frozen=True):
+    """A body with its tag; `changes_count` says until when it is the answer about now."""
+
+    body: bytes
+    etag: str
+    changes_count: int
+
+
+class Kept(Generic[KeyT]):
+    """The latest answers; the oldest go first. One that is too large is kept, alone."""
+
+    def __init__(self, max_bytes_count: int) -> None:
+        self.bytes_count = 0
+        self._max_bytes_count = max_bytes_count
+        self._answers: dict[KeyT, Answer] = {}
+
+    def get(self, key: KeyT) -> Answer | None:
+        """The answer, while it is kept."""
+        return self._answers.get(key)
+
+    def keep(self, key: KeyT, answer: Answer) -> None:
+        """Takes an answer in, instead of an older one to the same question."""
+        if key in self._answers:
+            self._drop(key)
+        self._answers[key] = answer
+        self.bytes_count += len(answer.body)
+        while self.bytes_count > self._max_bytes_count and len(self._answers) > 1:
+            self._drop(next(iter(self._answers)))
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._answers.clear()
+        self.bytes_count = 0
+
+    def _drop(self, key: KeyT) -> None:
+        self.bytes_count -= len(self._answers.pop(key).body)
