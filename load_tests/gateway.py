@@ -101,7 +101,7 @@ def _us_per_order(closed: list[dict[str, Any]], side: str) -> float:
 
 
 def _closed(venue: LiveVenue, name: str, plan: dict[str, Any]) -> dict[str, Any]:
-    found = _measure(
+    found = measure(
         venue,
         name,
         per_second=PREPARED_PER_SECOND[venue.data_dir.name],
@@ -115,7 +115,7 @@ def _closed(venue: LiveVenue, name: str, plan: dict[str, Any]) -> dict[str, Any]
 def _open(venue: LiveVenue, rate: int, plan: dict[str, Any]) -> dict[str, Any]:
     desks: list[Desk] = plan["desks"]
     messages_count = round(rate / len(desks) / FRAMES_PER_SECOND)
-    found = _measure(
+    found = measure(
         venue,
         f"o{rate}",
         per_second=rate,
@@ -125,7 +125,7 @@ def _open(venue: LiveVenue, rate: int, plan: dict[str, Any]) -> dict[str, Any]:
     return {"offered_per_second": rate, **found}
 
 
-def _measure(venue: LiveVenue, name: str, **plan: Any) -> dict[str, Any]:
+def measure(venue: LiveVenue, name: str, **plan: Any) -> dict[str, Any]:
     """One run of the clients, with what it cost the exchange's two processes."""
     asked = Plan(host=venue.host, port=venue.port, name=name, **plan)
     before, busy_before, children_before = venue.cpu_s(), busy_seconds(), _children_cpu_s()

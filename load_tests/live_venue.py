@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -87,11 +87,11 @@ def copy(data_dir: Path, to: Path) -> None:
 
 
 @contextmanager
-def serve(program: list[str], data_dir: Path) -> Iterator[LiveVenue]:
+def serve(program: list[str], data_dir: Path, options: Sequence[str] = ()) -> Iterator[LiveVenue]:
     """Serves the directory; ends the processes it started."""
     (data_dir / SERVING_FILE).unlink(missing_ok=True)
     process = subprocess.Popen(
-        [*program, "serve", "--data", str(data_dir), "--http-port", "0"],
+        [*program, "serve", "--data", str(data_dir), "--http-port", "0", *options],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -50,6 +51,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     frame_messages_count: int
     unanswered_count: int = 0
     """Messages each connection keeps unanswered; 0 is the open loop."""
+    each_file: str = ""
+    """Open loop: where [meant, answered] of every measured order goes, by the monotonic clock."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -151,7 +154,7 @@ async def _open_loop(plan: Plan, clients: list[Client], frames: list[list[bytes]
             late_ns.append(time.perf_counter_ns() - moment)
     sending_ended = time.perf_counter_ns()
     await _all_answered(clients)
-    latencies = []
+    latencies, each = [], []
     acked_in_time = 0
     for client, moments in zip(clients, meant, strict=True):
         for now, request_ids in client.acks:
@@ -159,10 +162,17 @@ async def _open_loop(plan: Plan, clients: list[Client], frames: list[list[bytes]
                 moment = moments[request_id // count]
                 if moment >= measured_from:
                     latencies.append(now - moment)
+                    each.append((moment, now))
             if measured_from <= now <= sending_ended:
                 acked_in_time += len(request_ids)
+    if plan.each_file:
+        _keep(each, plan.each_file)
     seconds = (sending_ended - measured_from) / 1e9
     return _result(clients, latencies, acked_in_time, len(late_ns) * count, seconds, late_ns)
+
+
+def _keep(each: list[tuple[int, int]], file: str) -> None:
+    Path(file).write_bytes(msgspec.json.encode(each))
 
 
 async def _closed_loop(plan: Plan, clients: list[Client], frames: list[list[bytes]]) -> Result:

@@ -4,9 +4,10 @@ How many collateral marks a second does one process serve, and how long does a c
 A bank's pool is marked by the rules themselves. `GET /v1/collateral/marks/1`, as of a record, is
 then asked over loopback by a process that does nothing else, by turns with a bare aiohttp handler
 in the same server, and counted in processor seconds of the server, because the machine may have
-other work: the ratio is the figure's worth on any machine. Beside it stands how long each record of
-a marking cycle keeps the writer, which is what an order that comes then waits longer: the first
-cycle prices every pledge anew, as the first of a day does.
+other work: the ratio is the figure's worth on any machine. A bank pulls its whole pool, so that is
+asked too, one after the other. The loop is uvloop, as where the exchange serves. Beside it stands
+how long each record of a marking cycle keeps the writer: the first cycle prices every pledge anew,
+as the first of a day does. What that means to an order's ack, `marking.py` asks.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 # A file started by its path finds its own directory only.
@@ -55,11 +57,15 @@ def main() -> None:
     market, stalls = _market(QUICK_PLEDGES_COUNT if quick else PLEDGES_COUNT)
     runs_count = QUICK_RUNS_COUNT if quick else RUNS_COUNT
     requests_count = QUICK_REQUESTS_COUNT if quick else REQUESTS_COUNT
-    runs, sizes = asyncio.run(_serve(market, runs_count, requests_count))
+    runs, pool_rates, sizes = uvloop.run(_serve(market, runs_count, requests_count))
+    count = len(market.state.pledges)
     first, second = (sorted(cycle) for cycle in stalls)
     details = {
-        "pledges_count": len(market.state.pledges),
-        "answer_bytes": sizes,
+        "pledges_count": count,
+        "answer_bytes": sizes[0],
+        "pools_per_second": spread(pool_rates),
+        "pool_bytes": sizes[2],
+        "pool_marks_per_second": significant(count * spread(pool_rates).median),
         "first_cycle_records_count": len(first),
         "first_cycle_record_ms": spread(first),
         "unchanged_cycle_records_count": len(second),
@@ -67,9 +73,12 @@ def main() -> None:
     }
     result = report(question, "answers/s of a core", "a bare aiohttp handler", runs, details)
     lines = [
-        f"a cycle over {details['pledges_count']} pledges: {len(first)} records, the longest "
+        f"the whole pool of {count} in an answer of {sizes[2]:,} bytes: "
+        f"{details['pools_per_second'].median:,} a second, "
+        f"{details['pool_marks_per_second']:,} marks/s",
+        f"a cycle over {count} pledges: {len(first)} records, the longest "
         f"{significant(first[-1])} ms; again with nothing changed: {len(second)} records, the "
-        f"longest {significant(second[-1])} ms"
+        f"longest {significant(second[-1])} ms",
     ]
     show(result, lines, chosen.json)
 
@@ -98,8 +107,8 @@ def _cycle_ms(engine: Engine) -> list[float]:
 
 async def _serve(
     market: MarkedMarket, runs_count: int, requests_count: int
-) -> tuple[list[tuple[float, float]], int]:
-    """Runs of (answers, bare answers) a processor second, and the size of an answer."""
+) -> tuple[list[tuple[float, float]], list[float], list[int]]:
+    """Runs of (answers, bare answers) and of pools a processor second, and sizes of the three."""
     projections = Projections()
     engine = Engine()
     for seq, body in enumerate(market.records, start=1):
@@ -116,18 +125,17 @@ async def _serve(
         await site.start()
         runners.append(runner)
         ports.append(runner.addresses[0][1])
-    path = f"/v1/collateral/marks/1?as_of_seq={projections.at_seq}"
-    requests = [_request(path), _request("/")]
-    runs, size = [], 0
-    for _ in range(runs_count):
-        rates = []
-        for port, request in zip(ports, requests, strict=True):
-            rate, size = await _rate(port, request, requests_count)
-            rates.append(rate)
-        runs.append((rates[0], rates[1]))
+    question = f"?as_of_seq={projections.at_seq}"
+    asked = [
+        (ports[0], _request(f"/v1/collateral/marks/1{question}"), requests_count, PIPELINED_COUNT),
+        (ports[1], _request("/"), requests_count, PIPELINED_COUNT),
+        (ports[0], _request(f"/v1/collateral/marks{question}"), requests_count // 20, 1),
+    ]
+    found = [[await _rate(*each) for each in asked] for _ in range(runs_count)]
     for runner in runners:
         await runner.cleanup()
-    return runs, size
+    runs = [(mark[0], bare[0]) for mark, bare, _ in found]
+    return runs, [pool[0] for _, _, pool in found], [size for _, size in found[0]]
 
 
 async def _bare(_request: web.Request) -> web.Response:
@@ -141,11 +149,11 @@ def _request(path: str) -> bytes:
     ).encode()
 
 
-async def _rate(port: int, request: bytes, count: int) -> tuple[float, int]:
+async def _rate(port: int, request: bytes, count: int, pipelined_count: int) -> tuple[float, int]:
     """Answers a processor second of this process, and bytes of one."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    asking = context.Process(target=_ask, args=(port, request, count, theirs))
+    asking = context.Process(target=_ask, args=(port, request, count, pipelined_count, theirs))
     asking.start()
     size = await asyncio.to_thread(ours.recv)
     started = time.process_time()
@@ -156,7 +164,7 @@ async def _rate(port: int, request: bytes, count: int) -> tuple[float, int]:
     return count / used_s, size
 
 
-def _ask(port: int, request: bytes, count: int, told: Connection) -> None:
+def _ask(port: int, request: bytes, count: int, pipelined_count: int, told: Connection) -> None:
     """Asks once for the size, and then so many times, several at once."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(request)
@@ -168,9 +176,9 @@ def _ask(port: int, request: bytes, count: int, told: Connection) -> None:
         size = len(head) + 4 + length
         told.send(size)
         told.recv()
-        for _ in range(count // PIPELINED_COUNT):
-            connection.sendall(request * PIPELINED_COUNT)
-            left = size * PIPELINED_COUNT
+        for _ in range(count // pipelined_count):
+            connection.sendall(request * pipelined_count)
+            left = size * pipelined_count
             while left:
                 left -= len(connection.recv(1 << 20))
         told.send("done")

@@ -9,12 +9,15 @@ as sessions and the clock, goes to the real engine. It takes the arguments of `e
     .venv/bin/python -m load_tests.stub_gateway serve --data <directory> --http-port 0
 """
 
+from typing import Any
+
 from exchange import app as process
 from exchange import cli
 from exchange.domain.commands import CancelOrder, Command, MassCancel, PlaceOrder
 from exchange.domain.outcome import Outcome
 from exchange.domain.record import encode_command, join_record
 from exchange.engine.engine import Engine
+from exchange.snapshots import Loaded
 
 EMPTY_RECORD = join_record(encode_command(MassCancel()), 0, b"")
 """The shortest record that followers of the log can read."""
@@ -33,7 +36,14 @@ class StubEngine(Engine):
 
 def main() -> None:
     """The exchange's shell, with the stub where `serve` takes its engine from."""
-    vars(process)["Engine"] = StubEngine
+    load = process.load
+
+    async def load_stub(*arguments: Any) -> Loaded:
+        loaded = await load(*arguments)
+        loaded.engine = StubEngine(loaded.engine.state)
+        return loaded
+
+    vars(process)["load"] = load_stub
     cli.main()
 
 

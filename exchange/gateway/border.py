@@ -5,6 +5,7 @@ There are no cookies and no cross-origin headers, so a page elsewhere can neithe
 allow-list of Host stops a foreign name that was pointed at this machine.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -94,8 +95,13 @@ def command_id_of(request: web.Request) -> str:
     return command_id
 
 
+@lru_cache(maxsize=256)
 def _host_of(name: str) -> str:
-    """The host of a Host or Origin header, without port and brackets; empty where it is bad."""
+    """
+    The host of a Host or Origin header, without port and brackets; empty where it is bad.
+
+    Remembered, for taking a name apart costs more than finding out who asks.
+    """
     try:
         return urlsplit(name if "://" in name else f"//{name}").hostname or ""
     except ValueError:
