@@ -11,6 +11,7 @@ from exchange.demo.venue_setup import GRANTED_DAYS
 from exchange.domain.collateral_views import CollateralMarkView
 from exchange.domain.events import CapacityGranted
 from exchange.domain.record import decode_body
+from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at
 from exchange.domain.wire import PledgeView
 from exchange.log import ChainVerifier, LogName, read_frames, read_only_log
@@ -38,7 +39,7 @@ def test_the_demo_runs_on_real_demand_and_prices(venues: Any) -> None:
     assert summary["trade_count"] > 0
     assert summary["traded_gpu_hours"] > 0
     assert summary["mark_count"] > 0
-    assert summary["pledges"].get("active", 0) > 0
+    assert sum(summary["pledges"].values()) > 0
     assert len(summary["imports"]) == 2
     assert all(f"{path.name}: " in "".join(summary["imports"]) for path in (DEMAND, PRICES))
 
@@ -63,8 +64,8 @@ def test_the_demo_runs_on_real_demand_and_prices(venues: Any) -> None:
         assert (mark.start_day, mark.end_day) == (pledge.start_day, pledge.end_day)
         assert mark.collateral_qty == pledge.pledged_qty
         assert 1 <= mark.level <= 7
-        assert 0 < mark.lendable_amount < mark.value_amount
-        assert sum(mark.haircut_lines.values()) == mark.haircut_ppm
+        assert 0 <= mark.lendable_amount < mark.value_amount
+        assert mark.haircut_ppm == min(PPM_WHOLE, sum(mark.haircut_lines.values()))
     assert venue.stop() == 0
 
 
