@@ -58,7 +58,7 @@ class Cycle(Struct):
     ended_ns: int
     """With the commit of its last record."""
     records_ms: list[float]
-    """Time that each kept the writer."""
+    """Time that each kept the writer; the first marks the nodes, the others pledges."""
     marked_count: int
 
 
@@ -143,6 +143,8 @@ def _run(venue: LiveVenue, name: str, rate: int, plan: dict[str, Any]) -> dict[s
     spans = [(cycle.begun_ns, cycle.ended_ns) for cycle in cycles]
     is_within = _under_way(each, spans)
     is_between = _under_way(each, [(begun + half_ns, ended + half_ns) for begun, ended in spans])
+    if not (is_between & ~is_within).any():
+        raise SystemExit(f"no order was under way between the cycles alone: {rate} are too many")
     within, between = _quantiles(each[is_within]), _quantiles(each[is_between & ~is_within])
     return {
         "acked_per_second": found["acked_per_second"],
@@ -151,7 +153,8 @@ def _run(venue: LiveVenue, name: str, rate: int, plan: dict[str, Any]) -> dict[s
         "neighbours_cpu_s": found["neighbours_cpu_s"],
         "marked_counts": [cycle.marked_count for cycle in cycles],
         "cycle_ms": spread([(ended - begun - AFTER_NS) / 1e6 for begun, ended in spans]),
-        "record_ms": spread([ms for cycle in cycles for ms in cycle.records_ms]),
+        "record_ms": spread([ms for cycle in cycles for ms in cycle.records_ms[1:]]),
+        "nodes_ms": spread([cycle.records_ms[0] for cycle in cycles]),
         "records_count": sum(len(cycle.records_ms) for cycle in cycles),
         "within_ms": within,
         "between_ms": between,
@@ -197,7 +200,8 @@ def _line(run: dict[str, Any]) -> str:
     return (
         f"{run['acked_per_second']:,} acks/s; marked {run['marked_counts']}, cycles of "
         f"{run['cycle_ms'].median} ms (max {run['cycle_ms'].max}) in {run['records_count']} "
-        f"records of {run['record_ms'].median} ms (max {run['record_ms'].max}); in and between "
+        f"records of {run['record_ms'].median} ms (max {run['record_ms'].max}), the nodes' of "
+        f"{run['nodes_ms'].median} ms (max {run['nodes_ms'].max}); in and between "
         f"cycles {compared} ({within['orders_count']:,} and {between['orders_count']:,} orders, "
         f"neighbours {run['neighbours_cpu_s']} s)"
     )

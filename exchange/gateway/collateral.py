@@ -258,6 +258,7 @@ def _answered(request: web.Request, answer: Answer, seq: int) -> web.Response:
     headers = {
         "ETag": answer.etag,
         "Cache-Control": "private, no-cache",
+        "Vary": "Authorization",
         "As-Of-Seq": str(seq),
     }
     if answer.etag in request.headers.get("If-None-Match", ""):

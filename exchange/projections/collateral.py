@@ -47,11 +47,10 @@ def marks_seen(
 ) -> list[tuple[PledgeRequested, PublishedMark]]:
     """The marks in force after a record that an account sees, by pledge; 0 sees everybody's."""
     found = []
-    for asked in pledges.live_as_of(seq):
-        if not account_id or account_id in (asked.account_id, asked.bank_account_id):
-            mark = marks.as_of(asked.pledge_id, seq)
-            if mark is not None:
-                found.append((asked, mark))
+    for asked in pledges.live_as_of(seq, account_id):
+        mark = marks.as_of(asked.pledge_id, seq)
+        if mark is not None:
+            found.append((asked, mark))
     return found
 
 

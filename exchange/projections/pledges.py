@@ -56,6 +56,8 @@ class Pledges(Projection[PledgesState]):
     def __init__(self) -> None:
         super().__init__()
         self.pledges: dict[int, Pledge] = {}
+        self._of: dict[int, list[Pledge]] = {}
+        """By account, of its owner and of its bank; in the order of the log, as above."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """A pledge's life."""
@@ -71,17 +73,14 @@ class Pledges(Projection[PledgesState]):
 
     def concerning(self, account_id: int) -> list[Pledge]:
         """Pledges of the account, and pledges to it."""
-        return [
-            pledge
-            for pledge in self.pledges.values()
-            if account_id in (pledge.request.account_id, pledge.request.bank_account_id)
-        ]
+        return list(self._of.get(account_id, ()))
 
-    def live_as_of(self, seq: int) -> list[PledgeRequested]:
-        """What was asked for or under lien after that record."""
+    def live_as_of(self, seq: int, account_id: int = 0) -> list[PledgeRequested]:
+        """What was asked for or under lien after that record, of or to an account or (0) of all."""
+        pledges = self._of.get(account_id, ()) if account_id else self.pledges.values()
         return [
             pledge.request
-            for pledge in self.pledges.values()
+            for pledge in pledges
             if (status := pledge.status_as_of(seq)) is PledgeStatus.REQUESTED or status in LIENED
         ]
 
@@ -97,10 +96,18 @@ class Pledges(Projection[PledgesState]):
 
     def load(self, state: PledgesState) -> None:
         """Takes the pledges."""
-        self.pledges = {p.request.pledge_id: p for p in state.pledges}
+        self.pledges, self._of = {}, {}
+        for pledge in state.pledges:
+            self._add(pledge)
 
     def _request(self, event: PledgeRequested, record: Record, _index: int) -> None:
-        self.pledges[event.pledge_id] = Pledge(event, [(record.seq, PledgeStatus.REQUESTED, 0)])
+        self._add(Pledge(event, [(record.seq, PledgeStatus.REQUESTED, 0)]))
+
+    def _add(self, pledge: Pledge) -> None:
+        asked = pledge.request
+        self.pledges[asked.pledge_id] = pledge
+        for account_id in {asked.account_id, asked.bank_account_id}:
+            self._of.setdefault(account_id, []).append(pledge)
 
     def _accept(self, event: PledgeAccepted, record: Record, _index: int) -> None:
         pledge = self.pledges[event.pledge_id]

@@ -120,7 +120,7 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     is_complete = is_complete and is_lapsed
     is_new = to_ns > state.market_ns or is_complete == state.core.is_catching_up
     loans = due_loans(to_ns, state)
-    desk = [*desk_ends(to_ns, state), *unsold_lots(to_ns, state), *ended_liquidations(state)]
+    desk = [*desk_ends(to_ns, state), *unsold_lots(to_ns, state), *ended_liquidations(to_ns, state)]
     days = starting_days(to_ns, state)
     is_idle = not (changes or work or lapsed or desk or loans or days)
     if is_complete and is_idle and not is_listing_due(to_ns, state):

@@ -99,10 +99,11 @@ def decide_buy(command: BuyLot, state: State, account_id: int) -> list[Event]:
     return [sold, *_sold(offered, sold, fee, state)]
 
 
-def ended_liquidations(state: State) -> list[Event]:
-    """The end of those with nothing left to sell: what is still owed is a claim."""
+def ended_liquidations(to_ns: int, state: State) -> list[Event]:
+    """The end of those with nothing left to sell: what is owed by that moment is a claim."""
+    day = day_at(to_ns)
     return [
-        LiquidationClosed(loan_id=loan_id, shortfall_amount=owed_amount(loan, state))
+        LiquidationClosed(loan_id=loan_id, shortfall_amount=debt_of(loan, day).owed_amount)
         for loan_id, loan in sorted(state.loans.items())
         if is_exhausted(loan, state)
     ]

@@ -2,10 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from clients.bank import Certificate, SignedDocument
+from clients.bank import Certificate, SignedDocument, is_document_signed
 from clients.errors import Refused, Unauthorized
 from clients.sdk import ExchangeClient
 from exchange.cli import app
@@ -58,6 +59,13 @@ async def test_a_certificate_is_checked_with_the_venue_s_key(bank):
     assert [loan.account_id for loan in part.certificate.loans] == [TRADER]
     with pytest.raises(Unauthorized, match="own business"):
         await bank.borrowing_base(bank_account_id=OTHER_BANK)
+
+
+@pytest.mark.parametrize("as_of_seq", [-1, 2**64])
+async def test_a_signature_of_no_record_is_none(bank, as_of_seq):
+    document = await bank.borrowing_base_document("csv")
+    signed = msgspec.structs.replace(document.signed, as_of_seq=as_of_seq)
+    assert not is_document_signed(document.body, signed, PUBLIC_KEY)
 
 
 @pytest.mark.parametrize("form", ["csv", "html"])

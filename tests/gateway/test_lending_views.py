@@ -487,6 +487,20 @@ async def test_commits_do_not_wait_for_the_view_of_a_large_pool(path):
         assert longest < whole / 2
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/borrowing_base", "/v1/melting", "/v1/collateral/marks", "/v1/collateral/marks/1"]
+)
+async def test_what_a_client_has_is_its_own_key_s_and_may_come_back_with_a_weakened_tag(
+    house, path
+):
+    _, _, headers = await house.get(path, BANK)
+    assert "Authorization" in headers["Vary"]
+    for tags in (f"W/{headers['ETag']}", f'"other", {headers["ETag"]}'):
+        status, body, again = await house.get(path, BANK, **{"If-None-Match": tags})
+        assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
+        assert "Authorization" in again["Vary"]
+
+
 _PRINT = """
 import asyncio, sys
 from tests.gateway.lending_house import LendingHouse

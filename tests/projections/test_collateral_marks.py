@@ -1,16 +1,20 @@
 """Marks as the read models keep them, and as the log alone gives them again."""
 
+import time
+
 import pytest
 from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
-from exchange.domain.events import NodeMarked
+from exchange.domain.enums import PledgeStatus
+from exchange.domain.events import NodeMarked, PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record, decode_body
 from exchange.marks_replay import MarkDiffers, MarksReplay
 from exchange.projections import Projections
 from exchange.projections.collateral import marks_seen
+from exchange.projections.pledges import Pledge, Pledges, PledgesState
 from tests.rules.pledge_marks import MarkedMarket
 from tests.scenario import BANK, OTHER, TRADER, Market
 
@@ -63,6 +67,33 @@ def test_a_checkpoint_answers_as_what_it_was_made_of(market):
         ]
         assert found[0] == found[1]
     assert again.marks.volatility_of(("A100-80-SXM", "SG", 202701)).observed_count == 4
+
+
+def test_who_has_no_pledge_does_not_wait_for_those_of_others():
+    def request(pledge_id: int) -> PledgeRequested:
+        return PledgeRequested(
+            pledge_id=pledge_id,
+            account_id=TRADER,
+            bank_account_id=TRADER if pledge_id == 1 else BANK,
+            product_id=1,
+            start_day=1,
+            end_day=2,
+            pledged_qty=1,
+            loan_id=0,
+        )
+
+    def seconds(account_id: int) -> float:
+        begun = time.perf_counter()
+        assert len(pledges.live_as_of(20_000, account_id)) == (0 if account_id == OTHER else 20_000)
+        return time.perf_counter() - begun
+
+    made = [Pledge(request(n), [(n, PledgeStatus.REQUESTED, 0)]) for n in range(1, 20_001)]
+    pledges = Pledges()
+    pledges.load(PledgesState(made))
+    assert min(seconds(OTHER) for _ in range(3)) < min(seconds(TRADER) for _ in range(3)) / 10
+    everybody = pledges.live_as_of(20_000)
+    assert everybody == pledges.live_as_of(20_000, TRADER)
+    assert everybody[1:] == pledges.live_as_of(20_000, BANK)
 
 
 def changed(records: list[Record], kind: type, **fields: object) -> list[Record]:

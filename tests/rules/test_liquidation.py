@@ -37,9 +37,10 @@ from exchange.domain.movements import (
 )
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record, decode_body
-from exchange.domain.windows import start_ns
+from exchange.domain.windows import day_at, start_ns
 from exchange.projections import Projections
 from exchange.rules.letting import FIRST_SUBLET_ID
+from exchange.rules.loan_cover import owed_amount
 from tests.properties.conservation import Ledger
 from tests.rules.deliveries import attest, readings, report
 from tests.rules.lending import APPLICATION, YUAN, offer, repay, terms
@@ -265,6 +266,13 @@ def test_what_no_sale_covers_is_a_claim_that_the_borrower_still_pays(market):
     market.do(TRADER, repay(1))
     assert market.loan.status is LoanStatus.REPAID
     assert len(events_of(market, LiquidationClosed)) == 1
+
+
+def test_a_claim_is_what_is_owed_on_the_day_on_which_it_arises(market):
+    market.bought(market.offered(start_price=300, floor_price=300), 300)
+    cross(market, start_ns(day_at(market.state.market_ns) + 1))
+    (closed,) = events_of(market, LiquidationClosed)
+    assert closed.shortfall_amount == owed_amount(market.loan, market.state)
 
 
 def test_a_day_that_had_begun_before_the_sale_still_pays_the_pledgee(market):

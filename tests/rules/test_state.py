@@ -133,14 +133,17 @@ def full_market() -> Market:
         evidence_sha256=bytes(32),
     )
     market.do(SUPPLIER, dispute)
-    loan_day = next(
-        at for at in range(today + 1, 20_900) if market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
+    loan_day, borrower_id = next(
+        (at, account_id)
+        for at in range(today + 1, 20_900)
+        for account_id in (TRADER, OTHER)
+        if market.core.sellable(account_id, 1, at, at + 1)[0]
     )
     days = CollateralOffer(product_id=1, start_day=loan_day, end_day=loan_day + 1, pledged_qty=1)
     application = ApplyForLoan(
         bank_account_id=BANK, principal_amount=1, maturity_day=loan_day, collateral=[days]
     )
-    market.do(SUPPLIER, application)
+    market.do(borrower_id, application)
     while market.state.marking_left:
         market.do(0, MarkPledges())
     market.do(0, MarkPledges())
