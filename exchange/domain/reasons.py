@@ -90,6 +90,8 @@ class Reason(IntEnum):
     """A product's house sells its days; it lets none."""
     AFFILIATE = 4062
     """Pledged days let to an account of the same party."""
+    LOT_STEPS = 4063
+    """A lot whose price would fall in more steps than the limit."""
     UNKNOWN_DELIVERY = 4070
     """No delivery day of the product has begun then and is still open."""
     READING_CONFLICT = 4071

@@ -59,6 +59,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.IN_DEFAULT: "the loan is in default: {value} fen do not help it, {limit} fen repay it",
     Reason.UNKNOWN_LOT: "there is no lot {value}",
     Reason.COSTS: "costs of {value} fen are above {limit} fen, their share of what is owed",
+    Reason.LOT_STEPS: "a price that falls in {value} steps; a lot's has at most {limit}",
     Reason.LOT_PRICE: "a price of {value} fen is above the limit of {limit} fen",
     Reason.SALE_SIZE: "{value} GPUs are more than one round sells, which is {limit}",
     Reason.PRIMARY: "account {value} is of the supplier's house; days that it never sold cannot be "

@@ -46,6 +46,8 @@ from .lot_ends import redeemed_lots
 from .state import State
 
 _STEPS = list(LadderStatus)
+RULING_DAYS_COUNT = 5
+"""Trading days for which a dispute holds up a call that is due; then the mark as it is counts."""
 
 
 def review(
@@ -118,7 +120,8 @@ def call_over(debt: Debt, to_ns: int, state: State) -> list[Event]:
     value_amount = value_behind(loan, state)
     if _is_met(debt, value_amount):
         return [_call_ended(loan, CallEnd.MET)]
-    if _is_undisputed_part_paid(debt, value_amount, state):
+    latest_ns = trading_gate_ns(day_at(call.due_ns), RULING_DAYS_COUNT, state)
+    if to_ns < latest_ns and _is_undisputed_part_paid(debt, value_amount, state):
         due_ns = trading_gate_ns(day_at(to_ns), 1, state)
         loan_id = loan.applied.loan_id
         return [MarginCallExtended(call_id=call.call_id, loan_id=loan_id, due_ns=due_ns)]

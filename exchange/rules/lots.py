@@ -36,6 +36,8 @@ NEAR_DAYS_COUNT = 30
 """How far ahead days are let; title sold on begins no later, so that nothing in between melts."""
 MAX_LOTS_COUNT = 20
 """Of a loan at a time, so that what ends with it fits a record."""
+MAX_STEPS_COUNT = 100
+"""In which a lot's price may fall: each is a record of the clock."""
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -137,6 +139,8 @@ def _require_price(command: OfferLot) -> None:
     is_fixed = floor_price == start_price
     is_falling = floor_price < start_price and command.step_price > 0
     require(is_fixed or is_falling, Reason.LOT_PRICE, floor_price, start_price)
+    steps_count = steps_to_floor(start_price, floor_price, command.step_price)
+    require(steps_count <= MAX_STEPS_COUNT, Reason.LOT_STEPS, steps_count, MAX_STEPS_COUNT)
     hours = HOURS_PER_DAY * (command.end_day - command.start_day) * command.lot_qty
     notional_amount = start_price * hours
     require(notional_amount <= MAX_INTEGER, Reason.CASH, notional_amount, MAX_INTEGER)

@@ -32,6 +32,7 @@ from exchange.domain.lending_events import (
 )
 from exchange.domain.reasons import Reason
 from exchange.domain.windows import gate_ns
+from exchange.rules.loan_review import RULING_DAYS_COUNT
 from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer, repay
 from tests.rules.markets import assert_refused, cross, events_of
 from tests.scenario import AUDITOR, FIRST_DAY, SUPPLIER, TRADER, secret_hash
@@ -374,6 +375,17 @@ def test_a_call_waits_for_a_ruling_where_the_undisputed_part_is_paid(market):
     market.do(AUDITOR, ruling)
     market.do(1, CountersignMarkRuling(dispute_id=dispute_id, evidence_sha256=PROOF))
     cross(market, later_ns)
+    assert events_of(market, LoanDefaulted)[-1].cause is DefaultCause.CALL_EXPIRED
+    market.assert_replays()
+
+
+def test_a_dispute_that_nobody_rules_holds_a_call_up_for_a_week_of_trading_days(market):
+    called(market)
+    disputed(market, 2**50)
+    cross(market, gate_ns(TODAY + 2 + RULING_DAYS_COUNT) - 1)
+    assert len(events_of(market, MarginCallExtended)) == RULING_DAYS_COUNT
+    assert market.loan.status is LoanStatus.MARGIN_CALLED
+    cross(market, gate_ns(TODAY + 2 + RULING_DAYS_COUNT))
     assert events_of(market, LoanDefaulted)[-1].cause is DefaultCause.CALL_EXPIRED
     market.assert_replays()
 

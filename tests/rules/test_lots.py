@@ -167,6 +167,8 @@ def test_a_price_falls_from_its_start_to_its_floor_or_not_at_all(market):
     assert_refused(market, BANK, above, Reason.LOT_PRICE, 801, 800)
     stuck = lot(market, floor_price=799)
     assert_refused(market, BANK, stuck, Reason.LOT_PRICE, 799, 800)
+    slow = lot(market, start_price=800, floor_price=699, step_price=1)
+    assert_refused(market, BANK, slow, Reason.LOT_STEPS, 101, 100)
 
 
 @pytest.mark.parametrize("mode", TradingMode)
