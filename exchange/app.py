@@ -233,7 +233,7 @@ async def serve(
             time.monotonic_ns,
             start_ns,
             settings.speed,
-            settings.marking_interval_ns,
+            settings.marking_cycle_ns,
             TICK_NS if has_standby else IDLE_TICK_NS,
         )
         async with asyncio.TaskGroup() as group:

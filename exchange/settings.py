@@ -8,7 +8,7 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from exchange.domain.units import NS_PER_SECOND
+from exchange.domain.units import NS_PER_MINUTE
 from exchange.log import LogName, LogSettings, ServerAddress
 from exchange.log.replication import require_name
 
@@ -55,8 +55,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Places of the archive, which hold what was trimmed from the stream."""
     speed: int = 1
     """How many times as fast as the wall market time runs."""
-    marking_interval_ns: int = 3_600 * NS_PER_SECOND
-    """Market time between two marking cycles."""
+    marking_interval_ns: int = 0
+    """Market time between two marking cycles; 0 for what `marking_cycle_ns` says."""
     head_interval_count: int = 10_000
     """Records between two signatures over the log's head; a day's end and a stop have their own."""
     may_heads_be_unsigned: bool = False
@@ -70,6 +70,17 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     is_behind_tls_proxy: bool = False
     """Whether another address than loopback is meant, for a proxy that ends TLS."""
+
+    @property
+    def marking_cycle_ns(self) -> int:
+        """
+        Market time between two marking cycles, where none is asked for: a minute.
+
+        Where market time runs so fast that this would be more than four a second of the wall it is
+        as many minutes more, up to an hour.
+        """
+        minutes_count = min(60, -(-self.speed // (4 * 60)))
+        return self.marking_interval_ns or minutes_count * NS_PER_MINUTE
 
     def log_settings(self, venue: VenueFile) -> LogSettings:
         """Which log, where."""

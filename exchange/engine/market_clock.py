@@ -22,6 +22,7 @@ from exchange.rules.valuation import fill_tables
 from .sequencer import Sequencer
 
 IDLE_TICK_NS = 10 * NS_PER_SECOND
+HOUR_NS = 3_600 * NS_PER_SECOND
 SHORTEST_SLEEP_S = 0.001
 LONGEST_SLEEP_S = 1.0
 """A command may bring the next boundary nearer, as a schedule or a calendar does."""
@@ -89,7 +90,7 @@ class MarketClock:
             assert outcome.reason is None, f"the clock was refused: {outcome}"
             await self._settle_up()
         self.last_tick_monotonic_ns = self._monotonic_ns()
-        if state.market_ns % self._marking_interval_ns == 0:
+        if state.market_ns % self._cycle_ns() == 0:
             outcome = await self._sequencer.execute(PublishMarks())
             is_expected = outcome.reason in (None, Reason.EMPTY, *_WRITER_STOPPED)
             assert is_expected, f"marking was refused: {outcome}"
@@ -125,9 +126,14 @@ class MarketClock:
     def _due_ns(self) -> int:
         """The next moment at which something must happen: a boundary, a cycle, an idle tick."""
         state = self._sequencer.engine.state
-        interval_ns = self._marking_interval_ns
+        interval_ns = self._cycle_ns()
         next_cycle_ns = (state.market_ns // interval_ns + 1) * interval_ns
         return min(next_boundary_ns(state), next_cycle_ns)
+
+    def _cycle_ns(self) -> int:
+        """Between two cycles; by the hour while the clock is so far behind that nobody trades."""
+        is_far_behind = self.now_ns() - self._sequencer.engine.state.market_ns > HOUR_NS
+        return max(self._marking_interval_ns, is_far_behind * HOUR_NS)
 
     def _seconds_to_next(self) -> float:
         idle_ns = self.last_tick_monotonic_ns + self._idle_tick_ns - self._monotonic_ns()

@@ -1,12 +1,13 @@
 """The clock that catches up before anybody may trade."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
 from exchange.domain.commands import AdvanceClock, PublishMarks
 from exchange.domain.units import NS_PER_SECOND
-from exchange.engine.market_clock import MarketClock
+from exchange.engine.market_clock import HOUR_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from tests.scenario import Market
 
@@ -63,6 +64,21 @@ async def test_catching_up_crosses_every_cycle_and_ends_at_the_moment_it_began()
     seq = sequencer.seq
     await clock.catch_up(asyncio.Event())
     assert sequencer.seq == seq
+    sequencer.stop()
+    await running
+
+
+async def test_a_clock_that_is_far_behind_marks_by_the_hour():
+    market = Market()
+    sequencer, told = Sequencer(market.engine, FailingLog(1_000)), Told()
+    sequencer.followers.append(told)
+    start_ns = market.state.market_ns + 3 * HOUR_NS
+    running = asyncio.create_task(sequencer.run())
+    await MarketClock(sequencer, lambda: 0, start_ns, 1, CYCLE_NS).catch_up(asyncio.Event())
+    ticks = [one.market_ns for one in told.commands if isinstance(one, AdvanceClock)]
+    assert {HOUR_NS, CYCLE_NS} <= {after - before for before, after in pairwise(ticks)}
+    # The last hour is crossed by the minute, what lies before it by the hour.
+    assert 60 <= len(ticks) <= 65
     sequencer.stop()
     await running
 
