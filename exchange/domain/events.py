@@ -522,6 +522,7 @@ class NodeMarked(Event, frozen=True, kw_only=True, tag="node_marked"):
     level: int
     """1 to 7, the source in the order of preference; 0 where none qualified."""
     notes: list[str]
+    """What the guards did, each once, in the order in which they act."""
     bid_micro: int
     ask_micro: int
     adv_hours: int

@@ -236,7 +236,8 @@ def _marked(
         mark_micro=mark.mark_micro,
         raw_micro=mark.raw_micro,
         level=int(mark.level),
-        notes=[str(note) for note in mark.notes],
+        # Each once: a day of an affiliate's trades would fill every mark of the day.
+        notes=list(dict.fromkeys(str(note) for note in mark.notes)),
         bid_micro=inputs.bid_micro,
         ask_micro=inputs.ask_micro,
         adv_hours=recent_hours // span,
