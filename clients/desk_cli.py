@@ -14,12 +14,13 @@ import typer
 
 from exchange.domain.desk_wire import BothSidesWord, TradeSourceWord
 from exchange.domain.windows import Window, parse_window
-from exchange.domain.wire import Receipt, SideWord
+from exchange.domain.wire import SideWord
 
 from .shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url, money
 from .shell import connect as _connect
 from .shell import show as _print
 from .shell import table as _table
+from .shell import tell as _tell
 
 commands = typer.Typer()
 rfq_commands = typer.Typer(no_args_is_help=True)
@@ -40,10 +41,6 @@ def _window(code: str) -> Window:
         return parse_window(code)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def _tell(receipt: Receipt, as_json: bool, done: str) -> None:
-    _print(receipt, as_json, f"{done} at seq {receipt.log_seq}")
 
 
 # -- requests for quote ---------------------------------------------------------------------------

@@ -12,12 +12,11 @@ from typing import Annotated
 import typer
 
 from exchange.domain.lending_wire import CollateralBody
-from exchange.domain.windows import day_of, parse_window
-from exchange.domain.wire import Receipt
+from exchange.domain.windows import day_of
 
-from .shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url
+from .shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url, window_of_code
 from .shell import connect as _connect
-from .shell import show as _print
+from .shell import tell as _tell
 
 commands = typer.Typer()
 loan_commands = typer.Typer(no_args_is_help=True)
@@ -32,10 +31,7 @@ def _body(word: str) -> CollateralBody:
     code, _, qty = rest.rpartition(":")
     if not product or not qty.isdecimal():
         raise typer.BadParameter(f"{word!r} is not PRODUCT:WINDOW:GPUS")
-    try:
-        window = parse_window(code)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    window = window_of_code(code)
     return CollateralBody(
         product=product,
         start_day=window.start_day,
@@ -49,10 +45,6 @@ def _day(word: str) -> int:
         return day_of(date.fromisoformat(word))
     except ValueError as error:
         raise typer.BadParameter(f"{word!r} is no date like 2027-03-31") from error
-
-
-def _tell(receipt: Receipt, as_json: bool, done: str) -> None:
-    _print(receipt, as_json, f"{done} at seq {receipt.log_seq}")
 
 
 @loan_commands.command("apply")

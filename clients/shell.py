@@ -19,6 +19,7 @@ from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailab
 from clients.sdk import SyncExchangeClient
 from exchange.domain.enums import WindowKind
 from exchange.domain.windows import Window, parse_window
+from exchange.domain.wire import Receipt
 
 DataDir = Annotated[Path, typer.Option("--data", help="The venue's directory.")]
 Url = Annotated[str, typer.Option("--url", help="Address of an exchange elsewhere.")]
@@ -98,3 +99,8 @@ def show(value: Any, as_json: bool, shown: RenderableType) -> None:
         typer.echo(msgspec.json.encode(value))
     else:
         Console().print(shown, highlight=False)
+
+
+def tell(receipt: Receipt, as_json: bool, done: str) -> None:
+    """What a command did and where that is on record; as JSON the receipt."""
+    show(receipt, as_json, f"{done} at seq {receipt.log_seq}")
