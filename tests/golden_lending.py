@@ -11,13 +11,11 @@ from exchange.domain.lending_commands import (
 )
 from tests.properties.test_lending import STEPS_COUNT, Random
 from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer
-from tests.rules.liquidations import LiquidationMarket, enforcement, lot
+from tests.rules.liquidations import FIRST, LiquidationMarket, deliver, enforcement, lot
 from tests.rules.markets import cross, day
-from tests.rules.test_liquidation import deliver
 from tests.scenario import AUDITOR, BANK, TRADER, secret_hash
 
 SEED = 2
-FIRST = day("2027-01-01")
 PROOF = {"evidence_sha256": secret_hash("proof")}
 
 

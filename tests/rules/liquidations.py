@@ -7,11 +7,13 @@ from msgspec.structs import replace
 from exchange.domain.enums import Role, TradingMode
 from exchange.domain.events import Event
 from exchange.domain.lending_commands import BuyLot, EnforceLoan, OfferLot
-from exchange.domain.windows import day_at
+from exchange.domain.windows import day_at, start_ns
+from tests.rules.deliveries import attest, readings, report
 from tests.rules.lending import YUAN, LendingMarket
-from tests.rules.markets import day
-from tests.scenario import BANK, secret_hash
+from tests.rules.markets import cross, day
+from tests.scenario import AUDITOR, BANK, SUPPLIER, secret_hash
 
+FIRST = day("2027-01-01")
 END = day("2027-04-01")
 BILLS = secret_hash("bills")
 PRICE = 800
@@ -40,7 +42,7 @@ class LiquidationMarket(LendingMarket):
     @property
     def tomorrow(self) -> int:
         """The first day that has not begun, or the pledge's first."""
-        return max(day("2027-01-01"), day_at(self.state.market_ns) + 1)
+        return max(FIRST, day_at(self.state.market_ns) + 1)
 
     def offered(self, **fields: Any) -> int:
         """A lot that stands; its id."""
@@ -71,3 +73,23 @@ def lot(market: LiquidationMarket, **fields: Any) -> OfferLot:
         step_minutes_count=60,
     )
     return replace(offer, **fields)
+
+
+def deliver(market: LiquidationMarket, available_qty: int) -> None:
+    """The first day, reported, attested and final."""
+    cross(market, start_ns(FIRST + 1))
+    market.do(SUPPLIER, readings([available_qty] * 24, FIRST))
+    market.do(SUPPLIER, report(FIRST))
+    market.do(AUDITOR, attest(FIRST))
+    cross(market, start_ns(FIRST + 6))
+
+
+def of_kind(events: list[Event], kind: type[Event]) -> Any:
+    """The only event of a kind in a record."""
+    (found,) = [event for event in events if isinstance(event, kind)]
+    return found
+
+
+def cash_of(market: LiquidationMarket, *account_ids: int) -> list[int]:
+    """What these accounts may use."""
+    return [market.cash(account_id) for account_id in account_ids]
