@@ -7,24 +7,28 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from clients.heatmap import HeldDay, heatmap, held_days
-from clients.shell import (
+from clients.sdk import SyncExchangeClient
+from exchange.domain.account_wire import Run
+from exchange.domain.statement import Statement, csv_of
+from exchange.domain.windows import date_of, day_at
+from exchange.domain.wire import Positions
+
+from .shell import (
     DEFAULT_DATA,
+    Answer,
     As,
     AsJson,
     AsOfSeq,
     DataDir,
     TokenFile,
     Url,
+    asks,
     connect,
     money,
     show,
     table,
     window_of_code,
 )
-from exchange.domain.account_wire import Run
-from exchange.domain.statement import Statement, csv_of
-from exchange.domain.windows import date_of, day_at
-from exchange.domain.wire import Positions
 
 account_commands = typer.Typer()
 _FUNCTIONS = (
@@ -62,24 +66,17 @@ def positions(
 
 
 @account_commands.command()
-def balances(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def balances(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
     """Print the cash in each currency."""
-    with connect(data, url, token_file, who) as exchange:
-        cash = exchange.balances(as_of_seq=as_of_seq)
+    cash = exchange.balances(as_of_seq=as_of_seq)
     shown = table(
         f"account {cash.account_id} at seq {cash.as_of_seq}", "wallet", "available", "held"
     )
     shown.add_row("CNY", money(cash.available_amount), money(cash.held_amount))
     for wallet in cash.wallets:
         shown.add_row(wallet.currency, money(wallet.available_amount), money(0))
-    show(cash, as_json, shown)
+    return cash, shown
 
 
 @account_commands.command()

@@ -10,38 +10,35 @@ from rich.table import Table
 
 from clients.bank import is_document_signed, read_certificate
 from clients.errors import ProtocolError
-from clients.shell import (
+from clients.sdk import SyncExchangeClient
+from exchange.domain.certificates import BorrowingBase, DocumentSignature
+from exchange.domain.lending_views import Melting, Stress
+from exchange.domain.windows import date_of, day_at
+
+from .shell import (
     DEFAULT_DATA,
+    Answer,
     As,
     AsJson,
     AsOfSeq,
     DataDir,
     TokenFile,
     Url,
+    asks,
     connect,
     money,
     show,
     table,
 )
-from exchange.domain.certificates import BorrowingBase, DocumentSignature
-from exchange.domain.lending_views import Melting, Stress
-from exchange.domain.windows import date_of, day_at
 
 bank_commands = typer.Typer()
 
 
 @bank_commands.command()
-def loans(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
+@asks("bank")
+def loans(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
     """Print loans: a borrower's own, a bank's own pool."""
-    with connect(data, url, token_file, who) as exchange:
-        found = exchange.loans(as_of_seq=as_of_seq)
+    found = exchange.loans(as_of_seq=as_of_seq)
     columns = ("loan", "borrower", "bank", "status", "step")
     shown = _amounts("loans", columns, ("owed", "value", "base"))
     for loan in found:
@@ -54,22 +51,18 @@ def loans(
             loan.ladder_status,
             *map(money, amounts),
         )
-    show(found, as_json, shown)
+    return found, shown
 
 
 @bank_commands.command("margin-calls")
+@asks("bank")
 def margin_calls(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
+    exchange: SyncExchangeClient,
     with_ended: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
     as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Print margin calls that are open."""
-    with connect(data, url, token_file, who) as exchange:
-        found = exchange.margin_calls(with_ended=with_ended, as_of_seq=as_of_seq)
+    found = exchange.margin_calls(with_ended=with_ended, as_of_seq=as_of_seq)
     columns = ("loan", "borrower", "status", "due, 16:00")
     shown = _amounts("margin calls", columns, ("cash", "or collateral", "paid"))
     for call in found:
@@ -81,7 +74,7 @@ def margin_calls(
             f"{date_of(day_at(call.due_ns))}",
             *map(money, amounts),
         )
-    show(found, as_json, shown)
+    return found, shown
 
 
 @bank_commands.command("borrowing-base")
@@ -145,34 +138,23 @@ def check_certificate(
 
 
 @bank_commands.command()
+@asks("bank")
 def melting(
+    exchange: SyncExchangeClient,
     loan_id: Annotated[int | None, typer.Argument(help="One loan; without it the pool.")] = None,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
     as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Print the days until time alone brings a call and a sale, at several prices."""
-    with connect(data, url, token_file, who) as exchange:
-        found = exchange.melting(loan_id, as_of_seq=as_of_seq)
-    show(found, as_json, _melting_table(found))
+    found = exchange.melting(loan_id, as_of_seq=as_of_seq)
+    return found, _melting_table(found)
 
 
 @bank_commands.command()
-def stress(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_of_seq: AsOfSeq = None,
-    as_json: AsJson = False,
-) -> None:
+@asks("bank")
+def stress(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
     """Print what is left of the pool's cover if the market turns."""
-    with connect(data, url, token_file, who) as exchange:
-        found = exchange.stress(as_of_seq=as_of_seq)
-    show(found, as_json, _stress_table(found))
+    found = exchange.stress(as_of_seq=as_of_seq)
+    return found, _stress_table(found)
 
 
 def _amounts(title: str, words: Sequence[str], amounts: Sequence[str]) -> Table:

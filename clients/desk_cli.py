@@ -12,15 +12,13 @@ from typing import Annotated, cast
 
 import typer
 
+from clients.sdk import SyncExchangeClient
 from exchange.domain.desk_wire import BothSidesWord, TradeSourceWord
 from exchange.domain.windows import Window, parse_window
 from exchange.domain.wire import SideWord
 
-from .shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url, money
-from .shell import connect as _connect
-from .shell import show as _print
+from .shell import Answer, asks, money, told
 from .shell import table as _table
-from .shell import tell as _tell
 
 commands = typer.Typer()
 rfq_commands = typer.Typer(no_args_is_help=True)
@@ -47,113 +45,78 @@ def _window(code: str) -> Window:
 
 
 @rfq_commands.command("request")
+@asks("trader")
 def rfq_request(
+    exchange: SyncExchangeClient,
     product: str,
     window: WindowCode,
     request_qty: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
     side: Annotated[str, typer.Option(help="buy or sell; both gives nothing away.")] = "both",
     to: Annotated[list[int] | None, typer.Option(help="A dealer's account; none asks all.")] = None,
     minutes: Minutes = 30,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Ask for firm quotes."""
     span = _window(window)
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.request_quote(
-            product=product,
-            start_day=span.start_day,
-            end_day=span.end_day,
-            request_qty=request_qty,
-            side=cast(BothSidesWord, side),
-            dealer_account_ids=to or [],
-            lifetime_s=60 * minutes,
-        )
-    _tell(receipt, as_json, f"request {receipt.created_id} is open")
+    receipt = exchange.request_quote(
+        product=product,
+        start_day=span.start_day,
+        end_day=span.end_day,
+        request_qty=request_qty,
+        side=cast(BothSidesWord, side),
+        dealer_account_ids=to or [],
+        lifetime_s=60 * minutes,
+    )
+    return told(receipt, f"request {receipt.created_id} is open")
 
 
 @rfq_commands.command("quote")
+@asks("trader")
 def rfq_quote(
+    exchange: SyncExchangeClient,
     quote_request_id: int,
     quote_price: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
     side: Annotated[str, typer.Option(help="Yours, where both are asked for.")] = "",
     minutes: Minutes = 5,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Quote firmly; your days or cash are held."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.submit_quote(
-            quote_request_id,
-            quote_price,
-            side=cast(SideWord, side) if side else None,
-            lifetime_s=60 * minutes,
-        )
-    _tell(receipt, as_json, f"quote {receipt.created_id} is firm")
+    receipt = exchange.submit_quote(
+        quote_request_id,
+        quote_price,
+        side=cast(SideWord, side) if side else None,
+        lifetime_s=60 * minutes,
+    )
+    return told(receipt, f"quote {receipt.created_id} is firm")
 
 
 @rfq_commands.command("accept")
-def rfq_accept(
-    quote_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def rfq_accept(exchange: SyncExchangeClient, quote_id: int) -> Answer:
     """Deal at a quote."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.accept_quote(quote_id)
-    _tell(receipt, as_json, f"trade {receipt.created_id} is made and paid")
+    receipt = exchange.accept_quote(quote_id)
+    return told(receipt, f"trade {receipt.created_id} is made and paid")
 
 
 @rfq_commands.command("withdraw")
-def rfq_withdraw(
-    quote_request_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def rfq_withdraw(exchange: SyncExchangeClient, quote_request_id: int) -> Answer:
     """End an own request and the quotes to it."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.withdraw_quote_request(quote_request_id)
-    _tell(receipt, as_json, f"request {quote_request_id} is withdrawn")
+    receipt = exchange.withdraw_quote_request(quote_request_id)
+    return told(receipt, f"request {quote_request_id} is withdrawn")
 
 
 @rfq_commands.command("withdraw-quote")
-def rfq_withdraw_quote(
-    quote_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def rfq_withdraw_quote(exchange: SyncExchangeClient, quote_id: int) -> Answer:
     """Take an own quote back."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.withdraw_quote(quote_id)
-    _tell(receipt, as_json, f"quote {quote_id} is withdrawn")
+    receipt = exchange.withdraw_quote(quote_id)
+    return told(receipt, f"quote {quote_id} is withdrawn")
 
 
 @rfq_commands.command("list")
-def rfq_list(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def rfq_list(exchange: SyncExchangeClient) -> Answer:
     """Print requests, each with the quotes that are yours to see."""
-    with _connect(data, url, token_file, who) as exchange:
-        requests = exchange.quote_requests()
+    requests = exchange.quote_requests()
     table = _table("requests for quote", "request", "quote", "window", "terms", "of", "status")
     for one in requests:
         window, terms = f"{one.product}:\n{one.window}", f"{one.side} {one.request_qty}"
@@ -163,81 +126,60 @@ def rfq_list(
             terms = f"{quote.side} at {money(quote.quote_price)}"
             row = ("", str(quote.quote_id), "", terms)
             table.add_row(*row, str(quote.account_id), quote.quote_status)
-    _print(requests, as_json, table)
+    return requests, table
 
 
 # -- blocks ---------------------------------------------------------------------------------------
 
 
 @block_commands.command("propose")
+@asks("trader")
 def block_propose(
+    exchange: SyncExchangeClient,
     product: str,
     window: WindowCode,
     side: str,
     block_qty: int,
     block_price: int,
     counterparty_account_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Allege a negotiated trade; the other side has fifteen minutes."""
     span = _window(window)
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.propose_block(
-            counterparty_account_id=counterparty_account_id,
-            product=product,
-            start_day=span.start_day,
-            end_day=span.end_day,
-            side=cast(SideWord, side),
-            block_qty=block_qty,
-            block_price=block_price,
-        )
-    _tell(receipt, as_json, f"block {receipt.created_id} is alleged")
+    receipt = exchange.propose_block(
+        counterparty_account_id=counterparty_account_id,
+        product=product,
+        start_day=span.start_day,
+        end_day=span.end_day,
+        side=cast(SideWord, side),
+        block_qty=block_qty,
+        block_price=block_price,
+    )
+    return told(receipt, f"block {receipt.created_id} is alleged")
 
 
 @block_commands.command("confirm")
-def block_confirm(
-    block_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def block_confirm(exchange: SyncExchangeClient, block_id: int) -> Answer:
     """Agree to a block that another side has alleged."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.confirm_block(block_id)
-    _tell(receipt, as_json, f"trade {receipt.created_id} is registered and paid")
+    receipt = exchange.confirm_block(block_id)
+    return told(receipt, f"trade {receipt.created_id} is registered and paid")
 
 
 @block_commands.command("decline")
-def block_decline(
-    block_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def block_decline(exchange: SyncExchangeClient, block_id: int) -> Answer:
     """End an alleged block, from either side."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.decline_block(block_id)
-    _tell(receipt, as_json, f"block {block_id} is declined")
+    receipt = exchange.decline_block(block_id)
+    return told(receipt, f"block {block_id} is declined")
 
 
 @block_commands.command("allocate")
+@asks("trader")
 def block_allocate(
+    exchange: SyncExchangeClient,
     block_id: int,
     parts: Annotated[list[str], typer.Argument(help="ACCOUNT=GPUs for each, as in 9=400.")],
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Spread a bought block over accounts of your own party."""
     allocated: dict[int, int] = {}
     for part in parts:
@@ -245,53 +187,31 @@ def block_allocate(
         if not (account.isdigit() and qty.isdigit()) or int(account) in allocated:
             raise typer.BadParameter(f"{part!r} is no account and its GPUs, or comes twice")
         allocated[int(account)] = int(qty)
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.allocate_block(block_id, allocated)
-    _tell(receipt, as_json, f"block {block_id} is allocated")
+    receipt = exchange.allocate_block(block_id, allocated)
+    return told(receipt, f"block {block_id} is allocated")
 
 
 @block_commands.command("waive")
-def block_waive(
-    block_id: int,
-    note: Note,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
-    as_json: AsJson = False,
-) -> None:
+@asks("operator")
+def block_waive(exchange: SyncExchangeClient, block_id: int, note: Note) -> Answer:
     """As the first operator, let a block pass outside the price band."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin("waive_band", block_id=block_id, note=note)
-    _tell(receipt, as_json, f"a waiver for block {block_id} waits for a second operator")
+    receipt = exchange.admin("waive_band", block_id=block_id, note=note)
+    return told(receipt, f"a waiver for block {block_id} waits for a second operator")
 
 
 @block_commands.command("confirm-waiver")
-def block_confirm_waiver(
-    block_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
-    as_json: AsJson = False,
-) -> None:
+@asks("operator")
+def block_confirm_waiver(exchange: SyncExchangeClient, block_id: int) -> Answer:
     """As the second operator, agree to a waiver."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin("confirm_waiver", block_id=block_id)
-    _tell(receipt, as_json, f"block {block_id} may pass")
+    receipt = exchange.admin("confirm_waiver", block_id=block_id)
+    return told(receipt, f"block {block_id} may pass")
 
 
 @block_commands.command("list")
-def block_list(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def block_list(exchange: SyncExchangeClient) -> Answer:
     """Print the blocks that you are a side of."""
-    with _connect(data, url, token_file, who) as exchange:
-        blocks = exchange.blocks()
+    blocks = exchange.blocks()
     table = _table("blocks", "block", "window", "terms", "by", "with", "status", "trade")
     for one in blocks:
         terms = f"{one.side} {one.block_qty} at {money(one.block_price)}"
@@ -299,129 +219,86 @@ def block_list(
         trade = str(one.trade_id) if one.trade_id else ""
         window = f"{one.product}:\n{one.window}"
         table.add_row(str(one.block_id), window, terms, *sides, one.block_status, trade)
-    _print(blocks, as_json, table)
+    return blocks, table
 
 
 @block_commands.command("tape")
-def block_tape(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    product: str = "",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def block_tape(exchange: SyncExchangeClient, product: str = "") -> Answer:
     """Print the desk's trades that are public: fifteen minutes old, large ones capped."""
-    with _connect(data, url, token_file, who) as exchange:
-        public = exchange.desk_trades(product or None)
+    public = exchange.desk_trades(product or None)
     table = _table("trades of the desk", "trade", "window", "GPUs", "price", "")
     for one in public.desk_trades:
         qty = f"{one.displayed_qty}{'+' if one.is_capped else ''}"
         row = (str(one.trade_id), f"{one.product}:{one.window}", qty, money(one.trade_price))
         table.add_row(*row, "busted" if one.is_busted else "")
-    _print(public, as_json, table)
+    return public, table
 
 
 # -- what is wrong with a trade -------------------------------------------------------------------
 
 
 @dispute_commands.command("bust")
+@asks("trader")
 def dispute_bust(
-    trade_id: int,
-    note: Note,
-    book: OfABook = False,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+    exchange: SyncExchangeClient, trade_id: int, note: Note, book: OfABook = False
+) -> Answer:
     """Within ten minutes, want a trade undone."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.request_bust(trade_id, note, source="book" if book else "desk")
-    _tell(receipt, as_json, f"dispute {receipt.created_id} waits for two operators")
+    receipt = exchange.request_bust(trade_id, note, source="book" if book else "desk")
+    return told(receipt, f"dispute {receipt.created_id} waits for two operators")
 
 
 @dispute_commands.command("correct")
+@asks("trader")
 def dispute_correct(
+    exchange: SyncExchangeClient,
     trade_id: int,
     corrected_price: int,
     note: Note,
     book: OfABook = False,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Within ten minutes, want a trade at another price."""
     source: TradeSourceWord = "book" if book else "desk"
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.request_correction(trade_id, corrected_price, note, source=source)
-    _tell(receipt, as_json, f"dispute {receipt.created_id} waits for two operators")
+    receipt = exchange.request_correction(trade_id, corrected_price, note, source=source)
+    return told(receipt, f"dispute {receipt.created_id} waits for two operators")
 
 
 @dispute_commands.command("approve")
-def dispute_approve(
-    correction_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
-    as_json: AsJson = False,
-) -> None:
+@asks("operator")
+def dispute_approve(exchange: SyncExchangeClient, correction_id: int) -> Answer:
     """As an operator, agree; with the second one's word it is done."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin("approve_correction", correction_id=correction_id)
-    _tell(receipt, as_json, f"dispute {correction_id} is agreed to by {who}")
+    receipt = exchange.admin("approve_correction", correction_id=correction_id)
+    return told(receipt, f"dispute {correction_id} is agreed to")
 
 
 @dispute_commands.command("decline")
-def dispute_decline(
-    correction_id: int,
-    note: Note,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
-    as_json: AsJson = False,
-) -> None:
+@asks("operator")
+def dispute_decline(exchange: SyncExchangeClient, correction_id: int, note: Note) -> Answer:
     """As an operator, let the trade stand."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin("decline_correction", correction_id=correction_id, note=note)
-    _tell(receipt, as_json, f"dispute {correction_id} is declined")
+    receipt = exchange.admin("decline_correction", correction_id=correction_id, note=note)
+    return told(receipt, f"dispute {correction_id} is declined")
 
 
 @dispute_commands.command("claim")
+@asks("operator")
 def dispute_claim(
+    exchange: SyncExchangeClient,
     correction_id: int,
     claim_amount: Annotated[int, typer.Argument(help="Fen that the asker claims.")],
     note: Note,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """As an operator, put on record what cannot be undone."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin(
-            "record_claim", correction_id=correction_id, claim_amount=claim_amount, note=note
-        )
-    _tell(receipt, as_json, f"dispute {correction_id} ends with a claim of {money(claim_amount)}")
+    receipt = exchange.admin(
+        "record_claim", correction_id=correction_id, claim_amount=claim_amount, note=note
+    )
+    return told(receipt, f"dispute {correction_id} ends with a claim of {money(claim_amount)}")
 
 
 @dispute_commands.command("list")
-def dispute_list(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def dispute_list(exchange: SyncExchangeClient) -> Answer:
     """Print the disputes about your trades; an operator's are all."""
-    with _connect(data, url, token_file, who) as exchange:
-        corrections = exchange.corrections()
+    corrections = exchange.corrections()
     table = _table("disputes", "dispute", "trade", "wanted", "by", "note", "status", "claim")
     for one in corrections:
         wanted = money(one.corrected_price) if one.corrected_price else "bust"
@@ -429,4 +306,4 @@ def dispute_list(
         row = (str(one.correction_id), trade, wanted, str(one.account_id), one.note)
         claim = money(one.claim_amount) if one.claim_amount else ""
         table.add_row(*row, one.correction_status, claim)
-    _print(corrections, as_json, table)
+    return corrections, table

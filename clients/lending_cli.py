@@ -11,12 +11,11 @@ from typing import Annotated
 
 import typer
 
+from clients.sdk import SyncExchangeClient
 from exchange.domain.lending_wire import CollateralBody
 from exchange.domain.windows import day_of
 
-from .shell import DEFAULT_DATA, As, AsJson, DataDir, TokenFile, Url, window_of_code
-from .shell import connect as _connect
-from .shell import tell as _tell
+from .shell import Answer, asks, told, window_of_code
 
 commands = typer.Typer()
 loan_commands = typer.Typer(no_args_is_help=True)
@@ -48,135 +47,86 @@ def _day(word: str) -> int:
 
 
 @loan_commands.command("apply")
+@asks("trader")
 def loan_apply(
+    exchange: SyncExchangeClient,
     bank_account_id: int,
     principal_amount: int,
     maturity: Annotated[str, typer.Argument(help="The date on which it is due at 16:00.")],
     collateral: Annotated[list[str], typer.Argument(help="PRODUCT:WINDOW:GPUS, one or more.")],
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Ask a bank for a loan on unit-days."""
     bodies, maturity_day = [_body(word) for word in collateral], _day(maturity)
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.apply_for_loan(
-            bank_account_id=bank_account_id,
-            principal_amount=principal_amount,
-            maturity_day=maturity_day,
-            collateral=bodies,
-        )
-    _tell(receipt, as_json, f"loan {receipt.created_id} is applied for")
+    receipt = exchange.apply_for_loan(
+        bank_account_id=bank_account_id,
+        principal_amount=principal_amount,
+        maturity_day=maturity_day,
+        collateral=bodies,
+    )
+    return told(receipt, f"loan {receipt.created_id} is applied for")
 
 
 @loan_commands.command("offer")
+@asks("bank")
 def loan_offer(
-    loan_id: int,
-    principal_amount: int,
-    interest_ppm: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_json: AsJson = False,
-) -> None:
+    exchange: SyncExchangeClient, loan_id: int, principal_amount: int, interest_ppm: int
+) -> Answer:
     """Give firm terms; the principal is held."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.offer_loan(
-            loan_id, principal_amount=principal_amount, interest_ppm=interest_ppm
-        )
-    _tell(receipt, as_json, f"loan {loan_id} is approved")
+    receipt = exchange.offer_loan(
+        loan_id, principal_amount=principal_amount, interest_ppm=interest_ppm
+    )
+    return told(receipt, f"loan {loan_id} is approved")
 
 
 @loan_commands.command("decline")
-def loan_decline(
-    loan_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_json: AsJson = False,
-) -> None:
+@asks("bank")
+def loan_decline(exchange: SyncExchangeClient, loan_id: int) -> Answer:
     """Decline as the bank, or withdraw as the borrower, what is not drawn."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.decline_loan(loan_id)
-    _tell(receipt, as_json, f"loan {loan_id} is over")
+    receipt = exchange.decline_loan(loan_id)
+    return told(receipt, f"loan {loan_id} is over")
 
 
 @loan_commands.command("draw")
-def loan_draw(
-    loan_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def loan_draw(exchange: SyncExchangeClient, loan_id: int) -> Answer:
     """Take the terms: liens on, principal paid."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.draw_loan(loan_id)
-    _tell(receipt, as_json, f"loan {loan_id} is drawn")
+    receipt = exchange.draw_loan(loan_id)
+    return told(receipt, f"loan {loan_id} is drawn")
 
 
 @loan_commands.command("repay")
-def loan_repay(
-    loan_id: int,
-    repaid_amount: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def loan_repay(exchange: SyncExchangeClient, loan_id: int, repaid_amount: int) -> Answer:
     """Pay on a loan: interest first, at most what is owed."""
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.repay_loan(loan_id, repaid_amount)
-    _tell(receipt, as_json, f"loan {loan_id} is paid on")
+    receipt = exchange.repay_loan(loan_id, repaid_amount)
+    return told(receipt, f"loan {loan_id} is paid on")
 
 
 @loan_commands.command("add-collateral")
-def loan_add_collateral(
-    loan_id: int,
-    collateral: Offered,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def loan_add_collateral(exchange: SyncExchangeClient, loan_id: int, collateral: Offered) -> Answer:
     """Put up more unit-days."""
     body = _body(collateral)
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.add_collateral(
-            loan_id,
-            product=body.product,
-            start_day=body.start_day,
-            end_day=body.end_day,
-            pledged_qty=body.pledged_qty,
-        )
-    _tell(receipt, as_json, f"pledge {receipt.created_id} is added")
+    receipt = exchange.add_collateral(
+        loan_id,
+        product=body.product,
+        start_day=body.start_day,
+        end_day=body.end_day,
+        pledged_qty=body.pledged_qty,
+    )
+    return told(receipt, f"pledge {receipt.created_id} is added")
 
 
 @loan_commands.command("substitute")
-def loan_substitute(
-    pledge_id: int,
-    collateral: Offered,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def loan_substitute(exchange: SyncExchangeClient, pledge_id: int, collateral: Offered) -> Answer:
     """Put up other unit-days for a whole pledge."""
     body = _body(collateral)
-    with _connect(data, url, token_file, who) as exchange:
-        receipt = exchange.substitute_collateral(
-            pledge_id,
-            product=body.product,
-            start_day=body.start_day,
-            end_day=body.end_day,
-            pledged_qty=body.pledged_qty,
-        )
-    _tell(receipt, as_json, f"pledge {receipt.created_id} stands for pledge {pledge_id}")
+    receipt = exchange.substitute_collateral(
+        pledge_id,
+        product=body.product,
+        start_day=body.start_day,
+        end_day=body.end_day,
+        pledged_qty=body.pledged_qty,
+    )
+    return told(receipt, f"pledge {receipt.created_id} stands for pledge {pledge_id}")

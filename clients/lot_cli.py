@@ -11,127 +11,87 @@ from typing import Annotated, cast
 
 import typer
 
+from clients.sdk import SyncExchangeClient
 from exchange.domain.lot_wire import ModeWord
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import date_of
 
 from .lending_cli import loan_commands
-from .shell import (
-    DEFAULT_DATA,
-    As,
-    AsJson,
-    DataDir,
-    TokenFile,
-    Url,
-    connect,
-    money,
-    show,
-    table,
-    window_of_code,
-)
+from .shell import Answer, asks, money, table, told, window_of_code
 
 lot_commands = typer.Typer(no_args_is_help=True)
 
 
 @loan_commands.command("enforce")
+@asks("bank")
 def loan_enforce(
+    exchange: SyncExchangeClient,
     loan_id: int,
     bills: Annotated[Path, typer.Argument(help="The bills; their SHA-256 goes on record.")],
     costs_amount: Annotated[int, typer.Option("--costs", help="Of enforcement, fen.", min=0)] = 0,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Begin to sell the collateral of a loan in default."""
     if not bills.is_file():
         raise typer.BadParameter(f"there is no file {bills}")
     evidence_sha256 = hashlib.sha256(bills.read_bytes()).hexdigest()
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.enforce_loan(
-            loan_id, evidence_sha256=evidence_sha256, costs_amount=costs_amount
-        )
-    show(receipt, as_json, f"loan {loan_id} is in liquidation at seq {receipt.log_seq}")
+    receipt = exchange.enforce_loan(
+        loan_id, evidence_sha256=evidence_sha256, costs_amount=costs_amount
+    )
+    return told(receipt, f"loan {loan_id} is in liquidation")
 
 
 @lot_commands.command("offer")
+@asks("bank")
 def lot_offer(
+    exchange: SyncExchangeClient,
     pledge_id: int,
     window: Annotated[str, typer.Argument(help="A window's code: M2703, X270301-270308, …")],
     lot_qty: int,
     start_price: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
     floor_price: Annotated[int, typer.Option(help="Where the price stops; 0 for the start.")] = 0,
     step_price: Annotated[int, typer.Option(help="By how much it falls; 0 for never.")] = 0,
     step_minutes: Annotated[int, typer.Option(help="How often it falls.")] = 60,
     mode: Annotated[str, typer.Option(help="title, or sublet: the use of near days.")] = "title",
     to: Annotated[int, typer.Option(help="The only account that may buy; 0 for anybody.")] = 0,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Offer pledged days: GPUs at a price that falls until somebody buys."""
     span = window_of_code(window)
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.offer_lot(
-            pledge_id=pledge_id,
-            mode=cast(ModeWord, mode),
-            start_day=span.start_day,
-            end_day=span.end_day,
-            lot_qty=lot_qty,
-            start_price=start_price,
-            floor_price=floor_price or start_price,
-            step_price=step_price,
-            step_minutes_count=step_minutes,
-            buyer_account_id=to,
-        )
-    show(receipt, as_json, f"lot {receipt.created_id} stands since seq {receipt.log_seq}")
+    receipt = exchange.offer_lot(
+        pledge_id=pledge_id,
+        mode=cast(ModeWord, mode),
+        start_day=span.start_day,
+        end_day=span.end_day,
+        lot_qty=lot_qty,
+        start_price=start_price,
+        floor_price=floor_price or start_price,
+        step_price=step_price,
+        step_minutes_count=step_minutes,
+        buyer_account_id=to,
+    )
+    return receipt, f"lot {receipt.created_id} stands since seq {receipt.log_seq}"
 
 
 @lot_commands.command("withdraw")
-def lot_withdraw(
-    lot_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_json: AsJson = False,
-) -> None:
+@asks("bank")
+def lot_withdraw(exchange: SyncExchangeClient, lot_id: int) -> Answer:
     """Take a lot off."""
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.withdraw_lot(lot_id)
-    show(receipt, as_json, f"lot {lot_id} is off at seq {receipt.log_seq}")
+    receipt = exchange.withdraw_lot(lot_id)
+    return told(receipt, f"lot {lot_id} is off")
 
 
 @lot_commands.command("buy")
-def lot_buy(
-    lot_id: int,
-    limit_price: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def lot_buy(exchange: SyncExchangeClient, lot_id: int, limit_price: int) -> Answer:
     """Buy a whole lot at its price of the moment, if it is no higher than the limit."""
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.buy_lot(lot_id, limit_price=limit_price)
-    show(receipt, as_json, f"lot {lot_id} is bought at seq {receipt.log_seq}")
+    receipt = exchange.buy_lot(lot_id, limit_price=limit_price)
+    return told(receipt, f"lot {lot_id} is bought")
 
 
 @lot_commands.command("list")
-def lot_list(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def lot_list(exchange: SyncExchangeClient) -> Answer:
     """Print what is on offer, and when its price falls next."""
-    with connect(data, url, token_file, who) as exchange:
-        view = exchange.lots()
+    view = exchange.lots()
     columns = ("product", "what", "first, last", "GPUs", "price", "floor", "total", "falls")
     lots = table(f"lots at seq {view.as_of_seq}", "lot", *columns)
     for lot in view.lots:
@@ -147,4 +107,4 @@ def lot_list(
             money(lot.notional_amount),
             f"{falls:%m-%d %H:%M}Z",
         )
-    show(view, as_json, lots)
+    return view, lots

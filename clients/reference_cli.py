@@ -12,21 +12,12 @@ from typing import Annotated
 
 import typer
 
-from clients.shell import (
-    DEFAULT_DATA,
-    As,
-    AsJson,
-    DataDir,
-    TokenFile,
-    Url,
-    connect,
-    money,
-    show,
-    table,
-)
+from clients.sdk import SyncExchangeClient
 from exchange.calendars import SHIPPED, CalendarUnreadable, read_calendar, shipped_calendar
 from exchange.domain.listing_views import CalendarView
 from exchange.domain.windows import date_of, day_of
+
+from .shell import Answer, asks, money, table, told
 
 commands = typer.Typer()
 calendar_commands = typer.Typer(no_args_is_help=True)
@@ -39,47 +30,37 @@ _MONDAY_TO_FRIDAY = range(5)
 
 
 @calendar_commands.command("import")
+@asks("operator")
 def calendar_import(
+    exchange: SyncExchangeClient,
     file: Annotated[str, typer.Argument(help=f"A calendar file, or one of {', '.join(SHIPPED)}.")],
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Publish a year's calendar; a higher version replaces the one in force and moves gates."""
     calendar = read_calendar(_bytes_of(file))
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.admin(
-            "publish_calendar",
-            year=calendar.year,
-            version=calendar.version,
-            trading_days=calendar.trading_days,
-            session_starts=calendar.session_starts,
-            source=calendar.source,
-            is_provisional=calendar.is_provisional,
-        )
+    receipt = exchange.admin(
+        "publish_calendar",
+        year=calendar.year,
+        version=calendar.version,
+        trading_days=calendar.trading_days,
+        session_starts=calendar.session_starts,
+        source=calendar.source,
+        is_provisional=calendar.is_provisional,
+    )
     provisional = ", provisional," if calendar.is_provisional else ""
-    show(
-        receipt,
-        as_json,
+    return receipt, (
         f"calendar {calendar.year} version {calendar.version}{provisional} is in force with "
-        f"{len(calendar.trading_days)} trading days at seq {receipt.log_seq}",
+        f"{len(calendar.trading_days)} trading days at seq {receipt.log_seq}"
     )
 
 
 @calendar_commands.command("show")
+@asks("trader")
 def calendar_show(
+    exchange: SyncExchangeClient,
     year: Annotated[int | None, typer.Argument(help="All years where none is given.")] = None,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Print the calendars in force: trading days, closed weekdays, sessions, version."""
-    with connect(data, url, token_file, who) as exchange:
-        calendars = exchange.calendars(year)
+    calendars = exchange.calendars(year)
     made = table("calendars in force", "year", "")
     for calendar in calendars:
         version = f"{calendar.version}" + (" (provisional)" if calendar.is_provisional else "")
@@ -90,26 +71,22 @@ def calendar_show(
         for start in calendar.session_starts:
             at = f"{start.minute // 60:02d}:{start.minute % 60:02d}"
             made.add_row("", f"{at} {start.session_state}")
-    show(calendars, as_json, made)
+    return calendars, made
 
 
 # -- windows --------------------------------------------------------------------------------------
 
 
 @commands.command()
+@asks("trader")
 def instruments(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
+    exchange: SyncExchangeClient,
     product: str = "",
     kind: Annotated[str, typer.Option(help="day, balance, month, quarter, year, strip …")] = "",
     status: Annotated[str, typer.Option(help="Where in its life; all that trade if none.")] = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """List windows: where each stands in its life, its last trading day, its open interest."""
-    with connect(data, url, token_file, who) as exchange:
-        found = exchange.instruments(product or None, kind=kind or None, status=status or None)
+    found = exchange.instruments(product or None, kind=kind or None, status=status or None)
     listed = [each for each in found if status or each.is_open]
     columns = ("instrument", "hours", "status", "trades until", "open interest")
     made = table(f"instruments {status or 'that trade'}", *columns)
@@ -117,72 +94,54 @@ def instruments(
         last = f"{date_of(one.last_trading_day)}"
         row = (one.instrument, f"{one.hours}", one.status, last, f"{one.open_interest_qty}")
         made.add_row(*row)
-    show(listed, as_json, made)
+    return listed, made
 
 
 @commands.command()
+@asks("operator")
 def schedule(
+    exchange: SyncExchangeClient,
     product: str,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "operator",
     days: int = 45,
     months: int = 36,
     quarters: int = 8,
     years: int = 2,
     strips: int = 3,
     balance: Annotated[bool, typer.Option(help="List the balance of the month.")] = True,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Leave a product to the clock: it lists the windows ahead and settles prices every day."""
-    with connect(data, url, token_file, who) as exchange:
-        product_ids = {each.code: each.product_id for each in exchange.products()}
-        receipt = exchange.admin(
-            "schedule_listings",
-            product_id=product_ids.get(product, 0),
-            day_count=days,
-            month_count=months,
-            quarter_count=quarters,
-            year_count=years,
-            strip_count=strips,
-            is_balance_listed=balance,
-        )
-    show(receipt, as_json, f"{product} is left to the clock at seq {receipt.log_seq}")
+    product_ids = {each.code: each.product_id for each in exchange.products()}
+    receipt = exchange.admin(
+        "schedule_listings",
+        product_id=product_ids.get(product, 0),
+        day_count=days,
+        month_count=months,
+        quarter_count=quarters,
+        year_count=years,
+        strip_count=strips,
+        is_balance_listed=balance,
+    )
+    return told(receipt, f"{product} is left to the clock")
 
 
 @commands.command()
-def cascade(
-    instrument: str,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def cascade(exchange: SyncExchangeClient, instrument: str) -> Answer:
     """Print what a window became that traded for the last time."""
-    with connect(data, url, token_file, who) as exchange:
-        cascaded = exchange.cascade(instrument)
+    cascaded = exchange.cascade(instrument)
     made = table(
         f"{instrument}: open interest {cascaded.open_interest_qty}", "part", "open interest"
     )
     for child in cascaded.children:
         made.add_row(child.instrument, f"{child.open_interest_qty}")
-    show(cascaded, as_json, made)
+    return cascaded, made
 
 
 @commands.command("settlement-prices")
-def settlement_prices(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    product: str = "",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def settlement_prices(exchange: SyncExchangeClient, product: str = "") -> Answer:
     """Print the settlement prices of open windows, and what months leave to their other days."""
-    with connect(data, url, token_file, who) as exchange:
-        found = exchange.settlement_prices(product or None)
+    found = exchange.settlement_prices(product or None)
     day = f"{date_of(found.settled_day)}" if found.settled_day else "no day yet"
     columns = ("instrument", "CNY", "exactly, fen", "from")
     made = table(f"settlement prices of {day}", *columns)
@@ -192,7 +151,7 @@ def settlement_prices(
     for curve in found.curves:
         exact = f"{Fraction(curve.rest_notional_amount, curve.rest_hours)}"
         made.add_row(f"{curve.product}, rest of {curve.month}", "", exact, "curve")
-    show(found, as_json, made)
+    return found, made
 
 
 # -- helpers --------------------------------------------------------------------------------------

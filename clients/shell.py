@@ -6,6 +6,8 @@ or `--url` and `--token-file` for an exchange elsewhere. `--json` prints one JSO
 tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailable, 5 protocol.
 """
 
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,6 +103,46 @@ def show(value: Any, as_json: bool, shown: RenderableType) -> None:
         Console().print(shown, highlight=False)
 
 
-def tell(receipt: Receipt, as_json: bool, done: str) -> None:
+Answer = tuple[Any, RenderableType]
+"""What a command prints: the value for `--json`, and what people are shown of it."""
+
+
+def told(receipt: Receipt, done: str) -> Answer:
     """What a command did and where that is on record; as JSON the receipt."""
-    show(receipt, as_json, f"{done} at seq {receipt.log_seq}")
+    return receipt, f"{done} at seq {receipt.log_seq}"
+
+
+def asks(who: str) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """
+    Makes a command of what asks the exchange, by default as `who`.
+
+    The function takes the connected client and then its own arguments; the options that every
+    command has follow them, and its answer is printed.
+    """
+
+    def command_of(ask: Callable[..., Answer]) -> Callable[..., None]:
+        def command(
+            data: Path, url: str, token_file: Path | None, who: str, as_json: bool, **own: Any
+        ) -> None:
+            with connect(data, url, token_file, who) as exchange:
+                value, shown = ask(exchange, **own)
+            show(value, as_json, shown)
+
+        options = [
+            Parameter("data", Parameter.KEYWORD_ONLY, default=DEFAULT_DATA, annotation=DataDir),
+            Parameter("url", Parameter.KEYWORD_ONLY, default="", annotation=Url),
+            Parameter("token_file", Parameter.KEYWORD_ONLY, default=None, annotation=TokenFile),
+            Parameter("who", Parameter.KEYWORD_ONLY, default=who, annotation=As),
+            Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
+        ]
+        _, *own = signature(ask).parameters.values()
+        parameters = [*own, *options]
+        # Typer reads a command's options from these.
+        vars(command).update(
+            __signature__=Signature([p.replace(kind=Parameter.KEYWORD_ONLY) for p in parameters])
+        )
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        command.__name__, command.__doc__ = ask.__name__, ask.__doc__
+        return command
+
+    return command_of

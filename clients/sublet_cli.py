@@ -5,123 +5,75 @@ from typing import Annotated
 import typer
 from rich.console import Group
 
-from clients.shell import (
-    DEFAULT_DATA,
-    As,
-    AsJson,
-    DataDir,
-    TokenFile,
-    Url,
-    connect,
-    money,
-    show,
-    table,
-    window_of_code,
-)
+from clients.sdk import SyncExchangeClient
 from exchange.domain.account_wire import SubletOfferView, SubletView
 from exchange.domain.windows import date_of
+
+from .shell import Answer, asks, money, table, told, window_of_code
 
 sublet_commands = typer.Typer(no_args_is_help=True)
 
 
 @sublet_commands.command("open")
+@asks("trader")
 def open_sublet(
+    exchange: SyncExchangeClient,
     product: str,
     window: Annotated[str, typer.Argument(help="A window's code: M2703, X270301-270308, …")],
     sublet_qty: int,
     rent_price: int,
     lessee_account_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Offer the use of owned days to one participant: GPUs at fen per GPU-hour."""
     span = window_of_code(window)
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.open_sublet(
-            product=product,
-            lessee_account_id=lessee_account_id,
-            start_day=span.start_day,
-            end_day=span.end_day,
-            sublet_qty=sublet_qty,
-            rent_price=rent_price,
-        )
-    show(receipt, as_json, f"offer {receipt.created_id} stands since seq {receipt.log_seq}")
+    receipt = exchange.open_sublet(
+        product=product,
+        lessee_account_id=lessee_account_id,
+        start_day=span.start_day,
+        end_day=span.end_day,
+        sublet_qty=sublet_qty,
+        rent_price=rent_price,
+    )
+    return receipt, f"offer {receipt.created_id} stands since seq {receipt.log_seq}"
 
 
 @sublet_commands.command()
-def accept(
-    offer_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def accept(exchange: SyncExchangeClient, offer_id: int) -> Answer:
     """Take the days and pay their rent into trust."""
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.accept_sublet(offer_id)
-    show(receipt, as_json, f"sublet {receipt.created_id} began at seq {receipt.log_seq}")
+    receipt = exchange.accept_sublet(offer_id)
+    return told(receipt, f"sublet {receipt.created_id} began")
 
 
 @sublet_commands.command()
-def decline(
-    offer_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def decline(exchange: SyncExchangeClient, offer_id: int) -> Answer:
     """End an offer, as the one who made it or the one it is made to."""
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.decline_sublet(offer_id)
-    show(receipt, as_json, f"offer {offer_id} is over at seq {receipt.log_seq}")
+    receipt = exchange.decline_sublet(offer_id)
+    return told(receipt, f"offer {offer_id} is over")
 
 
 @sublet_commands.command()
-def consent(
-    offer_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "bank",
-    as_json: AsJson = False,
-) -> None:
+@asks("bank")
+def consent(exchange: SyncExchangeClient, offer_id: int) -> Answer:
     """Agree, as a pledgee, to a rent below half the mark."""
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.consent_to_sublet(offer_id)
-    show(receipt, as_json, f"offer {offer_id} has the consent at seq {receipt.log_seq}")
+    receipt = exchange.consent_to_sublet(offer_id)
+    return told(receipt, f"offer {offer_id} has the consent")
 
 
 @sublet_commands.command()
-def end(
-    sublet_id: int,
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def end(exchange: SyncExchangeClient, sublet_id: int) -> Answer:
     """Give one's word that a sublet ends; the other side's, within 15 minutes, ends it."""
-    with connect(data, url, token_file, who) as exchange:
-        receipt = exchange.end_sublet(sublet_id)
-    show(receipt, as_json, f"recorded at seq {receipt.log_seq}")
+    receipt = exchange.end_sublet(sublet_id)
+    return told(receipt, "recorded")
 
 
 @sublet_commands.command("list")
-def list_sublets(
-    data: DataDir = DEFAULT_DATA,
-    url: Url = "",
-    token_file: TokenFile = None,
-    who: As = "trader",
-    as_json: AsJson = False,
-) -> None:
+@asks("trader")
+def list_sublets(exchange: SyncExchangeClient) -> Answer:
     """Print own offers and sublets."""
-    with connect(data, url, token_file, who) as exchange:
-        view = exchange.sublets()
+    view = exchange.sublets()
     columns = ("product", "of, to", "first, last", "GPUs", "rent")
     offers = table(f"offers at seq {view.as_of_seq}", "offer", *columns, "total", "waits for")
     for offer in view.offers:
@@ -134,7 +86,7 @@ def list_sublets(
         sublets.add_row(str(sublet.sublet_id), *_terms(sublet), asked)
     for shown in (offers, sublets):
         shown.columns[0].no_wrap = True
-    show(view, as_json, Group(offers, sublets))
+    return view, Group(offers, sublets)
 
 
 def _terms(of: SubletOfferView | SubletView) -> list[str]:
