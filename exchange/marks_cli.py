@@ -26,9 +26,11 @@ from exchange.marks_replay import MarksReplay
 from exchange.reading import archived_frames, reading_frames
 from exchange.settings import VENUE_FILE, ArchiveDirs, PasswordFile, RedisUrl, log_settings
 
+commands = typer.Typer()
 log_commands = typer.Typer()
 
 
+@commands.command()
 def recompute(
     as_of_seq: Annotated[int, typer.Option(min=1, help="As the log stood after this record.")],
     log: Annotated[

@@ -44,9 +44,12 @@ MAX_COMMAND_IDS = 1_000_000
 class Difference(Exception):
     """A recorded command, decided again, gave other events than those recorded."""
 
+    exit_code = 1
+
     def __init__(self, seq: int, event_index: int, recorded: str, decided: str) -> None:
         super().__init__(
-            f"record {seq}, event {event_index}: recorded {recorded}, decided {decided}"
+            f"verify failed: record {seq}, event {event_index}: recorded {recorded}, decided "
+            f"{decided}"
         )
         self.seq = seq
         self.event_index = event_index
