@@ -14,7 +14,9 @@ Prices are ticks; how many micro-CNY a tick is, who reads says. Minutes, pairs a
 depend on the order in which the trades of a minute came, but for the last price.
 """
 
+from bisect import bisect_left
 from enum import StrEnum
+from operator import attrgetter
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -23,6 +25,7 @@ from exchange.domain.risk_parameters import MOST_PAIRS_COUNT, RiskParameters
 from exchange.domain.units import NS_PER_MINUTE
 
 MINUTES_PER_HOUR = 60
+_number = attrgetter("minute")
 PAIRS_COUNT = MOST_PAIRS_COUNT
 """
 Pairs that a minute remembers. A mark asks for no more of them than this, so it does not matter who
@@ -95,9 +98,12 @@ class TradedMinute(Struct, array_like=True):
     """Price times hours."""
     last_price: int = 0
     last_trade_id: int = 0
-    """Whose price that is."""
+    """Whose price that is; 0 where it is an average, see `RecentTrades.remove`."""
     pairs: dict[str, int] = field(default_factory=dict)
-    """Trades of each of the first pairs."""
+    """
+    Trades of each of the first pairs. One whose trades are all busted keeps its place, or a bust
+    could name a trade of another pair from before that one was counted.
+    """
     notes: dict[str, int] = field(default_factory=dict)
     """Trades that do not count, by the reason."""
 
@@ -140,6 +146,39 @@ class RecentTrades(Struct):
                 _count(pair, pairs, self.pairs)
         return None
 
+    def remove(self, trade: RecentTrade) -> None:
+        """
+        Takes out again a trade that was added and is busted, as long as its minute is kept.
+
+        Where its price was the minute's last one, that becomes the average of what is left of the
+        minute, down to a whole tick. Which trade came before it is not known any more; where one is
+        left it is that one's price, and where more are it lies among prices that stand, on the side
+        on which a lender would rather be wrong. Where none is left the minute before has the last.
+        """
+        minute = self._minute_of(trade)
+        if minute is None:
+            return
+        if trade.note is not None:
+            _discount(trade.note, minute.notes, self.notes)
+        elif minute.notional_amount < FULL_AMOUNT:
+            self._change(minute, -1, -trade.traded_hours, -trade.last_price * trade.traded_hours)
+            pair = trade.pair()
+            if pair in minute.pairs:
+                _discount(pair, minute.pairs, self.pairs)
+            if minute.last_trade_id in (trade.trade_id, 0):
+                _average_last(minute)
+
+    def reprice(self, trade: RecentTrade, corrected_price: int) -> None:
+        """Counts a trade that was added at another price, as long as its minute is kept."""
+        minute = self._minute_of(trade)
+        if minute is None or trade.note is not None or minute.notional_amount >= FULL_AMOUNT:
+            return
+        self._change(minute, 0, 0, (corrected_price - trade.last_price) * trade.traded_hours)
+        if minute.last_trade_id == trade.trade_id:
+            minute.last_price = corrected_price
+        elif minute.last_trade_id == 0:
+            _average_last(minute)
+
     def expire(self, oldest_minute: int) -> None:
         """Lets the minutes before this one go."""
         expired_count = 0
@@ -150,10 +189,10 @@ class RecentTrades(Struct):
             self.trades_count -= minute.trades_count
             self.traded_hours -= minute.traded_hours
             self.notional_amount -= minute.notional_amount
-            for name in minute.pairs:
-                _take_one(name, self.pairs)
-            for name in minute.notes:
-                _take_one(name, self.notes)
+            for names, minutes in ((minute.pairs, self.pairs), (minute.notes, self.notes)):
+                for name, trades_count in names.items():
+                    if trades_count:
+                        _take_one(name, minutes)
         del self.minutes[:expired_count]
 
     def traded(self, oldest_minute: int, tick_micro: int) -> Traded:
@@ -172,6 +211,20 @@ class RecentTrades(Struct):
             notes=tuple(note for note in TradeNote if note in recent.notes),
         )
 
+    def _minute_of(self, trade: RecentTrade) -> TradedMinute | None:
+        """Where the trade was added; None where that is let go."""
+        number = trade.at_ns // NS_PER_MINUTE
+        index = bisect_left(self.minutes, number, key=_number)
+        is_kept = index < len(self.minutes) and self.minutes[index].minute == number
+        return self.minutes[index] if is_kept else None
+
+    def _change(self, minute: TradedMinute, count: int, hours: int, amount: int) -> None:
+        """Adds to the sums of a minute and of all."""
+        for sums in (minute, self):
+            sums.trades_count += count
+            sums.traded_hours += hours
+            sums.notional_amount += amount
+
 
 def oldest_minute(now_ns: int, parameters: RiskParameters) -> int:
     """The first minute whose trades may set a mark now."""
@@ -186,6 +239,13 @@ def _count(name: str, trades: dict[str, int], minutes: dict[str, int]) -> None:
         minutes[name] = minutes.get(name, 0) + 1
 
 
+def _discount(name: str, trades: dict[str, int], minutes: dict[str, int]) -> None:
+    """One fewer of a minute's trades; the last of its kind is one minute fewer with such."""
+    trades[name] -= 1
+    if trades[name] == 0:
+        _take_one(name, minutes)
+
+
 def _take_one(name: str, minutes: dict[str, int]) -> None:
     """One minute fewer; what is in none is not kept."""
     left_count = minutes[name] - 1
@@ -193,3 +253,9 @@ def _take_one(name: str, minutes: dict[str, int]) -> None:
         minutes[name] = left_count
     else:
         del minutes[name]
+
+
+def _average_last(minute: TradedMinute) -> None:
+    """The last price of a minute whose last trade is not known any more."""
+    minute.last_trade_id = 0
+    minute.last_price = minute.notional_amount // minute.traded_hours if minute.trades_count else 0

@@ -2,6 +2,10 @@
 What trades leave behind for settlement prices and marks: sums, not the trades themselves.
 
 Who bought does not matter to a mark: it asks for different pairs, whichever way round.
+
+A trade of a book that is busted is taken out of the sums that it is still in, and one that is
+corrected counts at its new price. What was published by then stays as it was: the next settlement
+and the next marking cycle are right.
 """
 
 from collections.abc import Collection
@@ -14,7 +18,8 @@ from exchange.domain.events import InstrumentListed, TradeExecuted
 from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at, month_of
 
-from .closing import add_closing_trades
+from .closing import add_closing_trades, change_closing_trade
+from .desk import DeskTrade
 from .market_data import Node
 from .state import State
 
@@ -59,6 +64,50 @@ def note_trades(
         if days and days[-1][0] == day:
             hours += days.pop()[1]
         days.append((day, hours))
+
+
+def remove_trade(trade: DeskTrade, state: State) -> None:
+    """A book's trade is busted: its hours, its price and its pair do not count any more."""
+    qty = trade.executed.traded_qty
+    if trade.executed_ns >= state.closing_from_ns:
+        amount = trade.trade_price * qty
+        change_closing_trade(state.closing_trades, trade.instrument_id, -qty, -amount)
+    node, noted = _noted(trade, state)
+    if node is None:
+        return
+    node.trades.remove(noted)
+    traded_day = day_at(trade.executed_ns)
+    days = [
+        (day, hours - noted.traded_hours if day == traded_day else hours)
+        for day, hours in node.traded_days
+    ]
+    node.traded_days = [(day, hours) for day, hours in days if hours]
+
+
+def reprice_trade(trade: DeskTrade, corrected_price: int, state: State) -> None:
+    """A book's trade has another price, and counts at that one."""
+    if trade.executed_ns >= state.closing_from_ns:
+        amount = (corrected_price - trade.trade_price) * trade.executed.traded_qty
+        change_closing_trade(state.closing_trades, trade.instrument_id, 0, amount)
+    node, noted = _noted(trade, state)
+    if node is not None:
+        node.trades.reprice(noted, corrected_price)
+
+
+def _noted(trade: DeskTrade, state: State) -> tuple[Node | None, RecentTrade]:
+    """The node that a trade was noted for, if any, and what was noted, at its present price."""
+    executed = trade.executed
+    buyer_id, seller_id = executed.buyer_account_id, executed.seller_account_id
+    node, window_hours = _node_of(state.instruments[trade.instrument_id], state)
+    return node, RecentTrade(
+        trade.executed_ns,
+        executed.trade_id,
+        trade.trade_price,
+        window_hours * executed.traded_qty,
+        buyer_id,
+        seller_id,
+        are_affiliated(buyer_id, seller_id, state),
+    )
 
 
 def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, int]:

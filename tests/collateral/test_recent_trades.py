@@ -1,8 +1,10 @@
 """Trades added up by minutes come to what the trades themselves would, and take no more room."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exchange.collateral.recent_trades import (
     PAIRS_COUNT,
@@ -121,3 +123,90 @@ def test_the_sums_of_the_largest_trades_of_a_day_fit_64_bits():
             recent.add(RecentTrade(at_ns, 1, 1, 2**53 - 1, 1, 2))
     assert recent.trades_count == WINDOW_MINUTES + 1, "a full minute takes no more"
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(recent), type=RecentTrades) == recent
+
+
+@given(trades_in_order, st.data())
+def test_what_is_left_of_busts_and_corrections_is_what_the_rest_would_have_come_to(trades, data):
+    """All but the last price, which is told below."""
+    trades = [replace(trade, trade_id=number) for number, trade in enumerate(trades, start=1)]
+    recent = added_up(trades)
+    for trade in data.draw(st.permutations(trades)) if trades else []:
+        asked = data.draw(st.sampled_from(["stands", "busted", "corrected"]))
+        index = trades.index(trade)
+        if asked == "busted":
+            recent.remove(trade)
+            del trades[index]
+        elif asked == "corrected" and trade.last_price > 0:
+            recent.reprice(trade, 7)
+            trades[index] = replace(trade, last_price=7)
+    oldest = NOW_MINUTE - WINDOW_MINUTES
+    found = recent.traded(oldest, 1)
+    wanted = one_by_one(trades, oldest, 1)
+    assert replace(found, last_micro=wanted.last_micro) == wanted
+    counted_prices = [trade.last_price for trade in trades if trade.note is None]
+    assert (found.last_micro > 0) == (wanted.last_micro > 0)
+    if found.last_micro:
+        assert min(counted_prices) <= found.last_micro <= max(counted_prices)
+    recent.expire(NOW_MINUTE + 9)
+    assert recent == RecentTrades()
+
+
+def of_minutes(*prices_of_minutes):
+    """Trades of 24 hours at these prices, minute by minute, and their sums."""
+    trades = [
+        RecentTrade((NOW_MINUTE + minute) * NS_PER_MINUTE, 10 * minute + n, price, 24, 1, 2)
+        for minute, prices in enumerate(prices_of_minutes)
+        for n, price in enumerate(prices, start=1)
+    ]
+    return trades, added_up(trades)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "last_price"),
+    [
+        (((900,), (950,)), 900),
+        (((900,), (910, 950)), 910),
+        (((900,), (910, 921, 950)), 915),
+        (((950,),), 0),
+    ],
+    ids=["none left: the minute before", "one left: it", "more: their average, down", "no other"],
+)
+def test_a_busted_last_trade_leaves_its_minutes_average_as_the_last_price(minutes, last_price):
+    trades, recent = of_minutes(*minutes)
+    recent.remove(trades[-1])
+    assert recent.traded(0, 1).last_micro == last_price
+
+
+def test_the_average_of_a_minute_follows_further_busts_and_gives_way_to_a_new_trade():
+    trades, recent = of_minutes((900, 910, 920, 950))
+    recent.remove(trades[3])
+    assert recent.traded(0, 1).last_micro == 910
+    recent.remove(trades[0])
+    assert recent.traded(0, 1).last_micro == 915
+    recent.reprice(trades[1], 930)
+    assert recent.traded(0, 1).last_micro == 925
+    recent.add(replace(trades[3], trade_id=9, last_price=940))
+    assert recent.traded(0, 1).last_micro == 940
+
+
+def test_a_bust_of_an_earlier_trade_leaves_the_last_price_and_a_correction_of_the_last_moves_it():
+    trades, recent = of_minutes((900, 950))
+    recent.remove(trades[0])
+    assert recent.traded(0, 1).last_micro == 950
+    recent.reprice(trades[1], 930)
+    assert recent.traded(0, 1).last_micro == 930
+
+
+def test_a_bust_of_a_trade_that_is_let_go_or_that_a_full_minute_left_out_changes_nothing():
+    trades, recent = of_minutes((900,), (950,))
+    recent.expire(NOW_MINUTE + 1)
+    before = msgspec.msgpack.encode(recent)
+    recent.remove(trades[0])
+    recent.reprice(trades[0], 1)
+    assert msgspec.msgpack.encode(recent) == before
+    largest = [RecentTrade(NOW_MINUTE * NS_PER_MINUTE, n, 1, 2**53 - 1, 1, 2) for n in (1, 2)]
+    full = added_up(largest)
+    before = msgspec.msgpack.encode(full)
+    full.remove(largest[1])
+    full.reprice(largest[1], 2)
+    assert msgspec.msgpack.encode(full) == before
