@@ -6,8 +6,11 @@ publishes what changed. The first real mark of a delivery day enters the node's 
 basis to the outside index.
 """
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
+from exchange.collateral.curve import months_within
 from exchange.collateral.marks import (
     IndexQuote,
     MarkInputs,
@@ -33,7 +36,7 @@ from exchange.domain.events import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN, NS_PER_SECOND
-from exchange.domain.windows import add_months, date_of, day_at, day_of, month_of
+from exchange.domain.windows import day_at, month_of
 
 from .listing import trading_days_between
 from .market_data import Node
@@ -102,7 +105,8 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
     next_ns = data.marked_ns + SHORTEST_CYCLE_NS if data.marked_ns else 0
     require(state.market_ns >= next_ns, Reason.EMPTY, state.market_ns, next_ns)
     nodes = _nodes_to_mark(state)
-    inputs = [_inputs(node, state, parameters) for node in nodes]
+    pledged_hours = _pledged_hours(state)
+    inputs = [_inputs(node, pledged_hours, state, parameters) for node in nodes]
     own = [mark_node(i, parameters) for i in inputs]
     marks = [
         mark
@@ -142,7 +146,12 @@ def _nodes_to_mark(state: State) -> list[Node]:
     return [found[name] for name in sorted(found)]
 
 
-def _inputs(node: Node, state: State, parameters: RiskParameters) -> MarkInputs:
+def _inputs(
+    node: Node,
+    pledged_hours: Mapping[tuple[str, str, int], int],
+    state: State,
+    parameters: RiskParameters,
+) -> MarkInputs:
     today = day_at(state.market_ns)
     bid_micro, ask_micro = _quotes(node, state)
     index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
@@ -162,7 +171,7 @@ def _inputs(node: Node, state: State, parameters: RiskParameters) -> MarkInputs:
         previous=None
         if not node.real_mark_micro
         else PreviousMark(mark_micro=node.real_mark_micro, age_days_count=today - previous_day),
-        pledged_hours=_pledged_hours(node, state),
+        pledged_hours=pledged_hours.get((node.gpu_class, node.region, node.month), 0),
     )
 
 
@@ -192,18 +201,19 @@ def _quotes(node: Node, state: State) -> tuple[int, int]:
     return max(bids, default=0) * MICRO_PER_FEN, ask_price * MICRO_PER_FEN
 
 
-def _pledged_hours(node: Node, state: State) -> int:
-    """GPU-hours under lien in the node's month."""
-    first = date_of(0).replace(year=node.month // 100, month=node.month % 100)
-    month_start, month_end = day_of(first), day_of(add_months(first, 1))
-    hours = 0
+def _pledged_hours(state: State) -> dict[tuple[str, str, int], int]:
+    """GPU-hours under lien by class, region and month."""
+    found: dict[tuple[str, str, int], int] = {}
     for pledge in state.pledges.values():
+        if not pledge.pledged_qty:
+            continue
         request = pledge.request
         product = state.products[request.product_id]
-        if (product.gpu_class, product.region) == (node.gpu_class, node.region):
-            days = min(month_end, request.end_day) - max(month_start, request.start_day)
-            hours += max(0, days) * HOURS_PER_DAY * pledge.pledged_qty
-    return hours
+        day_hours = HOURS_PER_DAY * pledge.pledged_qty
+        for month, from_day, to_day in months_within(request.start_day, request.end_day):
+            name = (product.gpu_class, product.region, month)
+            found[name] = found.get(name, 0) + (to_day - from_day) * day_hours
+    return found
 
 
 def _marked(
