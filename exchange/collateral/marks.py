@@ -8,6 +8,8 @@ at nothing or between affiliates do not count, a last trade cannot lie outside t
 price that rises too fast is capped until a second source confirms it. A fall is never held
 back: a lender would rather be wrong on that side.
 
+Trades come added up (`recent_trades`), and with them why some do not count.
+
 Choices the pages leave open: two parties are one pair whichever of them bought; a window of a
 day includes its last instant; only trades inside the window are noted; quotes, auctions and
 index prices that are not above zero are as good as absent; the curve needs a better node on
@@ -20,6 +22,7 @@ from enum import IntEnum, StrEnum
 from msgspec import Struct
 
 from exchange.collateral.curve import log_linear_micro, months_between
+from exchange.collateral.recent_trades import Traded, TradeNote
 from exchange.collateral.rounding import E12, divide_half_even, in_model_context, ratio, to_integer
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import NS_PER_SECOND, PPM_WHOLE
@@ -43,26 +46,12 @@ class MarkLevel(IntEnum):
 
 
 class MarkNote(StrEnum):
-    """What the guards did, listed in the order in which they act."""
+    """What the guards did behind those of trades, listed in the order in which they act."""
 
-    REJECT_NONPOSITIVE = "REJECT_NONPOSITIVE"
-    EXCLUDE_AFFILIATED = "EXCLUDE_AFFILIATED"
     CLAMP_BID = "CLAMP_BID"
     CLAMP_ASK = "CLAMP_ASK"
     UNMARKABLE = "UNMARKABLE"
     UP_MOVE_CAPPED_15PCT_PENDING = "UP_MOVE_CAPPED_15PCT_PENDING"
-
-
-class RecentTrade(Struct, frozen=True, kw_only=True):
-    """A trade on the node's own month window."""
-
-    price_micro: int
-    traded_hours: int
-    """GPU-hours."""
-    age_ns: int
-    buyer_id: int
-    seller_id: int
-    is_affiliated: bool = False
 
 
 class RecentAuction(Struct, frozen=True, kw_only=True):
@@ -103,7 +92,8 @@ class MarkInputs(Struct, frozen=True, kw_only=True):
     """Everything one node is marked from at one moment; a price of 0 is an absent quote."""
 
     month: int
-    trades: tuple[RecentTrade, ...] = ()
+    traded: Traded = Traded()
+    """The trades of the window."""
     auction: RecentAuction | None = None
     bid_micro: int = 0
     ask_micro: int = 0
@@ -124,14 +114,14 @@ class NodeMark(Struct, frozen=True, kw_only=True):
     level: MarkLevel
     raw_micro: int
     """Before clamping and capping."""
-    notes: tuple[MarkNote, ...]
+    notes: tuple[TradeNote | MarkNote, ...]
+    """Those of the trades first, as they came with them."""
 
 
 def mark_node(inputs: MarkInputs, parameters: RiskParameters) -> NodeMark:
     """Marks one node by the first source that qualifies, then guards the result."""
-    notes: list[MarkNote] = []
-    trades = _accepted_trades(inputs, parameters, notes)
-    level, raw_micro = _first_source(inputs, trades, parameters)
+    notes: list[TradeNote | MarkNote] = list(inputs.traded.notes)
+    level, raw_micro = _first_source(inputs, parameters)
     mark_micro = raw_micro
     if level is MarkLevel.LAST_TRADE:
         mark_micro = _clamped(raw_micro, inputs, notes)
@@ -160,34 +150,14 @@ def next_basis_e12(
     return divide_half_even(2 * today_e12 + (span - 1) * basis_e12, span + 1)
 
 
-def _accepted_trades(
-    inputs: MarkInputs, parameters: RiskParameters, notes: list[MarkNote]
-) -> list[RecentTrade]:
-    """The trades that may set a price, oldest first; notes those that may not."""
-    window_ns = parameters.mark_window_hours * NS_PER_HOUR
-    accepted = []
-    for trade in sorted(inputs.trades, key=lambda trade: -trade.age_ns):
-        if trade.age_ns > window_ns:
-            continue
-        if trade.price_micro <= 0:
-            notes.append(MarkNote.REJECT_NONPOSITIVE)
-        elif trade.is_affiliated:
-            notes.append(MarkNote.EXCLUDE_AFFILIATED)
-        else:
-            accepted.append(trade)
-    return accepted
-
-
-def _first_source(
-    inputs: MarkInputs, trades: list[RecentTrade], parameters: RiskParameters
-) -> tuple[MarkLevel, int]:
+def _first_source(inputs: MarkInputs, parameters: RiskParameters) -> tuple[MarkLevel, int]:
     """The best level that has a price, with that price."""
-    if price_micro := _average_micro(trades, inputs, parameters):
+    if price_micro := _average_micro(inputs, parameters):
         return MarkLevel.TRADES, price_micro
     if price_micro := _auction_micro(inputs, parameters):
         return MarkLevel.AUCTION, price_micro
-    if trades:
-        return MarkLevel.LAST_TRADE, trades[-1].price_micro
+    if inputs.traded.last_micro:
+        return MarkLevel.LAST_TRADE, inputs.traded.last_micro
     if price_micro := _middle_micro(inputs, parameters):
         return MarkLevel.QUOTES, price_micro
     if price_micro := _curve_micro(inputs):
@@ -205,17 +175,16 @@ def _is_deep(hours: int, inputs: MarkInputs, parameters: RiskParameters) -> bool
     return hours >= parameters.mark_floor_hours and hours * PPM_WHOLE >= pledged_share
 
 
-def _average_micro(
-    trades: list[RecentTrade], inputs: MarkInputs, parameters: RiskParameters
-) -> int:
+def _average_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
     """Volume-weighted average of enough trades between enough pairs, else 0."""
-    hours = sum(trade.traded_hours for trade in trades)
-    pairs = {frozenset((trade.buyer_id, trade.seller_id)) for trade in trades}
-    if len(trades) < parameters.mark_trades_count or len(pairs) < parameters.mark_pairs_count:
+    traded = inputs.traded
+    if traded.trades_count < parameters.mark_trades_count:
         return 0
-    if not _is_deep(hours, inputs, parameters):
+    if traded.pairs_count < parameters.mark_pairs_count:
         return 0
-    return divide_half_even(sum(trade.price_micro * trade.traded_hours for trade in trades), hours)
+    if not _is_deep(traded.traded_hours, inputs, parameters):
+        return 0
+    return divide_half_even(traded.notional_micro, traded.traded_hours)
 
 
 def _auction_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
@@ -271,7 +240,7 @@ def _decayed_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
     return to_integer(inputs.previous.mark_micro * decay)
 
 
-def _clamped(price_micro: int, inputs: MarkInputs, notes: list[MarkNote]) -> int:
+def _clamped(price_micro: int, inputs: MarkInputs, notes: list[TradeNote | MarkNote]) -> int:
     """The last trade brought between bid and ask, whichever of them stand."""
     if price_micro < inputs.bid_micro:
         notes.append(MarkNote.CLAMP_BID)

@@ -21,6 +21,8 @@ from msgspec import Meta, Struct, convert
 from .units import MAX_INTEGER, PPM_WHOLE
 
 Natural = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+MOST_PAIRS_COUNT = 8
+"""Different pairs of parties that a mark may ask for; as many of each minute are remembered."""
 
 
 class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
@@ -222,6 +224,10 @@ class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuses a set that the formulas cannot carry."""
         for holds, problem in (
+            (
+                self.mark_pairs_count <= MOST_PAIRS_COUNT,
+                f"mark_pairs_count {self.mark_pairs_count} is above {MOST_PAIRS_COUNT}",
+            ),
             (self.adv_days_count > 0, "adv_days_count is 0"),
             (self.participation_ppm > 0, "participation_ppm is 0"),
             (self.holding_days_count > 0, "holding_days_count is 0"),

@@ -33,7 +33,7 @@ from exchange.rules import (
     require_use,
 )
 from exchange.rules.book_trades import keep_record
-from exchange.rules.marks import note_trades
+from exchange.rules.noted_trades import note_trades
 from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
 from exchange.rules.sublets import note_sublets
 
@@ -129,8 +129,9 @@ class Engine:
         state.seq = seq = state.seq + 1
         if core.trades:
             trades = core.take_trades()
-            keep_record(record, core.next_trade_id - len(trades), state)
-            note_trades(trades, state)
+            first_trade_id = core.next_trade_id - len(trades)
+            keep_record(record, first_trade_id, state)
+            note_trades(trades, first_trade_id, state)
             note_sublets(core.take_sublets(), state)
         if command_id:
             if seen is None:

@@ -26,6 +26,9 @@ HOUR_NS = 3_600 * NS_PER_SECOND
 SHORTEST_SLEEP_S = 0.001
 LONGEST_SLEEP_S = 1.0
 """A command may bring the next boundary nearer, as a schedule or a calendar does."""
+GIVE_WAY_TIMES = 3
+"""How many times as long as a record of pledges took the writer is left to others behind it."""
+LONGEST_PAUSE_NS = NS_PER_SECOND // 20
 _WRITER_STOPPED = (Reason.OUTCOME_UNKNOWN, Reason.LOG_UNAVAILABLE)
 """Not the clock's to report: the sequencer raises why."""
 
@@ -105,10 +108,22 @@ class MarketClock:
                 if not is_anything_to_mark(state):
                     return
                 is_begun = True
+            begun_ns = self._monotonic_ns()
             outcome = await self._sequencer.execute(MarkPledges())
             if outcome.reason in _WRITER_STOPPED:
                 return
             assert outcome.reason is None, f"marking pledges was refused: {outcome}"
+            await self._give_way(self._monotonic_ns() - begun_ns)
+
+    async def _give_way(self, took_ns: int) -> None:
+        """
+        Leaves the writer to others for a while, so that what gathered behind a record is through
+        before the next one comes; no longer than until the clock has something else to do.
+        """
+        spare_ns = (self._due_ns() - self.now_ns()) // self._speed
+        pause_ns = min(GIVE_WAY_TIMES * took_ns, LONGEST_PAUSE_NS, spare_ns)
+        if pause_ns > 0:
+            await asyncio.sleep(pause_ns / NS_PER_SECOND)
 
     async def _settle_up(self) -> None:
         """Does what is owed before the clock moves on; an exchange that died at it goes on here."""

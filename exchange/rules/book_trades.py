@@ -69,11 +69,21 @@ def book_trade(trade_id: int, state: State) -> DeskTrade:
     found = _read(trade_id, decode_body(kept.record)[1], state)
     if found is None:
         raise Refused(Reason.UNKNOWN_TRADE, trade_id)
-    return DeskTrade(found, kept.executed_ns, found.trade_price, is_published=True)
+    instrument_id, told = found
+    return DeskTrade(
+        told,
+        kept.executed_ns,
+        told.trade_price,
+        is_published=True,
+        instrument_id=instrument_id,
+    )
 
 
-def _read(trade_id: int, events: list[Event], state: State) -> DeskTradeExecuted | None:
-    """The trade with what it returned of the escrow; None where the record has no such title."""
+def _read(trade_id: int, events: list[Event], state: State) -> tuple[int, DeskTradeExecuted] | None:
+    """
+    The book's instrument and the trade, with what it returned of the escrow; None where the record
+    has no such title.
+    """
     returned = [
         EscrowRun(event.start_day, event.end_day, event.day_amount)
         for event in events
@@ -83,7 +93,8 @@ def _read(trade_id: int, events: list[Event], state: State) -> DeskTradeExecuted
         if isinstance(event, TradeExecuted) and event.trade_id == trade_id:
             listed = state.instruments[event.instrument_id]
             if listed.mode is TradingMode.TITLE:
-                return _told(event, listed.product_id, listed.start_day, listed.end_day, returned)
+                days = (listed.product_id, listed.start_day, listed.end_day)
+                return listed.instrument_id, _told(event, *days, returned)
     return None
 
 

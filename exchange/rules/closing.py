@@ -48,3 +48,20 @@ def add_closing_trades(
         if found.traded_qty < MOST_CLOSING_QTY:
             found.traded_qty += last_qty
             found.hourly_amount += last_price * last_qty
+
+
+def change_closing_trade(
+    table: dict[int, ClosingTrades], instrument_id: int, added_qty: int, added_amount: int
+) -> None:
+    """
+    Adds to a window's sums what a bust or a correction makes of a trade that is in them.
+
+    Sums that are full stay as they are: not every trade is in them.
+    """
+    found = table[instrument_id]
+    if found.traded_qty >= MOST_CLOSING_QTY:
+        return
+    found.traded_qty += added_qty
+    found.hourly_amount += added_amount
+    if found.traded_qty == 0:
+        del table[instrument_id]

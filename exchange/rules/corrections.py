@@ -40,6 +40,7 @@ from exchange.domain.windows import day_at
 from .book_trades import book_trade
 from .desk import DISPUTE_NS, Correction, DeskTrade
 from .desk_trades import Terms, escrow_returns, escrow_share, require_free, terms_of, total_of
+from .noted_trades import remove_trade, reprice_trade
 from .state import VENUE_ACCOUNT_ID, State
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -271,16 +272,20 @@ def evolve_approval(event: CorrectionApproved, state: State) -> None:
 
 
 def evolve_bust(event: TradeBusted, state: State) -> None:
-    """The trade is undone."""
+    """The trade is undone; a book's counts for no average any more."""
     _set_status(event.correction_id, CorrectionStatus.DONE, state)
     trades = _table(event.trade_source, state)
+    if event.trade_source is TradeSource.BOOK:
+        remove_trade(trades[event.trade_id], state)
     trades[event.trade_id] = replace(trades[event.trade_id], is_busted=True)
 
 
 def evolve_price(event: TradePriceCorrected, state: State) -> None:
-    """The trade has another price."""
+    """The trade has another price; a book's counts at that one."""
     _set_status(event.correction_id, CorrectionStatus.DONE, state)
     trades = _table(event.trade_source, state)
+    if event.trade_source is TradeSource.BOOK:
+        reprice_trade(trades[event.trade_id], event.corrected_price, state)
     trades[event.trade_id] = replace(trades[event.trade_id], trade_price=event.corrected_price)
 
 

@@ -63,7 +63,7 @@ class Block(Struct, frozen=True):
 
 
 class DeskTrade(Struct, frozen=True):
-    """A trade that the desk made."""
+    """A trade that the desk made, or a book."""
 
     executed: DeskTradeExecuted
     executed_ns: int
@@ -71,6 +71,8 @@ class DeskTrade(Struct, frozen=True):
     """As corrected."""
     is_busted: bool = False
     is_published: bool = False
+    instrument_id: int = 0
+    """Whose book made it; 0 where the desk did."""
 
     @property
     def is_unpublished(self) -> bool:

@@ -22,7 +22,7 @@ from exchange.domain.windows import day_at
 from .delivery import require_independent
 from .lending_state import MarkDispute, Pledge
 from .loan_review import review
-from .marks import are_affiliated
+from .noted_trades import are_affiliated
 from .pledge_marking import is_live
 from .pledges import own_pledge
 from .state import State

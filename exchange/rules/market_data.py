@@ -6,21 +6,10 @@ A node is one GPU class in one region and one delivery month; its key is `class|
 
 from msgspec import Struct, field
 
+from exchange.collateral.recent_trades import RecentTrades
 from exchange.collateral.volatility import Volatility
 from exchange.domain.events import IndexPricePublished, NodeMarked
 from exchange.domain.risk_parameters import RiskParameters
-
-
-class NodeTrade(Struct, frozen=True, array_like=True, gc=False):
-    """A trade on a node's month window."""
-
-    market_ns: int
-    last_price: int
-    traded_hours: int
-    """GPU-hours."""
-    maker_account_id: int
-    taker_account_id: int
-    is_affiliated: bool
 
 
 class Node(Struct):
@@ -29,8 +18,8 @@ class Node(Struct):
     gpu_class: str
     region: str
     month: int
-    trades: list[NodeTrade] = field(default_factory=list)
-    """Oldest first, no older than the marking window at the last cycle."""
+    trades: RecentTrades = field(default_factory=RecentTrades)
+    """Added up by minutes, none older than the marking window at the last cycle."""
     traded_days: list[tuple[int, int]] = field(default_factory=list)
     """(delivery day of the trade, GPU-hours), oldest first, the averaging span only."""
     mark: NodeMarked | None = None

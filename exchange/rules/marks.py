@@ -6,10 +6,11 @@ publishes what changed. The first real mark of a delivery day enters the node's 
 basis to the outside index.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
+from exchange.collateral.curve import months_within
 from exchange.collateral.marks import (
     IndexQuote,
     MarkInputs,
@@ -17,31 +18,28 @@ from exchange.collateral.marks import (
     MonthMark,
     NodeMark,
     PreviousMark,
-    RecentTrade,
     mark_node,
     next_basis_e12,
 )
+from exchange.collateral.recent_trades import oldest_minute
 from exchange.collateral.volatility import observe, observed
 from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
 from exchange.domain.enums import Side, TradingMode, WindowKind
 from exchange.domain.events import (
     Event,
     IndexPricePublished,
-    InstrumentListed,
     MarksPublished,
     NodeMarked,
     NodeObserved,
     RiskParametersPublished,
-    TradeExecuted,
 )
 from exchange.domain.reasons import Reason, require
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN, NS_PER_SECOND
-from exchange.domain.windows import add_months, date_of, day_at, day_of, month_of
+from exchange.domain.windows import day_at, month_of
 
-from .closing import add_closing_trades
 from .listing import trading_days_between
-from .market_data import Node, NodeTrade
+from .market_data import Node
 from .state import State
 from .sublets import floors_after
 
@@ -107,7 +105,8 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
     next_ns = data.marked_ns + SHORTEST_CYCLE_NS if data.marked_ns else 0
     require(state.market_ns >= next_ns, Reason.EMPTY, state.market_ns, next_ns)
     nodes = _nodes_to_mark(state)
-    inputs = [_inputs(node, state, parameters) for node in nodes]
+    pledged_hours = _pledged_hours(state)
+    inputs = [_inputs(node, pledged_hours, state, parameters) for node in nodes]
     own = [mark_node(i, parameters) for i in inputs]
     marks = [
         mark
@@ -147,24 +146,19 @@ def _nodes_to_mark(state: State) -> list[Node]:
     return [found[name] for name in sorted(found)]
 
 
-def _inputs(node: Node, state: State, parameters: RiskParameters) -> MarkInputs:
-    now_ns, today = state.market_ns, day_at(state.market_ns)
+def _inputs(
+    node: Node,
+    pledged_hours: Mapping[tuple[str, str, int], int],
+    state: State,
+    parameters: RiskParameters,
+) -> MarkInputs:
+    today = day_at(state.market_ns)
     bid_micro, ask_micro = _quotes(node, state)
     index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
     previous_day = node.mark.observed_day if node.mark else 0
     return MarkInputs(
         month=node.month,
-        trades=tuple(
-            RecentTrade(
-                price_micro=trade.last_price * MICRO_PER_FEN,
-                traded_hours=trade.traded_hours,
-                age_ns=now_ns - trade.market_ns,
-                buyer_id=trade.maker_account_id,
-                seller_id=trade.taker_account_id,
-                is_affiliated=trade.is_affiliated,
-            )
-            for trade in node.trades
-        ),
+        traded=node.trades.traded(oldest_minute(state.market_ns, parameters), MICRO_PER_FEN),
         bid_micro=bid_micro,
         ask_micro=ask_micro,
         index=None
@@ -177,7 +171,7 @@ def _inputs(node: Node, state: State, parameters: RiskParameters) -> MarkInputs:
         previous=None
         if not node.real_mark_micro
         else PreviousMark(mark_micro=node.real_mark_micro, age_days_count=today - previous_day),
-        pledged_hours=_pledged_hours(node, state),
+        pledged_hours=pledged_hours.get((node.gpu_class, node.region, node.month), 0),
     )
 
 
@@ -207,18 +201,19 @@ def _quotes(node: Node, state: State) -> tuple[int, int]:
     return max(bids, default=0) * MICRO_PER_FEN, ask_price * MICRO_PER_FEN
 
 
-def _pledged_hours(node: Node, state: State) -> int:
-    """GPU-hours under lien in the node's month."""
-    first = date_of(0).replace(year=node.month // 100, month=node.month % 100)
-    month_start, month_end = day_of(first), day_of(add_months(first, 1))
-    hours = 0
+def _pledged_hours(state: State) -> dict[tuple[str, str, int], int]:
+    """GPU-hours under lien by class, region and month."""
+    found: dict[tuple[str, str, int], int] = {}
     for pledge in state.pledges.values():
+        if not pledge.pledged_qty:
+            continue
         request = pledge.request
         product = state.products[request.product_id]
-        if (product.gpu_class, product.region) == (node.gpu_class, node.region):
-            days = min(month_end, request.end_day) - max(month_start, request.start_day)
-            hours += max(0, days) * HOURS_PER_DAY * pledge.pledged_qty
-    return hours
+        day_hours = HOURS_PER_DAY * pledge.pledged_qty
+        for month, from_day, to_day in months_within(request.start_day, request.end_day):
+            name = (product.gpu_class, product.region, month)
+            found[name] = found.get(name, 0) + (to_day - from_day) * day_hours
+    return found
 
 
 def _marked(
@@ -236,8 +231,7 @@ def _marked(
         mark_micro=mark.mark_micro,
         raw_micro=mark.raw_micro,
         level=int(mark.level),
-        # Each once: a day of an affiliate's trades would fill every mark of the day.
-        notes=list(dict.fromkeys(str(note) for note in mark.notes)),
+        notes=[str(note) for note in mark.notes],
         bid_micro=inputs.bid_micro,
         ask_micro=inputs.ask_micro,
         adv_hours=recent_hours // span,
@@ -310,65 +304,8 @@ def evolve_marks(event: MarksPublished, state: State) -> None:
     state.market_data.marked_ns = state.market_ns
     parameters = state.market_data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
-    oldest_ns = state.market_ns - parameters.mark_window_hours * 3_600 * NS_PER_SECOND
+    oldest = oldest_minute(state.market_ns, parameters)
     oldest_day = day_at(state.market_ns) - parameters.adv_days_count
     for node in state.market_data.nodes.values():
-        node.trades = [trade for trade in node.trades if trade.market_ns >= oldest_ns]
+        node.trades.expire(oldest)
         node.traded_days = [entry for entry in node.traded_days if entry[0] > oldest_day]
-
-
-def evolve_trade(event: TradeExecuted, state: State) -> None:
-    """Title and money change hands, and the node remembers the price."""
-    state.core.trade_executed(*astuple(event))
-    parties = (event.maker_account_id, event.taker_account_id)
-    note_trades([(event.instrument_id, event.last_price, event.last_qty, *parties)], state)
-
-
-def note_trades(trades: Collection[tuple[int, int, int, int, int]], state: State) -> None:
-    """
-    Remembers trades, as (instrument_id, last_price, last_qty, maker, taker): those of the closing
-    half hour for settlement prices, those of month windows for marks.
-
-    Who bought does not matter to a mark: it asks for different pairs, whichever way round.
-    """
-    market_ns = state.market_ns
-    if market_ns >= state.closing_from_ns:
-        add_closing_trades(state.closing_trades, trades)
-    day = day_at(market_ns)
-    node, window_hours, known_id = None, 0, 0
-    for instrument_id, last_price, last_qty, maker_id, taker_id in trades:
-        if instrument_id != known_id:
-            # The trades of one command are all of one instrument.
-            node, window_hours = _node_of(state.instruments[instrument_id], state)
-            known_id = instrument_id
-        if node is None:
-            continue
-        hours = window_hours * last_qty
-        is_affiliated = are_affiliated(maker_id, taker_id, state)
-        node.trades.append(
-            NodeTrade(market_ns, last_price, hours, maker_id, taker_id, is_affiliated)
-        )
-        days = node.traded_days
-        if days and days[-1][0] == day:
-            hours += days.pop()[1]
-        days.append((day, hours))
-
-
-def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, int]:
-    """The node that a month window's trades tell of, and the hours of one GPU in the window."""
-    if instrument.kind is not _MONTH or instrument.mode is not _TITLE:
-        return None, 0
-    product = state.products[instrument.product_id]
-    month = month_of(instrument.start_day)
-    node = state.market_data.node(product.gpu_class, product.region, month)
-    return node, (instrument.end_day - instrument.start_day) * HOURS_PER_DAY
-
-
-def are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
-    """Whether they are one account, or one house by their affiliates."""
-    first_ids = state.participants[first_account_id].affiliate_ids
-    second_ids = state.participants[second_account_id].affiliate_ids
-    if first_ids or second_ids:
-        groups = {first_account_id, *first_ids} & {second_account_id, *second_ids}
-        return len(groups) > 0
-    return first_account_id == second_account_id

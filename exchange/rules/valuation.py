@@ -47,7 +47,7 @@ from exchange.domain.windows import day_at, month_of
 from .lending_state import Pledge
 from .listing import trading_days_between
 from .market_data import Node
-from .marks import are_affiliated
+from .noted_trades import are_affiliated
 from .state import State
 from .suppliers import uptime_ppm
 

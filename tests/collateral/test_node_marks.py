@@ -14,10 +14,16 @@ from exchange.collateral.marks import (
     MonthMark,
     PreviousMark,
     RecentAuction,
-    RecentTrade,
     mark_node,
     next_basis_e12,
 )
+from exchange.collateral.recent_trades import (
+    RecentTrade,
+    RecentTrades,
+    TradeNote,
+    oldest_minute,
+)
+from exchange.domain.units import NS_PER_DAY
 
 from .first_proposal import PARAMETERS
 
@@ -25,19 +31,24 @@ EIGHT = 8_000_000
 NODE = MarkInputs(month=202705, previous=PreviousMark(mark_micro=EIGHT, age_days_count=1))
 
 
-def trade(price_micro=EIGHT, traded_hours=800, hours_ago=1, parties=(1, 2), **more):
-    return RecentTrade(
-        price_micro=price_micro,
-        traded_hours=traded_hours,
-        age_ns=hours_ago * NS_PER_HOUR,
-        buyer_id=parties[0],
-        seller_id=parties[1],
-        **more,
-    )
+NOW_NS = 20_000 * NS_PER_DAY
+"""A whole minute, as cycles are at."""
 
 
-def marked(**inputs):
-    mark = mark_node(replace(NODE, **inputs), PARAMETERS)
+def trade(price_micro=EIGHT, traded_hours=800, hours_ago=1, parties=(1, 2), is_affiliated=False):
+    at_ns = NOW_NS - hours_ago * NS_PER_HOUR
+    return RecentTrade(at_ns, 1, price_micro, traded_hours, *parties, is_affiliated)
+
+
+def added_up(trades, now_ns=NOW_NS):
+    recent = RecentTrades()
+    for each in sorted(trades, key=lambda each: each.at_ns):
+        recent.add(each)
+    return recent.traded(oldest_minute(now_ns, PARAMETERS), tick_micro=1)
+
+
+def marked(trades=(), **inputs):
+    mark = mark_node(replace(NODE, traded=added_up(trades), **inputs), PARAMETERS)
     return mark.level, mark.mark_micro, mark.notes
 
 
@@ -54,7 +65,7 @@ def test_three_trades_of_two_pairs_and_enough_hours_set_the_average():
         (trade(traded_hours=1200), trade(traded_hours=1200, parties=(3, 2))),
         (trade(), trade(), trade(parties=(2, 1))),
         (trade(), trade(parties=(3, 2)), trade(traded_hours=799)),
-        (trade(), trade(parties=(3, 2)), replace(trade(), age_ns=24 * NS_PER_HOUR + 1)),
+        (trade(), trade(parties=(3, 2)), replace(trade(), at_ns=NOW_NS - NS_PER_DAY - 1)),
         (trade(), trade(), trade(parties=(3, 2), is_affiliated=True)),
     ],
     ids=["two trades", "one pair both ways", "an hour short", "one too old", "one affiliated"],
@@ -97,7 +108,8 @@ def test_the_last_trade_is_clamped_into_the_quotes():
 
 
 def test_the_raw_price_is_the_one_before_the_guards():
-    mark = mark_node(replace(NODE, trades=(trade(20_000_000),), ask_micro=15_000_000), PARAMETERS)
+    inputs = replace(NODE, traded=added_up([trade(20_000_000)]), ask_micro=15_000_000)
+    mark = mark_node(inputs, PARAMETERS)
     assert (mark.raw_micro, mark.mark_micro) == (20_000_000, 9_200_000)
     assert mark.notes == (MarkNote.CLAMP_ASK, MarkNote.UP_MOVE_CAPPED_15PCT_PENDING)
 
@@ -137,14 +149,23 @@ def test_a_node_without_any_source_is_unmarkable_and_worth_nothing():
     assert marked(previous=None) == (MarkLevel.UNMARKABLE, 0, (MarkNote.UNMARKABLE,))
 
 
-def test_prices_of_nothing_and_affiliates_are_noted_in_the_order_of_time():
+def test_prices_of_nothing_and_affiliates_are_noted_once_and_only_inside_the_window():
     trades = (
         trade(0, hours_ago=1),
         trade(is_affiliated=True, hours_ago=2),
-        trade(-5, hours_ago=30),
+        trade(is_affiliated=True, hours_ago=3),
     )
-    notes = (MarkNote.EXCLUDE_AFFILIATED, MarkNote.REJECT_NONPOSITIVE)
+    notes = (TradeNote.REJECT_NONPOSITIVE, TradeNote.EXCLUDE_AFFILIATED)
     assert marked(trades=trades)[2] == notes
+    assert marked(trades=(trade(-5, hours_ago=30), trades[1]))[2] == notes[1:]
+
+
+def test_what_the_guards_did_comes_behind_the_notes_of_trades():
+    trades = (trade(20_000_000), trade(is_affiliated=True))
+    assert marked(trades=trades)[2] == (
+        TradeNote.EXCLUDE_AFFILIATED,
+        MarkNote.UP_MOVE_CAPPED_15PCT_PENDING,
+    )
 
 
 def test_a_rise_to_the_cap_passes_and_one_beyond_it_is_held_until_confirmed():

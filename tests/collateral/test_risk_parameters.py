@@ -40,6 +40,7 @@ def test_a_negative_number_is_no_parameter():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("mark_pairs_count", 9),
         ("participation_ppm", 0),
         ("holding_days_count", 0),
         ("sigma_floor_e12", 0),

@@ -3,7 +3,8 @@
 import asyncio
 
 from exchange.domain.lending_commands import MarkPledges
-from exchange.engine.market_clock import MarketClock
+from exchange.domain.units import NS_PER_SECOND
+from exchange.engine.market_clock import GIVE_WAY_TIMES, LONGEST_PAUSE_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.rules import pledge_marking
 from tests.rules.pledge_marks import MarkedMarket
@@ -61,6 +62,51 @@ async def test_a_cycle_that_an_exchange_died_at_is_finished_and_one_more_made(mo
     await ticked(market)
     assert market.state.marking_left == []
     assert market.state.pledges[1].mark_seq > seen
+
+
+async def pauses_of(monkeypatch, append_ns: int) -> list[int]:
+    """The clock's pauses in a cycle of five records that take so long each, in time made up."""
+    monkeypatch.setattr(pledge_marking, "LOOKS_COUNT", 1)
+    market, now_ns, pauses = MarkedMarket(), [0], []
+    for _ in range(4):
+        market.pledge(qty=2)
+    sleep = asyncio.sleep
+
+    class SlowLog:
+        async def append(self, records) -> None:
+            now_ns[0] += append_ns
+
+    async def made_up_sleep(seconds) -> None:
+        if seconds:
+            pauses.append(round(seconds * NS_PER_SECOND))
+            now_ns[0] += pauses[-1]
+        await sleep(0)
+
+    sequencer = Sequencer(market.engine, SlowLog())
+    start_ns = market.state.market_ns
+    clock = MarketClock(sequencer, lambda: now_ns[0], start_ns, 1, INTERVAL_NS, INTERVAL_NS)
+    now_ns[0] = INTERVAL_NS
+    monkeypatch.setattr(asyncio, "sleep", made_up_sleep)
+    writer = asyncio.create_task(sequencer.run())
+    await clock._tick()
+    sequencer.stop()
+    await writer
+    assert market.state.marking_left == []
+    return pauses
+
+
+async def test_behind_each_record_of_a_cycle_the_writer_is_left_to_others(monkeypatch):
+    took_ns = 4_000_000
+    assert await pauses_of(monkeypatch, took_ns) == [GIVE_WAY_TIMES * took_ns] * 5
+
+
+async def test_no_pause_of_a_cycle_is_longer_than_the_longest(monkeypatch):
+    assert await pauses_of(monkeypatch, NS_PER_SECOND) == [LONGEST_PAUSE_NS] * 5
+
+
+async def test_a_cycle_that_is_late_for_what_the_clock_has_to_do_next_pauses_no_more(monkeypatch):
+    """The clock's own record and the first of the cycle leave it a third of the interval."""
+    assert await pauses_of(monkeypatch, INTERVAL_NS // 3) == [LONGEST_PAUSE_NS]
 
 
 async def test_without_pledges_the_clock_asks_for_nothing():

@@ -24,7 +24,7 @@ from exchange.domain.events import (
     RiskParametersPublished,
 )
 from exchange.domain.reasons import Reason
-from exchange.domain.units import NS_PER_DAY
+from exchange.domain.units import NS_PER_DAY, NS_PER_MINUTE, NS_PER_SECOND
 from exchange.domain.windows import day_at, gate_ns, start_ns
 from exchange.rules.marks import SHORTEST_CYCLE_NS
 from tests.rules.markets import HOUR_NS, assert_refused, cross, day, mainland, own, span
@@ -302,8 +302,18 @@ def test_two_trades_or_one_pair_or_too_few_hours_leave_the_last_trade(market):
     assert mark(small).level == TRADES
 
 
-@pytest.mark.parametrize(("late_ns", "level"), [(0, TRADES), (1, INDEX)])
-def test_a_trade_counts_for_a_day_and_not_a_nanosecond_longer(market, late_ns, level):
+@pytest.mark.parametrize(
+    ("second", "late_ns", "level"),
+    [
+        (0, 0, TRADES),
+        (0, NS_PER_MINUTE - 1, TRADES),
+        (0, NS_PER_MINUTE, INDEX),
+        (59, NS_PER_SECOND - 1, TRADES),
+        (59, NS_PER_SECOND, INDEX),
+    ],
+)
+def test_a_trade_counts_until_its_minute_is_more_than_a_day_ago(market, second, late_ns, level):
+    market.advance(market.state.market_ns + second * NS_PER_SECOND)
     for buyer_id in (TRADER, OTHER, TRADER):
         trade(market, buyer_id, 100, 2)
     traded_ns = market.state.market_ns

@@ -38,7 +38,7 @@ def test_a_trade_of_use_opens_a_sublet_and_tells_no_mark(market):
     assert market.state.sublets == {2: sublet}
     assert market.core.trust_amount(Trust.RENT) == 4 * 720 * 1200
     nodes = market.state.market_data.nodes.values()
-    assert [len(node.trades) for node in nodes] == [1]
+    assert [node.trades.trades_count for node in nodes] == [1]
 
 
 def test_pledged_days_are_not_let_while_no_price_says_what_is_fair(market):

@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from datetime import date
 from itertools import count
+from operator import attrgetter
 from typing import Any
+
+from msgspec.structs import replace
 
 from exchange.collateral.check.comparison import Answers
 from exchange.collateral.check.inputs import Inputs, NotUnderstood, decimal_of, inputs_of
@@ -15,15 +18,17 @@ from exchange.collateral.marks import (
     MonthMark,
     PreviousMark,
     RecentAuction,
-    RecentTrade,
     mark_node,
 )
+from exchange.collateral.recent_trades import RecentTrade, RecentTrades, Traded, oldest_minute
 from exchange.domain.risk_parameters import RiskParameters
-from exchange.domain.units import NS_PER_SECOND
-from exchange.domain.windows import add_months, day_of, month_of
+from exchange.domain.units import NS_PER_MINUTE, NS_PER_SECOND
+from exchange.domain.windows import add_months, day_of, month_of, start_ns
 
 FIRST_OF_MONTH = date(2027, 6, 1)
 """A case names no month; this is the node's."""
+NOW_NS = start_ns(day_of(FIRST_OF_MONTH))
+"""A whole minute, as marking cycles are at."""
 CURVE_NAMES = ("curve", "curve_px", "neighbours", "neighbors")
 
 
@@ -32,7 +37,7 @@ def mark_answers(inputs: Inputs, parameters: RiskParameters) -> Answers:
     mark = mark_node(
         MarkInputs(
             month=month_of(day_of(FIRST_OF_MONTH)),
-            trades=tuple(_trades(inputs.items("trades"))),
+            traded=_traded(inputs, parameters),
             auction=_auction(inputs.part("auction")),
             bid_micro=inputs.integer("bid", 0),
             ask_micro=inputs.integer("ask", 0),
@@ -51,9 +56,20 @@ def mark_answers(inputs: Inputs, parameters: RiskParameters) -> Answers:
     }
 
 
+def _traded(inputs: Inputs, parameters: RiskParameters) -> Traded:
+    """The trades added up in the order of time, with a note for each that does not count."""
+    recent, notes = RecentTrades(), []
+    oldest = oldest_minute(NOW_NS, parameters)
+    for trade in sorted(_trades(inputs.items("trades")), key=attrgetter("at_ns")):
+        note = recent.add(trade)
+        if note is not None and trade.at_ns // NS_PER_MINUTE >= oldest:
+            notes.append(note)
+    return replace(recent.traded(oldest, tick_micro=1), notes=tuple(notes))
+
+
 def _trades(found: Iterable[Any]) -> Iterable[RecentTrade]:
-    """Parties are numbered as they appear; a pair is written `buyer-seller`."""
-    numbers = count(1)
+    """Parties are numbered as they appear; a pair is written `buyer-seller`. A tick is 1 micro."""
+    numbers, trade_ids = count(1), count(1)
     parties: dict[str, int] = {}
     for each in found:
         trade = inputs_of(each, "trades")
@@ -64,9 +80,10 @@ def _trades(found: Iterable[Any]) -> Iterable[RecentTrade]:
             if party not in parties:
                 parties[party] = next(numbers)
         yield RecentTrade(
-            price_micro=trade.integer("px"),
+            at_ns=NOW_NS - int(trade.decimal("age_s", "0") * NS_PER_SECOND),
+            trade_id=next(trade_ids),
+            last_price=trade.integer("px"),
             traded_hours=trade.integer("qty"),
-            age_ns=int(trade.decimal("age_s", "0") * NS_PER_SECOND),
             buyer_id=parties[buyer],
             seller_id=parties[seller],
             is_affiliated=trade.flag("affiliated"),
