@@ -33,7 +33,8 @@ class Identity(Struct, frozen=True):
 
     def has_role(self, *roles: Role) -> bool:
         """Whether the account acts in one of these roles."""
-        return any(self.participant.has_role(role) for role in roles)
+        participant = self.participant
+        return participant.is_confirmed and any(role in participant.roles for role in roles)
 
 
 class Unauthorized(Refused):

@@ -66,6 +66,20 @@ async def node_marks(request: web.Request) -> web.Response:
     return _answered(request, _answer(msgspec.json.encode(marks_message(projections, seq))), seq)
 
 
+@routes.get("/v1/collateral/marks/{pledge_id}")
+async def collateral_mark(request: web.Request) -> web.StreamResponse:
+    """One pledge's mark, also of a pledge that is over."""
+    asked, mark = _one(request)
+    cache, place = request.app[CACHE], (asked.pledge_id, mark.seq)
+    whole = cache.whole.get(place)
+    if whole is not None and is_plain(request):
+        return whole
+    answer = _encoded(asked, mark, request.app[HUB].projections, cache)
+    if whole is None:
+        cache.whole.keep(place, WholeResponse(_headers(answer, mark.seq), answer.body))
+    return _answered(request, answer, mark.seq)
+
+
 @routes.get("/v1/collateral/marks")
 async def collateral_marks(request: web.Request) -> web.Response:
     """
@@ -88,21 +102,6 @@ async def collateral_marks(request: web.Request) -> web.Response:
         answer = _answer(list_of(parts), changes_count)
         cache.answers.keep(question, answer)
     return _answered(request, answer, seq or at_seq)
-
-
-@routes.get("/v1/collateral/marks/{pledge_id}")
-async def collateral_mark(request: web.Request) -> web.StreamResponse:
-    """One pledge's mark, also of a pledge that is over."""
-    asked, mark = _one(request)
-    app = request.app
-    cache, place = app[CACHE], (asked.pledge_id, mark.seq)
-    whole = cache.whole.get(place)
-    if whole is not None and is_plain(request):
-        return whole
-    answer = _encoded(asked, mark, app[HUB].projections, cache)
-    if whole is None:
-        cache.whole.keep(place, WholeResponse(_headers(answer, mark.seq), answer.body))
-    return _answered(request, answer, mark.seq)
 
 
 @routes.get("/v1/collateral/marks/{pledge_id}/explain")
