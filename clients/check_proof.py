@@ -47,14 +47,14 @@ def _is_signed(key: bytes, row: list[bytes], signature: bytes) -> bool:
 
 
 def _root(record: bytes, index: int, count: int, levels: list[list[bytes]]) -> bytes:
-    node = sha256(b"\0" + record).digest()
+    node, is_inside = sha256(b"\0" + record).digest(), 0 <= index < count
     for others in levels:
         place = index % 16
         if [len(one) for one in others] != [32] * (min(16, count - index + place) - 1):
             return b""
         node = sha256(b"\1" + b"".join([*others[:place], node, *others[place:]])).digest()
         index, count = index // 16, -(-count // 16)
-    return node if (index, count) == (0, 1) else b""
+    return node if is_inside and (index, count) == (0, 1) else b""
 
 
 def check(text: str, key: bytes) -> str:

@@ -25,7 +25,7 @@ async def account(request: web.Request) -> web.Response:
         roles=[role.value for role in participant.roles],
         affiliate_ids=participant.affiliate_ids,
         key_id=identity.key_id,
-        scopes=sorted(scope.value for scope in identity.scopes),
+        scopes=sorted({scope.value for scope in identity.scopes}),
     )
     return json_answer(view, as_of_seq=request.app[HUB].projections.at_seq)
 

@@ -1,7 +1,7 @@
 """
 HTTP answers: views as JSON, refusals as problem+json with the codes of the wire.
 
-One middleware turns what handlers raise into problems, so that no handler does.
+The server's middleware has what handlers raise turned into problems, so that no handler does.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,6 +39,13 @@ class Problem(Exception):
     def __init__(self, error: Error) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+EXPECTED: tuple[type[Exception], ...] = (
+    *(Problem, Refused, msgspec.DecodeError, UnicodeDecodeError, RecursionError),
+    *(web.HTTPRequestEntityTooLarge, web.HTTPNotFound, web.HTTPMethodNotAllowed),
+)
+"""What handlers raise and clients are told of."""
 
 
 def problem(
@@ -80,28 +87,25 @@ def problem_answer(error: Error) -> web.Response:
     return response
 
 
-@web.middleware
-async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns what handlers raise into problems."""
-    try:
-        return await handler(request)
-    except Problem as raised:
-        return problem_answer(raised.error)
-    except Unauthorized as refused:
-        return problem_answer(error_of_refusal(refused, field="Authorization"))
-    except Refused as refused:
-        return problem_answer(error_of_refusal(refused))
-    except msgspec.ValidationError as invalid:
-        return problem_answer(schema_error(invalid))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
-        return problem_answer(error_of(Reason.BAD_FRAME, f"body cannot be read: {malformed}"))
-    except web.HTTPRequestEntityTooLarge as too_large:
-        return problem_answer(error_of(Reason.TOO_BIG, too_large.text or "body is too large"))
-    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as unknown:
-        message = f"{request.method} {request.path} is not served"
-        answer = problem_answer(error_of(Reason.NOT_FOUND, message))
-        answer.set_status(unknown.status)
-        return answer
+def answer_to(raised: Exception, request: web.Request) -> web.Response:
+    """The answer that one of `EXPECTED` is."""
+    match raised:
+        case Problem():
+            return problem_answer(raised.error)
+        case Unauthorized():
+            return problem_answer(error_of_refusal(raised, field="Authorization"))
+        case Refused():
+            return problem_answer(error_of_refusal(raised))
+        case msgspec.ValidationError():
+            return problem_answer(schema_error(raised))
+        case web.HTTPRequestEntityTooLarge():
+            return problem_answer(error_of(Reason.TOO_BIG, raised.text or "body is too large"))
+        case web.HTTPException():
+            message = f"{request.method} {request.path} is not served"
+            answer = problem_answer(error_of(Reason.NOT_FOUND, message))
+            answer.set_status(raised.status)
+            return answer
+    return problem_answer(error_of(Reason.BAD_FRAME, f"body cannot be read: {raised}"))
 
 
 def integer_query(

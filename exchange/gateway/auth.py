@@ -7,6 +7,7 @@ revocation takes effect at one exact sequence number.
 
 import hashlib
 import hmac
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ class Identity(Struct, frozen=True):
     """An authenticated key with its account."""
 
     key_id: int
-    scopes: frozenset[Scope]
+    scopes: Collection[Scope]
     participant: Participant
 
     @property
@@ -32,7 +33,8 @@ class Identity(Struct, frozen=True):
 
     def has_role(self, *roles: Role) -> bool:
         """Whether the account acts in one of these roles."""
-        return any(self.participant.has_role(role) for role in roles)
+        participant = self.participant
+        return participant.is_confirmed and any(role in participant.roles for role in roles)
 
 
 class Unauthorized(Refused):
@@ -55,4 +57,4 @@ def authenticate(token: str, participants: Participants, market_ns: int) -> Iden
         raise Unauthorized(Reason.BAD_SIGNATURE)
     if key.expires_ns and market_ns >= key.expires_ns:
         raise Unauthorized(Reason.KEY_EXPIRED, market_ns, key.expires_ns)
-    return Identity(key.key_id, frozenset(key.scopes), participants.accounts[key.account_id])
+    return Identity(key.key_id, key.scopes, participants.accounts[key.account_id])

@@ -9,11 +9,12 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.hdrs import AUTHORIZATION, ORIGIN
 
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
 
-from .answers import Handler, problem
+from .answers import problem
 from .auth import Identity, Unauthorized, authenticate
 from .hub import Hub
 from .limits import AccountLimits
@@ -22,27 +23,23 @@ HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 LIMITS: web.RequestKey[AccountLimits] = web.RequestKey("limits", AccountLimits)
 """Of the account that asks, once it may act."""
 MAX_COMMAND_ID_CHARS = 36
-_SECURITY_HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
 
 
-@web.middleware
-async def known_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+def require_known_names(request: web.Request, allowed: frozenset[str]) -> None:
     """Serves the names on the allow-list, to pages from there."""
-    allowed = request.app[HUB].settings.allowed_hosts
-    for header, name in (("Host", request.host), ("Origin", request.headers.get("Origin", ""))):
-        host = _host_of(name)
-        if name and host not in allowed:
+    for header, name in (("Host", request.host), ("Origin", request.headers.get(ORIGIN, ""))):
+        if name and _host_of(name) not in allowed:
             raise problem(Reason.SCOPE, f"{header} {name[:128]!r} is not served here", header)
-    return await handler(request)
 
 
 async def secure(_request: web.Request, response: web.StreamResponse) -> None:
     """Adds the headers that keep a browser careful."""
-    for name, value in _SECURITY_HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 
 
@@ -52,7 +49,7 @@ def identity_of(request: web.Request, *roles: Role) -> Identity:
 
     Raises `Unauthorized` where there is no valid token and `Problem` where the role is missing.
     """
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    kind, _, token = request.headers.get(AUTHORIZATION, "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthorized(Reason.AUTH_REQUIRED)
     hub = request.app[HUB]

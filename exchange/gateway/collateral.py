@@ -29,9 +29,12 @@ from .history import HISTORY, one_at_a_time
 from .kept import Answer, Kept
 from .named import named
 from .stream import marks_message
+from .whole import WholeResponse, is_plain
 
 KEPT_BYTES = 64 * 1024 * 1024
 """Of lists, and of single marks."""
+KEPT_WHOLE_BYTES = KEPT_BYTES // 4
+"""Of marks that were asked for by themselves."""
 _SLICE_COUNT = 100
 """Marks that are encoded before the loop may turn."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,10 +46,12 @@ class Cache:
     """Bytes that are made once."""
 
     def __init__(self) -> None:
-        self.answers: Kept[tuple[int, int, int]] = Kept(KEPT_BYTES)
+        self.answers: Kept[tuple[int, int, int], Answer] = Kept(KEPT_BYTES)
         """By (account or 0 for who sees all, instrument, seq or 0 for now)."""
-        self.marks: Kept[tuple[int, int]] = Kept(KEPT_BYTES)
+        self.marks: Kept[tuple[int, int], Answer] = Kept(KEPT_BYTES)
         """By (pledge, seq)."""
+        self.whole: Kept[tuple[int, int], WholeResponse] = Kept(KEPT_WHOLE_BYTES)
+        """The same with their heads."""
 
 
 CACHE: web.AppKey[Cache] = web.AppKey("collateral_cache", Cache)
@@ -59,6 +64,20 @@ async def node_marks(request: web.Request) -> web.Response:
     projections = request.app[HUB].projections
     seq = _as_of_seq(request, projections) or projections.at_seq
     return _answered(request, _answer(msgspec.json.encode(marks_message(projections, seq))), seq)
+
+
+@routes.get("/v1/collateral/marks/{pledge_id}")
+async def collateral_mark(request: web.Request) -> web.StreamResponse:
+    """One pledge's mark, also of a pledge that is over."""
+    asked, mark = _one(request)
+    cache, place = request.app[CACHE], (asked.pledge_id, mark.seq)
+    whole = cache.whole.get(place)
+    if whole is not None and is_plain(request):
+        return whole
+    answer = _encoded(asked, mark, request.app[HUB].projections, cache)
+    if whole is None:
+        cache.whole.keep(place, WholeResponse(_headers(answer, mark.seq), answer.body))
+    return _answered(request, answer, mark.seq)
 
 
 @routes.get("/v1/collateral/marks")
@@ -83,14 +102,6 @@ async def collateral_marks(request: web.Request) -> web.Response:
         answer = _answer(list_of(parts), changes_count)
         cache.answers.keep(question, answer)
     return _answered(request, answer, seq or at_seq)
-
-
-@routes.get("/v1/collateral/marks/{pledge_id}")
-async def collateral_mark(request: web.Request) -> web.Response:
-    """One pledge's mark, also of a pledge that is over."""
-    asked, mark = _one(request)
-    projections = request.app[HUB].projections
-    return _answered(request, _encoded(asked, mark, projections, request.app[CACHE]), mark.seq)
 
 
 @routes.get("/v1/collateral/marks/{pledge_id}/explain")
@@ -255,12 +266,16 @@ def _answer(body: bytes, changes_count: int = 0) -> Answer:
 
 def _answered(request: web.Request, answer: Answer, seq: int) -> web.Response:
     """The body, or 304 where the client has it."""
-    headers = {
+    headers = _headers(answer, seq)
+    if answer.etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=answer.body, content_type="application/json", headers=headers)
+
+
+def _headers(answer: Answer, seq: int) -> dict[str, str]:
+    return {
         "ETag": answer.etag,
         "Cache-Control": "private, no-cache",
         "Vary": "Authorization",
         "As-Of-Seq": str(seq),
     }
-    if answer.etag in request.headers.get("If-None-Match", ""):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=answer.body, content_type="application/json", headers=headers)

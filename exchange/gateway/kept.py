@@ -1,11 +1,18 @@
 """Answers that are made once and kept, up to so many bytes: much asking cannot fill memory."""
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 KeyT = TypeVar("KeyT", bound=Hashable)
+AnswerT = TypeVar("AnswerT", bound="_Sized")
+
+
+class _Sized(Protocol):
+    @property
+    def body(self) -> bytes:
+        """What counts."""
 
 
 class Answer(Struct, frozen=True):
@@ -16,19 +23,19 @@ class Answer(Struct, frozen=True):
     changes_count: int
 
 
-class Kept(Generic[KeyT]):
+class Kept(Generic[KeyT, AnswerT]):
     """The latest answers; the oldest go first. One that is too large is kept, alone."""
 
     def __init__(self, max_bytes_count: int) -> None:
         self.bytes_count = 0
         self._max_bytes_count = max_bytes_count
-        self._answers: dict[KeyT, Answer] = {}
+        self._answers: dict[KeyT, AnswerT] = {}
 
-    def get(self, key: KeyT) -> Answer | None:
+    def get(self, key: KeyT) -> AnswerT | None:
         """The answer, while it is kept."""
         return self._answers.get(key)
 
-    def keep(self, key: KeyT, answer: Answer) -> None:
+    def keep(self, key: KeyT, answer: AnswerT) -> None:
         """Takes an answer in, instead of an older one to the same question."""
         if key in self._answers:
             self._drop(key)

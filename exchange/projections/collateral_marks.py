@@ -139,6 +139,8 @@ class CollateralMarks(Projection[CollateralMarksState]):
     def as_of(self, pledge_id: int, seq: int) -> PublishedMark | None:
         """The mark in force after a record; None before the first."""
         versions = self._marks.get(pledge_id, [])
+        if versions and versions[-1].seq <= seq:
+            return versions[-1]
         at = bisect_right(versions, seq, key=_seq_of)
         return versions[at - 1] if at else None
 

@@ -139,6 +139,13 @@ async def test_a_proof_is_for_one_record_at_one_place_under_one_key(log):
     for what, wrong in false.items():
         with pytest.raises(check_proof.FAILURES):
             pytest.fail(f"{what}: {check_proof.check(text_of(wrong), SIGNER.public_key)}")
+    last_seq = sum(SIZES[:4])
+    of_last = proof_of(client, last_seq, signed(head))
+    check_proof.check(text_of(of_last), SIGNER.public_key)
+    for seq in range(last_seq + 1, last_seq + 40):
+        behind = msgspec.structs.replace(of_last, seq=seq)
+        with pytest.raises(ValueError, match="another record"):
+            pytest.fail(f"behind its frame: {check_proof.check(text_of(behind), SIGNER.public_key)}")
     stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     with pytest.raises(ValueError, match="under this key"):
         check_proof.check(text_of(proof), stranger)
