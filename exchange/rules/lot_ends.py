@@ -1,4 +1,4 @@
-"""How lots end without a sale: withdrawn, unsold in their time, or redeemed with the loan."""
+"""How lots end without a sale: withdrawn, unsold in their time, redeemed or cured with the loan."""
 
 from exchange.domain.enums import LotEnd, TradingMode
 from exchange.domain.events import Event
@@ -26,13 +26,13 @@ def unsold_lots(to_ns: int, state: State) -> list[Event]:
     ]
 
 
-def redeemed_lots(loan_id: int, state: State, but_id: int = 0) -> list[Event]:
-    """The end of a loan's lots because it is repaid; `but_id` is the one that repaid it."""
+def redeemed_lots(loan_id: int, end: LotEnd, state: State, but_id: int = 0) -> list[Event]:
+    """The end of a loan's lots because it is repaid or cured; `but_id` is the one that did it."""
     return [
         event
         for lot_id, lot in sorted(state.lots.items())
         if lot.offered.loan_id == loan_id and lot_id != but_id
-        for event in lot_ended(lot, LotEnd.REDEEMED, state)
+        for event in lot_ended(lot, end, state)
     ]
 
 
