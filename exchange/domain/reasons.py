@@ -125,6 +125,8 @@ class Reason(IntEnum):
     """Only all that is owed, the limit, helps a loan in default; the value is what was meant to."""
     PRIMARY = 4089
     """Title that its supplier has never sold: the price belongs into escrow, not to a bank."""
+    LOT_ORDER = 4090
+    """A title lot out of its turn: the limit is the pledge that comes first, from that day on."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

@@ -214,6 +214,8 @@ def evolve_sold(event: LotSold, state: State) -> None:
     offered = state.lots.pop(event.lot_id).offered
     if offered.mode is TradingMode.SUBLET:
         state.swept_sublets[FIRST_SUBLET_ID + state.seq] = offered.pledge_id
+    else:
+        state.pledges[offered.pledge_id].unsold_count = 0
 
 
 def evolve_waterfall(event: WaterfallPaid, state: State) -> None:

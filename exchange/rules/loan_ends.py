@@ -121,6 +121,7 @@ def evolve_cured(event: LoanCured, state: State) -> None:
     loan.status = LoanStatus.PERFORMING
     for pledge_id in loan.pledge_ids:
         pledge = state.pledges[pledge_id]
+        pledge.unsold_count = 0
         if pledge.status is PledgeStatus.ENFORCING:
             is_whole = pledge.pledged_qty == pledge.request.pledged_qty
             pledge.status = PledgeStatus.ACTIVE if is_whole else PledgeStatus.PARTLY_RELEASED

@@ -51,4 +51,7 @@ def released_days(lot: Lot, state: State) -> list[Event]:
 
 def evolve_ended(event: LotEnded, state: State) -> None:
     """The lot stands no longer."""
-    del state.lots[event.lot_id]
+    offered = state.lots.pop(event.lot_id).offered
+    was_auction = offered.mode is TradingMode.TITLE and not offered.buyer_account_id
+    if was_auction and event.end is LotEnd.UNSOLD:
+        state.pledges[offered.pledge_id].unsold_count += 1

@@ -131,6 +131,8 @@ def test_a_title_lot_runs_to_the_end_of_its_pledge_and_begins_within_the_near_da
     assert_refused(market, BANK, begun, Reason.BAD_WINDOW, today, today + 1)
     far = lot(market, start_day=last + 1)
     assert_refused(market, BANK, far, Reason.BAD_WINDOW, last + 1, last)
+    near_days = {"mode": TradingMode.SUBLET, "start_day": today + 1, "end_day": last}
+    market.do(BANK, lot(market, **near_days))
     market.offered(start_day=last)
 
 
