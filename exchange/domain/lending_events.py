@@ -313,6 +313,8 @@ class LotOffered(Event, frozen=True, kw_only=True, tag="lot_offered"):
     end_ns: int
     """One step after the floor is reached, or as the first day begins, nobody has bought."""
     buyer_account_id: int
+    reserve_price: int = 0
+    """The least that the floor could be."""
 
 
 class LotEnded(Event, frozen=True, kw_only=True, tag="lot_ended"):

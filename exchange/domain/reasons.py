@@ -107,6 +107,8 @@ class Reason(IntEnum):
     UNCONCERNED = 4077
     """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
     UNKNOWN_SUBSTITUTION = 4078
+    LOT_RESERVE = 4079
+    """A lot's floor below its reserve, the limit: a published share of what it is worth."""
     UNKNOWN_LOAN = 4080
     UNKNOWN_LOT = 4081
     """No lot on offer to the account; to a bank, none of its own."""

@@ -45,6 +45,7 @@ from .loan_cover import debt_of, known_loan, marks_of, owed_amount
 from .loan_ends import closing, cured
 from .loan_waterfall import cash_to_bank, receipt
 from .lot_ends import released_days
+from .lot_reserve import note_sold
 from .lots import require_stranger
 from .state import State
 from .suppliers import require_on_sale
@@ -215,7 +216,7 @@ def evolve_sold(event: LotSold, state: State) -> None:
     if offered.mode is TradingMode.SUBLET:
         state.swept_sublets[FIRST_SUBLET_ID + state.seq] = offered.pledge_id
     else:
-        state.pledges[offered.pledge_id].unsold_count = 0
+        note_sold(state.pledges[offered.pledge_id])
 
 
 def evolve_waterfall(event: WaterfallPaid, state: State) -> None:

@@ -28,6 +28,7 @@ from .lending_state import Loan
 from .loan_cover import Debt
 from .loan_dues import note_due
 from .lot_ends import redeemed_lots
+from .lot_reserve import note_sold
 from .state import State
 
 
@@ -121,7 +122,7 @@ def evolve_cured(event: LoanCured, state: State) -> None:
     loan.status = LoanStatus.PERFORMING
     for pledge_id in loan.pledge_ids:
         pledge = state.pledges[pledge_id]
-        pledge.unsold_count = 0
+        note_sold(pledge)
         if pledge.status is PledgeStatus.ENFORCING:
             is_whole = pledge.pledged_qty == pledge.request.pledged_qty
             pledge.status = PledgeStatus.ACTIVE if is_whole else PledgeStatus.PARTLY_RELEASED

@@ -7,6 +7,7 @@ from exchange.domain.lot_prices import next_step_ns
 from exchange.domain.movements import HoldClosed
 
 from .lending_state import Lot
+from .lot_reserve import note_unsold
 from .state import State
 
 
@@ -51,7 +52,6 @@ def released_days(lot: Lot, state: State) -> list[Event]:
 
 def evolve_ended(event: LotEnded, state: State) -> None:
     """The lot stands no longer."""
-    offered = state.lots.pop(event.lot_id).offered
-    was_auction = offered.mode is TradingMode.TITLE and not offered.buyer_account_id
-    if was_auction and event.end is LotEnd.UNSOLD:
-        state.pledges[offered.pledge_id].unsold_count += 1
+    lot = state.lots.pop(event.lot_id)
+    if event.end is LotEnd.UNSOLD:
+        note_unsold(lot.offered, state)

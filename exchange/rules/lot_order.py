@@ -10,7 +10,7 @@ CR-1 the nearest, most traded month first, in whole lots. Both hold: a title lot
 of a pledge's window, so what is ordered are the pledges, and an auction of title ends as its first
 day begins, so the days that would melt meanwhile are those before it. A lot that begins tomorrow
 leaves none. A pledge has had its turn when all of it stands on offer or an auction of it found no
-buyer; one that nobody may buy has none.
+buyer at its reserve; one that nobody may buy has none.
 """
 
 from exchange.domain.enums import LIENED, TradingMode

@@ -3,7 +3,8 @@ Lots: pledged days of a loan in default, which its bank offers in a Dutch auctio
 
     OfferLot ─▶ offered ─┬─▶ BuyLot ─▶ sold (see `liquidation`)
                          ├─▶ WithdrawLot ─▶ withdrawn
-                         ├─▶ one step after its floor, or when its first day begins ─▶ unsold
+                         ├─▶ one step after its floor, or when its first day begins ─▶ unsold,
+                         │                                           and then? see `lot_reserve`
                          └─▶ the loan is repaid ─▶ redeemed
 
 The price of the moment falls with the clock; the first who takes it has the whole lot. A title lot
@@ -27,6 +28,7 @@ from .collateral_sale import lots_to_let
 from .lending_state import Lot, Pledge
 from .lot_ends import lot_ended
 from .lot_order import require_order
+from .lot_reserve import require_reserve, reserve_price
 from .lot_size import require_size
 from .novation import ended_offers, uncovered
 from .pledges import require_bought
@@ -67,6 +69,7 @@ def decide_offer(command: OfferLot, state: State, account_id: int) -> list[Event
         state.participant_with(command.buyer_account_id, Role.TRADER)
         require_stranger(command.buyer_account_id, pledge, state)
     offered = _offered(command, pledge, state)
+    require_reserve(offered)
     if command.mode is TradingMode.TITLE:
         require_order(offered, state)
         require_size(offered, state)
@@ -193,6 +196,7 @@ def _offered(command: OfferLot, pledge: Pledge, state: State) -> LotOffered:
         offered_ns=state.market_ns,
         end_ns=min(state.market_ns + (steps_count + 1) * step_ns, start_ns(command.start_day)),
         buyer_account_id=command.buyer_account_id,
+        reserve_price=reserve_price(command, pledge, state),
     )
 
 

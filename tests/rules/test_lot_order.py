@@ -49,6 +49,14 @@ def assert_comes_first(market, pledge_id, first_id):
     assert_refused(market, BANK, command, Reason.LOT_ORDER, pledge_id, first_id, first_day)
 
 
+def unsold_at_its_reserve(market, pledge_id=2):
+    """A GPU of a pledge comes down to its reserve and finds no buyer."""
+    least = market.refused(BANK, market.month(pledge_id, floor_price=1, step_price=799)).limit
+    price = {"start_price": least, "floor_price": least}
+    market.do(BANK, market.month(pledge_id, lot_qty=1, **price))
+    cross(market, market.state.market_ns + HOUR_NS)
+
+
 # -- months ----------------------------------------------------------------------------------------
 
 
@@ -75,7 +83,9 @@ def test_the_next_month_follows_when_the_nearest_is_sold(market):
 def test_an_auction_that_found_no_buyer_was_the_months_turn(market):
     market.do(BANK, market.month(2, lot_qty=1))
     cross(market, market.state.market_ns + HOUR_NS)
-    assert len(events_of(market, LotEnded)) == 1
+    assert_comes_first(market, 3, 2)
+    unsold_at_its_reserve(market)
+    assert len(events_of(market, LotEnded)) == 2
     market.do(BANK, market.month(3))
 
 
@@ -89,8 +99,7 @@ def test_a_lot_that_was_taken_off_or_a_block_to_one_buyer_was_no_turn(market):
 
 
 def test_what_is_left_of_a_month_comes_first_again_once_some_of_it_is_sold(market):
-    market.do(BANK, market.month(2, lot_qty=1))
-    cross(market, market.state.market_ns + HOUR_NS)
+    unsold_at_its_reserve(market)
     market.bought(market.do(BANK, market.month(2, lot_qty=1)).seq)
     assert_comes_first(market, 3, 2)
 

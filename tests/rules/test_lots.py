@@ -102,6 +102,7 @@ def test_a_lot_states_all_that_its_price_follows_from(market):
             offered_ns=now_ns,
             end_ns=now_ns + 5 * quarter_ns,
             buyer_account_id=0,
+            reserve_price=277,
         )
     ]
     assert set(market.state.lots) == {lot_id}
