@@ -73,6 +73,12 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     surplus_amount: int
     shortfall_amount: int
 
+    @property
+    def proceeds_amount(self) -> int:
+        """All of it."""
+        to_bank_amount = self.costs_amount + self.interest_amount + self.principal_amount
+        return to_bank_amount + self.fee_amount + self.surplus_amount
+
 
 def lendable_amount(value_amount: int, ltv_ppm: int) -> int:
     """What a value lends at a ratio, down."""

@@ -176,7 +176,19 @@ class BondWithdrawn(Event, frozen=True, kw_only=True, tag="bond_withdrawn"):
 
 
 class BondShort(Event, frozen=True, kw_only=True, tag="bond_short"):
-    """At the start of a day a supplier's bond was below what its sold days ask for."""
+    """
+    At the start of a day a supplier's bond was below what its sold days ask for.
+
+    It is said when that begins and when either amount is another one than was said last.
+    """
+
+    supplier_account_id: int
+    bond_amount: int
+    required_amount: int
+
+
+class BondMadeGood(Event, frozen=True, kw_only=True, tag="bond_made_good"):
+    """A bond that was short is as large as its sold days ask for, or they ask for less."""
 
     supplier_account_id: int
     bond_amount: int

@@ -265,6 +265,8 @@ class LotEnd(StrEnum):
     UNSOLD = "unsold"
     REDEEMED = "redeemed"
     """The loan was repaid first."""
+    CURED = "cured"
+    """The loan came back to its ratio at drawdown first."""
 
 
 class MarkLine(StrEnum):

@@ -202,6 +202,18 @@ class LoanClosed(Event, frozen=True, kw_only=True, tag="loan_closed"):
     loan_id: int
 
 
+class LoanCured(Event, frozen=True, kw_only=True, tag="loan_cured"):
+    """
+    A loan in liquidation is back at its ratio at drawdown, and performs again.
+
+    Its lots end and its liquidation closes in the same record.
+    """
+
+    loan_id: int
+    owed_amount: int
+    value_amount: int
+
+
 class LadderChanged(Event, frozen=True, kw_only=True, tag="ladder_changed"):
     """A loan is on another step of its ladder."""
 
@@ -301,6 +313,8 @@ class LotOffered(Event, frozen=True, kw_only=True, tag="lot_offered"):
     end_ns: int
     """One step after the floor is reached, or as the first day begins, nobody has bought."""
     buyer_account_id: int
+    reserve_price: int = 0
+    """The least that the floor could be."""
 
 
 class LotEnded(Event, frozen=True, kw_only=True, tag="lot_ended"):
@@ -323,8 +337,7 @@ class WaterfallPaid(Event, frozen=True, kw_only=True, tag="waterfall_paid"):
     """
     Who had what of a lot's proceeds, in this order; the amounts add up to them.
 
-    Lot 0 is none: the borrower has redeemed the rest and paid the costs with it, or pledged days
-    have earned more than was owed.
+    Lot 0 is none: the borrower has redeemed the rest, or it is what pledged days have earned.
     """
 
     loan_id: int
@@ -338,7 +351,7 @@ class WaterfallPaid(Event, frozen=True, kw_only=True, tag="waterfall_paid"):
 
 
 class LiquidationClosed(Event, frozen=True, kw_only=True, tag="liquidation_closed"):
-    """Nothing is left to sell, or nothing to repay."""
+    """Nothing is left to sell, or nothing to repay; or the loan is cured."""
 
     loan_id: int
     shortfall_amount: int

@@ -107,6 +107,8 @@ class Reason(IntEnum):
     UNCONCERNED = 4077
     """A dispute by somebody who neither owns, uses nor has a lien on anything of the day."""
     UNKNOWN_SUBSTITUTION = 4078
+    LOT_RESERVE = 4079
+    """A lot's floor below its reserve, the limit: a published share of what it is worth."""
     UNKNOWN_LOAN = 4080
     UNKNOWN_LOT = 4081
     """No lot on offer to the account; to a bank, none of its own."""
@@ -125,6 +127,8 @@ class Reason(IntEnum):
     """Only all that is owed, the limit, helps a loan in default; the value is what was meant to."""
     PRIMARY = 4089
     """Title that its supplier has never sold: the price belongs into escrow, not to a bank."""
+    LOT_ORDER = 4090
+    """A title lot out of its turn: the limit is the pledge that comes first, from that day on."""
     ALREADY_DONE = 4091
     ID_CONFLICT = 4092
     TOO_LATE = 4093

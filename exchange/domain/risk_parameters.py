@@ -221,6 +221,12 @@ class RiskParameters(Struct, frozen=True, array_like=True, kw_only=True):
     spot_hour_high_ppm: Natural = 2_000_000
     """Most that scarcity makes of the cost."""
 
+    # -- lots of a liquidation; a set recorded before these fields has the first proposal's
+    lot_reserve_ppm: Natural = 700_000
+    """Least floor of a lot, as a share of its pledge's value."""
+    lot_reserve_step_ppm: Natural = 200_000
+    """What an auction that found no buyer at its reserve takes off the next one's."""
+
     def __post_init__(self) -> None:
         """Refuses a set that the formulas cannot carry."""
         for holds, problem in (
@@ -280,6 +286,8 @@ _SHARES = (
     "data_set_half_yearly_ppm",
     "data_set_yearly_ppm",
     "data_set_never_ppm",
+    "lot_reserve_ppm",
+    "lot_reserve_step_ppm",
 )
 
 

@@ -62,6 +62,9 @@ _SENTENCES: dict[Reason, str] = {
     Reason.LOT_STEPS: "a price that falls in {value} steps; a lot's has at most {limit}",
     Reason.LOT_PRICE: "a price of {value} fen is above the limit of {limit} fen",
     Reason.SALE_SIZE: "{value} GPUs are more than one round sells, which is {limit}",
+    Reason.LOT_RESERVE: "a floor of {value} fen is below the lot's reserve of {limit} fen",
+    Reason.LOT_ORDER: "of pledge {value} title is sold later: pledge {limit} comes first, with its "
+    "days from {date} on",
     Reason.PRIMARY: "account {value} is of the supplier's house; days that it never sold cannot be "
     "sold for a bank: {date}",
     Reason.UNKNOWN_ORDER: "there is no such open order",

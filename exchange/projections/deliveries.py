@@ -132,6 +132,7 @@ class Deliveries(Projection[DeliveriesState]):
             de.BondPosted: self._post,
             de.BondWithdrawn: self._withdraw,
             de.BondShort: self._short,
+            de.BondMadeGood: self._short,
             de.SupplierSuspended: self._suspend,
             de.SupplierReinstated: self._reinstate,
             de.SupplierTerminated: self._terminate,
@@ -297,7 +298,7 @@ class Deliveries(Projection[DeliveriesState]):
         supplier = self._supplier(event.supplier_account_id)
         supplier.bond_amount, supplier.required_amount = event.bond_amount, event.required_amount
 
-    def _short(self, event: de.BondShort, _record: Record, _index: int) -> None:
+    def _short(self, event: de.BondShort | de.BondMadeGood, _record: Record, _index: int) -> None:
         self._supplier(event.supplier_account_id).required_amount = event.required_amount
 
     def _suspend(self, event: de.SupplierSuspended, _record: Record, _index: int) -> None:

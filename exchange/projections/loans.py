@@ -135,6 +135,7 @@ class Loans(Projection[LoansState]):
             e.LotSold: self._sell_lot,
             e.WaterfallPaid: self._pay_waterfall,
             e.LiquidationClosed: self._close_liquidation,
+            e.LoanCured: self._cure,
         }
 
     def concerning(self, account_id: int) -> Iterator[Loan]:
@@ -239,7 +240,7 @@ class Loans(Projection[LoansState]):
 
     def _open_liquidation(self, event: e.LiquidationOpened, record: Record, _index: int) -> None:
         loan = self._turned(event.loan_id, record, LoanStatus.LIQUIDATING)
-        loan.costs_amount = event.costs_amount
+        loan.costs_amount += event.costs_amount
 
     def _offer_lot(self, event: e.LotOffered, record: Record, _index: int) -> None:
         lot = self._lots[event.lot_id] = Lot(event)
@@ -260,6 +261,9 @@ class Loans(Projection[LoansState]):
         if event.shortfall_amount:
             loan = self._turned(event.loan_id, record, LoanStatus.SHORTFALL)
             loan.shortfall_amount = event.shortfall_amount
+
+    def _cure(self, event: e.LoanCured, record: Record, _index: int) -> None:
+        self._turned(event.loan_id, record, LoanStatus.PERFORMING)
 
     # -- finding
 

@@ -13,7 +13,7 @@ from exchange.domain.events import (
     PledgeReleased,
     PledgeRequested,
 )
-from exchange.domain.lending_events import LiquidationOpened, PledgeMatured
+from exchange.domain.lending_events import LiquidationOpened, LoanCured, PledgeMatured
 from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record
 
@@ -68,6 +68,7 @@ class Pledges(Projection[PledgesState]):
             PledgeReleased: self._release,
             PledgeMatured: self._mature,
             LiquidationOpened: self._enforce,
+            LoanCured: self._cure,
             CollateralSold: self._sell,
         }
 
@@ -130,6 +131,14 @@ class Pledges(Projection[PledgesState]):
         for pledge in self.pledges.values():
             if pledge.request.loan_id == event.loan_id and pledge.status in LIENED:
                 _turn(pledge, record, PledgeStatus.ENFORCING, pledge.pledged_qty)
+
+    def _cure(self, event: LoanCured, record: Record, _index: int) -> None:
+        for pledge in self.pledges.values():
+            is_here = pledge.request.loan_id == event.loan_id
+            if is_here and pledge.status is PledgeStatus.ENFORCING:
+                is_whole = pledge.pledged_qty == pledge.request.pledged_qty
+                status = PledgeStatus.ACTIVE if is_whole else PledgeStatus.PARTLY_RELEASED
+                _turn(pledge, record, status, pledge.pledged_qty)
 
     def _sell(self, event: CollateralSold, record: Record, _index: int) -> None:
         pledge = self.pledges[event.pledge_id]

@@ -2,14 +2,17 @@
 Suppliers' bonds: cash in trust against what they may fail to deliver, and what it left owing.
 
 Required are 5 % of what is sold and not delivered of the next 90 days, at the reference of each
-day, rounded up. A withdrawal below that is refused; a bond that falls below it because more was
-sold or prices rose is stated once a day, and damages that it does not cover are claims.
+day, rounded up. A withdrawal below that is refused. A bond that is below it because more was sold,
+prices rose or damages were drawn is looked at as each day begins, and stated when that is new or
+another amount than was stated last; it is stated too when it is made good, by a payment at once.
+Damages that it does not cover are claims.
 """
 
 from msgspec.structs import replace
 
 from exchange.domain.delivery_commands import PayClaim, PostBond, WithdrawBond
 from exchange.domain.delivery_events import (
+    BondMadeGood,
     BondPosted,
     BondShort,
     BondWithdrawn,
@@ -53,7 +56,7 @@ def decide_post(command: PostBond, state: State, account_id: int) -> list[Event]
         funded_amount=command.bond_amount,
         purpose=Purpose.BOND,
     )
-    return [posted, funded]
+    return [posted, funded, *_made_good(account_id, bond_amount, state)]
 
 
 def decide_withdraw(command: WithdrawBond, state: State, account_id: int) -> list[Event]:
@@ -107,19 +110,41 @@ def decide_pay_claim(command: PayClaim, state: State, account_id: int) -> list[E
 
 
 def short_bonds(today: int, state: State) -> list[Event]:
-    """The suppliers whose bonds are below what their sold days ask for."""
+    """What is new of bonds that are below what their sold days ask for, by supplier."""
+    required = required_bonds(today, state)
     found: list[Event] = []
-    for supplier_id, required_amount in sorted(required_bonds(today, state).items()):
-        bond_amount = bond_of(supplier_id, state)
-        if bond_amount < required_amount:
+    for supplier_id in sorted({*required, *state.standings}):
+        standing = state.standings.get(supplier_id, Standing())
+        bond_amount, required_amount = standing.bond_amount, required.get(supplier_id, 0)
+        stated = (standing.short_bond_amount, standing.short_required_amount)
+        kind = BondShort if bond_amount < required_amount else BondMadeGood
+        is_news = stated != (bond_amount, required_amount) if kind is BondShort else any(stated)
+        if is_news:
             found.append(
-                BondShort(
+                kind(
                     supplier_account_id=supplier_id,
                     bond_amount=bond_amount,
                     required_amount=required_amount,
                 )
             )
     return found
+
+
+def _made_good(supplier_id: int, bond_amount: int, state: State) -> list[Event]:
+    """That a bond which was short is large enough with what is being paid in."""
+    standing = state.standings.get(supplier_id)
+    if standing is None or not standing.short_required_amount:
+        return []
+    required_amount = required_bonds(day_at(state.market_ns), state).get(supplier_id, 0)
+    if bond_amount < required_amount:
+        return []
+    return [
+        BondMadeGood(
+            supplier_account_id=supplier_id,
+            bond_amount=bond_amount,
+            required_amount=required_amount,
+        )
+    ]
 
 
 def required_bonds(today: int, state: State) -> dict[int, int]:
@@ -177,6 +202,19 @@ def evolve_posted(event: BondPosted, state: State) -> None:
 def evolve_withdrawn(event: BondWithdrawn, state: State) -> None:
     """The bond is smaller."""
     standing_of(event.supplier_account_id, state).bond_amount = event.bond_amount
+
+
+def evolve_short(event: BondShort, state: State) -> None:
+    """It need not be said again."""
+    standing = standing_of(event.supplier_account_id, state)
+    standing.short_bond_amount = event.bond_amount
+    standing.short_required_amount = event.required_amount
+
+
+def evolve_made_good(event: BondMadeGood, state: State) -> None:
+    """Nothing is missing."""
+    standing = standing_of(event.supplier_account_id, state)
+    standing.short_bond_amount = standing.short_required_amount = 0
 
 
 def evolve_claim(event: DamagesClaimed, state: State) -> None:

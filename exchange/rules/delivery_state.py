@@ -48,6 +48,9 @@ class Standing(Struct):
     """A supplier's bond, and whether it may sell."""
 
     bond_amount: int = 0
+    short_bond_amount: int = 0
+    short_required_amount: int = 0
+    """What was last said of a bond that is short; both 0 for one that is large enough."""
     is_suspended: bool = False
     is_terminated: bool = False
     poor_days: list[tuple[int, int]] = field(default_factory=list)

@@ -30,6 +30,10 @@ class Pledge(Struct):
     """The record of that mark."""
     ruled_ppm: int = 0
     """The last ruling's charge."""
+    unsold_count: int = 0
+    """Auctions of its title that found no buyer at their reserve, since one did."""
+    unsold_day: int = 0
+    """When the last of these ended."""
 
     def liened_qty(self, day: int) -> int:
         """GPUs under lien on a day of the window that is not closed."""

@@ -2,6 +2,7 @@
 The sale of a loan's collateral: who buys a lot, who is paid from it, and when it is over.
 
     defaulted ──EnforceLoan──▶ liquidating ─┬─ all is repaid ─────────▶ repaid
+                                            ├─ back at its ratio ─────▶ performing, see `loan_ends`
                                             └─ nothing left to sell ──▶ shortfall, a claim
 
 A title lot is sold in one record: the buyer's cash goes down the waterfall (costs, interest,
@@ -10,7 +11,7 @@ sublets on them, and what is left of the pledge is valued anew. Of a sublet lot 
 trust, and is swept to the bank as its days are delivered.
 """
 
-from exchange.collateral.ladder import Waterfall, waterfall
+from exchange.collateral.ladder import Waterfall
 from exchange.domain.enums import (
     LIENED,
     LoanStatus,
@@ -31,7 +32,7 @@ from exchange.domain.lending_events import (
     WaterfallPaid,
 )
 from exchange.domain.lot_prices import lot_price
-from exchange.domain.movements import CashPaid, SubletGranted, TradeSettled, TrustFunded
+from exchange.domain.movements import SubletGranted, TradeSettled, TrustFunded
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.units import HOURS_PER_DAY, MAX_INTEGER, PPM_WHOLE
 from exchange.domain.windows import day_at
@@ -40,9 +41,11 @@ from .collateral_sale import collateral_sale
 from .desk_trades import fee_amount
 from .lending_state import Loan, Lot
 from .letting import FIRST_SUBLET_ID
-from .loan_cover import debt_of, known_loan, owed_amount
-from .loan_review import closing
+from .loan_cover import debt_of, known_loan, marks_of, owed_amount
+from .loan_ends import closing, cured
+from .loan_waterfall import cash_to_bank, receipt
 from .lot_ends import released_days
+from .lot_reserve import note_sold
 from .lots import require_stranger
 from .state import State
 from .suppliers import require_on_sale
@@ -58,8 +61,9 @@ def decide_enforce(command: EnforceLoan, state: State, account_id: int) -> list[
     require(is_bank, Reason.UNKNOWN_LOAN, command.loan_id)
     require(loan.status is LoanStatus.DEFAULTED, Reason.WRONG_STATE, command.loan_id)
     most_amount = owed_amount(loan, state) * MAX_COSTS_PPM // PPM_WHOLE
-    is_fair = command.costs_amount <= most_amount
-    require(is_fair, Reason.COSTS, command.costs_amount, most_amount)
+    # An earlier enforcement, which was cured, may have left costs.
+    costs_amount = loan.costs_amount + command.costs_amount
+    require(costs_amount <= most_amount, Reason.COSTS, costs_amount, most_amount)
     return [
         LiquidationOpened(
             loan_id=command.loan_id,
@@ -125,66 +129,34 @@ def _sold(offered: LotOffered, sold: LotSold, fee: int, state: State) -> list[Ev
     loan = state.loans[offered.loan_id]
     pledge = state.pledges[offered.pledge_id]
     debt = debt_of(loan, day_at(state.market_ns))
-    paid = waterfall(
-        sold.proceeds_amount, loan.costs_amount, debt.interest_amount, debt.principal_amount, fee
-    )
-    repaid = debt.take_parts(
-        paid.interest_amount, paid.principal_amount, RepaymentSource.LIQUIDATION
-    )
+    paid = debt.take(sold.proceeds_amount, fee)
     left_qty = pledge.pledged_qty - offered.lot_qty
     events: list[Event] = [
-        *_payments(loan, sold, paid, state),
+        _settled(loan, sold, paid, state),
+        *cash_to_bank(loan, paid),
         *collateral_sale(pledge, sold.buyer_account_id, offered.start_day, offered.lot_qty, state),
-        _waterfall_paid(loan, sold, paid),
-        repaid,
+        *receipt(loan, paid, RepaymentSource.LIQUIDATION, sold.lot_id),
     ]
-    if debt.owed_amount == 0:
+    if debt.due_amount == 0:
         return [*events, *closing(debt, state, offered)]
-    marks = [mark_of(pledge.request, left_qty, state)] if left_qty else []
-    return [*events, *marks]
+    marks = marks_of(loan, state)
+    del marks[offered.pledge_id]
+    left = [mark_of(pledge.request, left_qty, state)] if left_qty else []
+    value_amount = sum(mark.value_amount for mark in [*marks.values(), *left])
+    return [*events, *left, *cured(debt, value_amount, state, offered)]
 
 
-def _payments(loan: Loan, sold: LotSold, paid: Waterfall, state: State) -> list[Event]:
-    """The price to the borrower less the exchange's fee, and from there to the bank."""
-    applied = loan.applied
-    events: list[Event] = [
-        TradeSettled(
-            trade_id=state.seq + 1,
-            buyer_account_id=sold.buyer_account_id,
-            seller_account_id=applied.account_id,
-            cash_amount=sold.proceeds_amount,
-            escrow_amount=0,
-            buyer_fee_amount=0,
-            seller_fee_amount=paid.fee_amount,
-            purpose=Purpose.LIQUIDATION,
-        )
-    ]
-    for amount, purpose in (
-        (paid.costs_amount, Purpose.LIQUIDATION),
-        (paid.interest_amount + paid.principal_amount, Purpose.REPAYMENT),
-    ):
-        if amount:
-            events.append(
-                CashPaid(
-                    payer_account_id=applied.account_id,
-                    payee_account_id=applied.bank_account_id,
-                    paid_amount=amount,
-                    purpose=purpose,
-                )
-            )
-    return events
-
-
-def _waterfall_paid(loan: Loan, sold: LotSold, paid: Waterfall) -> WaterfallPaid:
-    return WaterfallPaid(
-        loan_id=loan.applied.loan_id,
-        lot_id=sold.lot_id,
-        proceeds_amount=sold.proceeds_amount,
-        costs_amount=paid.costs_amount,
-        interest_amount=paid.interest_amount,
-        principal_amount=paid.principal_amount,
-        fee_amount=paid.fee_amount,
-        surplus_amount=paid.surplus_amount,
+def _settled(loan: Loan, sold: LotSold, paid: Waterfall, state: State) -> TradeSettled:
+    """The price to the borrower less the exchange's fee; from there it goes to the bank."""
+    return TradeSettled(
+        trade_id=state.seq + 1,
+        buyer_account_id=sold.buyer_account_id,
+        seller_account_id=loan.applied.account_id,
+        cash_amount=sold.proceeds_amount,
+        escrow_amount=0,
+        buyer_fee_amount=0,
+        seller_fee_amount=paid.fee_amount,
+        purpose=Purpose.LIQUIDATION,
     )
 
 
@@ -230,7 +202,8 @@ def _let(lot: Lot, sold: LotSold, fee: int, state: State) -> list[Event]:
 def evolve_opened(event: LiquidationOpened, state: State) -> None:
     """Its pledges may be sold."""
     loan = state.loans[event.loan_id]
-    loan.status, loan.costs_amount = LoanStatus.LIQUIDATING, event.costs_amount
+    loan.status = LoanStatus.LIQUIDATING
+    loan.costs_amount += event.costs_amount
     for pledge_id in loan.pledge_ids:
         pledge = state.pledges[pledge_id]
         if pledge.status in LIENED:
@@ -242,11 +215,15 @@ def evolve_sold(event: LotSold, state: State) -> None:
     offered = state.lots.pop(event.lot_id).offered
     if offered.mode is TradingMode.SUBLET:
         state.swept_sublets[FIRST_SUBLET_ID + state.seq] = offered.pledge_id
+    else:
+        note_sold(state.pledges[offered.pledge_id])
 
 
 def evolve_waterfall(event: WaterfallPaid, state: State) -> None:
     """Fewer costs are unpaid; what repays the loan is in its own event."""
-    state.loans[event.loan_id].costs_amount -= event.costs_amount
+    loan = state.loans[event.loan_id]
+    loan.costs_amount -= event.costs_amount
+    assert loan.costs_amount >= 0, "no more costs are paid than there are"
 
 
 def evolve_liquidation_closed(event: LiquidationClosed, state: State) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from exchange.collateral.interest import accrued_amount
-from exchange.collateral.ladder import lendable_amount
-from exchange.domain.enums import LIENED, RepaymentSource
-from exchange.domain.lending_events import LoanRepaid, PledgeMarked
+from exchange.collateral.ladder import Waterfall, lendable_amount, waterfall
+from exchange.domain.enums import LIENED
+from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import day_at
 
@@ -42,33 +42,44 @@ class Debt(Struct):
     loan: Loan
     interest_amount: int
     principal_amount: int
+    costs_amount: int
+    """Of enforcement, unpaid."""
     call_paid_amount: int
     """Cash since its open call, this record's included."""
 
     @property
     def owed_amount(self) -> int:
-        """Interest and principal."""
+        """Interest and principal: what the ladder looks at."""
         return self.interest_amount + self.principal_amount
 
-    def take(self, paid_amount: int, source: RepaymentSource) -> LoanRepaid:
-        """A payment, interest first; what it is more than is owed stays out of it."""
-        interest_amount = min(paid_amount, self.interest_amount)
-        principal_amount = min(paid_amount - interest_amount, self.principal_amount)
-        return self.take_parts(interest_amount, principal_amount, source)
+    @property
+    def due_amount(self) -> int:
+        """What ends the loan when it is paid: the costs of enforcement too."""
+        return self.costs_amount + self.owed_amount
 
-    def take_parts(
-        self, interest_amount: int, principal_amount: int, source: RepaymentSource
-    ) -> LoanRepaid:
-        """A payment whose parts are known."""
-        self.interest_amount -= interest_amount
-        self.principal_amount -= principal_amount
-        self.call_paid_amount += interest_amount + principal_amount
-        return LoanRepaid(
-            loan_id=self.loan.applied.loan_id,
-            source=source,
-            interest_amount=interest_amount,
-            principal_amount=principal_amount,
+    def take(self, received_amount: int, fee_amount: int = 0) -> Waterfall:
+        """Money that has come in, in its order; what is more than is due is its surplus."""
+        paid = waterfall(
+            received_amount,
+            self.costs_amount,
+            self.interest_amount,
+            self.principal_amount,
+            fee_amount,
         )
+        self._repaid(paid)
+        return paid
+
+    def take_principal(self, paid_amount: int) -> Waterfall:
+        """A payment that is of principal alone: the covenant's."""
+        paid = waterfall(paid_amount, 0, 0, self.principal_amount, 0)
+        self._repaid(paid)
+        return paid
+
+    def _repaid(self, paid: Waterfall) -> None:
+        self.costs_amount -= paid.costs_amount
+        self.interest_amount -= paid.interest_amount
+        self.principal_amount -= paid.principal_amount
+        self.call_paid_amount += paid.interest_amount + paid.principal_amount
 
 
 def known_loan(loan_id: int, state: State) -> Loan:
@@ -89,7 +100,7 @@ def own_loan(loan_id: int, state: State, account_id: int) -> Loan:
 
 def debt_of(loan: Loan, day: int) -> Debt:
     """What a loan owes on a day, before the record's payments."""
-    return Debt(loan, *owed_amounts(loan, day), loan.call_paid_amount)
+    return Debt(loan, *owed_amounts(loan, day), loan.costs_amount, loan.call_paid_amount)
 
 
 def owed_amounts(loan: Loan, day: int) -> tuple[int, int]:

@@ -14,35 +14,28 @@ puts into default: whoever pays is never worse off for it.
 from exchange.collateral.ladder import Ladder, ladder, lendable_amount
 from exchange.domain.enums import (
     IN_SERVICE,
-    LIENED,
     CallEnd,
     DefaultCause,
     LadderStatus,
     LoanStatus,
-    Purpose,
     RepaymentSource,
 )
-from exchange.domain.events import Event, PledgeReleased
+from exchange.domain.events import Event
 from exchange.domain.lending_events import (
     CovenantTested,
     LadderChanged,
-    LiquidationClosed,
-    LoanClosed,
     LoanDefaulted,
-    LotOffered,
     MarginCallEnded,
     MarginCallExtended,
     MarginCallIssued,
 )
-from exchange.domain.movements import CashPaid
-from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import day_at
 
-from .lending_state import Loan
 from .listing import trading_gate_ns
 from .loan_cover import Debt, Marks, debt_of, marks_of, value_behind
 from .loan_dues import note_due
-from .lot_ends import redeemed_lots
+from .loan_ends import call_ended, closing, cured, parameters_of
+from .loan_waterfall import cash_to_bank, receipt
 from .state import State
 
 _STEPS = list(LadderStatus)
@@ -56,18 +49,22 @@ def review(
     """
     What follows for a loan; nothing for one that is not drawn, or in default already.
 
+    A liquidation is over when there is nothing left for it to sell.
+
     `taken_amounts` is the cash that the record has taken already, by account.
     """
     loan = state.loans[loan_id]
-    if loan.status not in IN_SERVICE:
-        return []
     debt = debt_of(loan, day_at(state.market_ns))
     value_amount = value_behind(loan, state, marks)
+    if loan.status is LoanStatus.LIQUIDATING:
+        return cured(debt, value_amount, state)
+    if loan.status not in IN_SERVICE:
+        return []
     events: list[Event] = []
     if loan.is_covenant_due:
         taken_amounts = {} if taken_amounts is None else taken_amounts
         events = _covenant(debt, value_amount, taken_amounts, state)
-        if debt.owed_amount == 0:
+        if debt.due_amount == 0:
             return [*events, *closing(debt, state)]
     return [*events, *_steps(debt, value_amount, state)]
 
@@ -75,40 +72,18 @@ def review(
 def eased(debt: Debt, value_amount: int, state: State) -> list[Event]:
     """What follows from payments or from more collateral: only what is good for the borrower."""
     loan = debt.loan
-    if debt.owed_amount == 0:
+    if debt.due_amount == 0:
         return closing(debt, state)
+    if loan.status is LoanStatus.LIQUIDATING:
+        return cured(debt, value_amount, state)
     if loan.status not in IN_SERVICE:
         return []
     events: list[Event] = []
     if loan.call is not None and _is_met(debt, value_amount):
-        events.append(_call_ended(loan, CallEnd.MET))
+        events.append(call_ended(loan, CallEnd.MET))
     now = _ladder(debt, value_amount, state)
     if _STEPS.index(now.status) < _STEPS.index(loan.ladder_status):
         events.append(_changed(debt, value_amount, now))
-    return events
-
-
-def closing(debt: Debt, state: State, sold: LotOffered | None = None) -> list[Event]:
-    """
-    Nothing is owed: the loan is over, what is left under lien is free, and its lots are off.
-
-    `sold` is the lot that repaid it in this record.
-    """
-    loan = debt.loan
-    events: list[Event] = []
-    if loan.call is not None:
-        events.append(_call_ended(loan, CallEnd.OVERTAKEN))
-    events.append(LoanClosed(loan_id=loan.applied.loan_id))
-    for pledge_id in loan.pledge_ids:
-        pledge = state.pledges[pledge_id]
-        is_sold = sold is not None and sold.pledge_id == pledge_id
-        left_qty = pledge.pledged_qty - (sold.lot_qty if sold is not None and is_sold else 0)
-        if pledge.status in LIENED and left_qty:
-            events.append(PledgeReleased(pledge_id=pledge_id, released_qty=left_qty))
-    if loan.status is LoanStatus.LIQUIDATING:
-        loan_id = loan.applied.loan_id
-        events += redeemed_lots(loan_id, state, but_id=0 if sold is None else sold.lot_id)
-        events.append(LiquidationClosed(loan_id=loan_id, shortfall_amount=0))
     return events
 
 
@@ -119,13 +94,13 @@ def call_over(debt: Debt, to_ns: int, state: State) -> list[Event]:
     assert call is not None, "the clock came for a call"
     value_amount = value_behind(loan, state)
     if _is_met(debt, value_amount):
-        return [_call_ended(loan, CallEnd.MET)]
+        return [call_ended(loan, CallEnd.MET)]
     latest_ns = trading_gate_ns(day_at(call.due_ns), RULING_DAYS_COUNT, state)
     if to_ns < latest_ns and _is_undisputed_part_paid(debt, value_amount, state):
         due_ns = trading_gate_ns(day_at(to_ns), 1, state)
         loan_id = loan.applied.loan_id
         return [MarginCallExtended(call_id=call.call_id, loan_id=loan_id, due_ns=due_ns)]
-    events: list[Event] = [_call_ended(loan, CallEnd.EXPIRED)]
+    events: list[Event] = [call_ended(loan, CallEnd.EXPIRED)]
     now = _ladder(debt, value_amount, state, is_cure_expired=True)
     if now.status is not loan.ladder_status:
         events.append(_changed(debt, value_amount, now))
@@ -137,7 +112,7 @@ def call_over(debt: Debt, to_ns: int, state: State) -> list[Event]:
 def defaulted(debt: Debt, cause: DefaultCause, state: State) -> list[Event]:
     """The loan is in default, whatever was called."""
     loan = debt.loan
-    overtaken = [] if loan.call is None else [_call_ended(loan, CallEnd.OVERTAKEN)]
+    overtaken = [] if loan.call is None else [call_ended(loan, CallEnd.OVERTAKEN)]
     return [*overtaken, _default(debt, value_behind(loan, state), cause)]
 
 
@@ -150,11 +125,11 @@ def _steps(debt: Debt, value_amount: int, state: State) -> list[Event]:
         events.append(_changed(debt, value_amount, now))
     call = loan.call
     if call is not None and _is_met(debt, value_amount):
-        events.append(_call_ended(loan, CallEnd.MET))
+        events.append(call_ended(loan, CallEnd.MET))
         call = None
     if now.status is LadderStatus.LIQUIDATE:
         if call is not None:
-            events.append(_call_ended(loan, CallEnd.OVERTAKEN))
+            events.append(call_ended(loan, CallEnd.OVERTAKEN))
         events.append(_default(debt, value_amount, DefaultCause.LIQUIDATION_RATIO))
     elif now.status is LadderStatus.MARGIN_CALL and call is None and now.call_cash_amount:
         events.append(
@@ -166,7 +141,7 @@ def _steps(debt: Debt, value_amount: int, state: State) -> list[Event]:
                 call_cash_amount=now.call_cash_amount,
                 call_collateral_amount=now.call_collateral_amount,
                 due_ns=trading_gate_ns(
-                    day_at(state.market_ns), _parameters(state).cure_days_count, state
+                    day_at(state.market_ns), parameters_of(state).cure_days_count, state
                 ),
             )
         )
@@ -194,24 +169,9 @@ def _covenant(
     if not paid_amount:
         return [tested]
     taken_amounts[borrower_id] = taken_amounts.get(borrower_id, 0) + paid_amount
-    repaid = debt.take_parts(0, paid_amount, RepaymentSource.COVENANT)
-    return [tested, repaid, cash_to_bank(debt.loan, paid_amount)]
-
-
-def cash_to_bank(loan: Loan, paid_amount: int) -> CashPaid:
-    """The movement of a repayment."""
-    return CashPaid(
-        payer_account_id=loan.applied.account_id,
-        payee_account_id=loan.applied.bank_account_id,
-        paid_amount=paid_amount,
-        purpose=Purpose.REPAYMENT,
-    )
-
-
-def _parameters(state: State) -> RiskParameters:
-    parameters = state.market_data.risk_parameters
-    assert parameters is not None, "genesis publishes the risk parameters"
-    return parameters
+    paid = debt.take_principal(paid_amount)
+    repaid = receipt(debt.loan, paid, RepaymentSource.COVENANT)
+    return [tested, *repaid, *cash_to_bank(debt.loan, paid)]
 
 
 def _ladder(
@@ -221,7 +181,7 @@ def _ladder(
         debt.owed_amount,
         value_amount,
         debt.loan.drawn_ltv_ppm,
-        _parameters(state),
+        parameters_of(state),
         is_cure_expired=is_cure_expired,
     )
 
@@ -256,11 +216,6 @@ def _changed(debt: Debt, value_amount: int, now: Ladder) -> LadderChanged:
         value_amount=value_amount,
         ltv_ppm=now.ltv_ppm,
     )
-
-
-def _call_ended(loan: Loan, end: CallEnd) -> MarginCallEnded:
-    assert loan.call is not None, "only a call ends"
-    return MarginCallEnded(call_id=loan.call.call_id, loan_id=loan.applied.loan_id, end=end)
 
 
 def _default(debt: Debt, value_amount: int, cause: DefaultCause) -> LoanDefaulted:

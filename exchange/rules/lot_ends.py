@@ -1,4 +1,4 @@
-"""How lots end without a sale: withdrawn, unsold in their time, or redeemed with the loan."""
+"""How lots end without a sale: withdrawn, unsold in their time, redeemed or cured with the loan."""
 
 from exchange.domain.enums import LotEnd, TradingMode
 from exchange.domain.events import Event
@@ -7,6 +7,7 @@ from exchange.domain.lot_prices import next_step_ns
 from exchange.domain.movements import HoldClosed
 
 from .lending_state import Lot
+from .lot_reserve import note_unsold
 from .state import State
 
 
@@ -26,13 +27,13 @@ def unsold_lots(to_ns: int, state: State) -> list[Event]:
     ]
 
 
-def redeemed_lots(loan_id: int, state: State, but_id: int = 0) -> list[Event]:
-    """The end of a loan's lots because it is repaid; `but_id` is the one that repaid it."""
+def redeemed_lots(loan_id: int, end: LotEnd, state: State, but_id: int = 0) -> list[Event]:
+    """The end of a loan's lots because it is repaid or cured; `but_id` is the one that did it."""
     return [
         event
         for lot_id, lot in sorted(state.lots.items())
         if lot.offered.loan_id == loan_id and lot_id != but_id
-        for event in lot_ended(lot, LotEnd.REDEEMED, state)
+        for event in lot_ended(lot, end, state)
     ]
 
 
@@ -51,4 +52,6 @@ def released_days(lot: Lot, state: State) -> list[Event]:
 
 def evolve_ended(event: LotEnded, state: State) -> None:
     """The lot stands no longer."""
-    del state.lots[event.lot_id]
+    lot = state.lots.pop(event.lot_id)
+    if event.end is LotEnd.UNSOLD:
+        note_unsold(lot.offered, state)

@@ -2,7 +2,8 @@
 How much of a loan's collateral may stand for sale at once: what one round of the ladder sells.
 
 The lots that stand are the round. Together they may be worth what brings the loan back to its ratio
-at drawdown, up to a whole lot, and all of it where no part would do or the loan is due.
+at drawdown and pays the costs, which come first, up to a whole lot; and all of it where no part
+would do or the loan is due.
 """
 
 from exchange.collateral.haircut_lines import HaircutLines
@@ -12,9 +13,10 @@ from exchange.domain.enums import LIENED, TradingMode
 from exchange.domain.lending_events import LotOffered
 from exchange.domain.reasons import Reason, require
 from exchange.domain.units import BPS_WHOLE, PPM_WHOLE
+from exchange.domain.windows import day_at
 
 from .lending_state import Loan, Pledge
-from .loan_cover import owed_amount
+from .loan_cover import debt_of
 from .state import State
 
 _LIQUIDITY = HaircutLines.__struct_fields__.index("liquidity_ppm")
@@ -56,7 +58,7 @@ def sale_round(loan: Loan, pledge: Pledge, state: State) -> Sale:
         if each.status in LIENED
     )
     return sale(
-        owed_amount(loan, state),
+        debt_of(loan, day_at(state.market_ns)).due_amount,
         value_amount,
         loan.drawn_ltv_ppm,
         min(PPM_WHOLE, pledge.mark.lines_ppm[_LIQUIDITY] + fee_ppm),

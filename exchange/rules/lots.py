@@ -3,14 +3,15 @@ Lots: pledged days of a loan in default, which its bank offers in a Dutch auctio
 
     OfferLot ─▶ offered ─┬─▶ BuyLot ─▶ sold (see `liquidation`)
                          ├─▶ WithdrawLot ─▶ withdrawn
-                         ├─▶ one step after its floor, or when its first day begins ─▶ unsold
+                         ├─▶ one step after its floor, or when its first day begins ─▶ unsold,
+                         │                                           and then? see `lot_reserve`
                          └─▶ the loan is repaid ─▶ redeemed
 
 The price of the moment falls with the clock; the first who takes it has the whole lot. A title lot
-is the rest of a pledge's window from a day that has not begun, and a sublet lot the use of near
-days, which melt fastest: it keeps them as any offer of use does, and what the owner has on offer of
-the same days gives way to it. Its whole rent is the bank's, as its days are delivered. Neither the
-borrower's party nor the bank's own may buy.
+is the rest of a pledge's window from a day that has not begun, in its turn (`lot_order`). A sublet
+lot is the use of near days, which melt fastest: it keeps them as any offer of use does, and what
+the owner has on offer of the same days gives way to it. Its whole rent is the bank's, as its days
+are delivered. Neither the borrower's party nor the bank's own may buy.
 """
 
 from exchange.domain.enums import LIENED, LoanStatus, LotEnd, Role, Side, TradingMode
@@ -26,6 +27,8 @@ from exchange.domain.windows import day_at, start_ns
 from .collateral_sale import lots_to_let
 from .lending_state import Lot, Pledge
 from .lot_ends import lot_ended
+from .lot_order import require_order
+from .lot_reserve import require_reserve, reserve_price
 from .lot_size import require_size
 from .novation import ended_offers, uncovered
 from .pledges import require_bought
@@ -66,7 +69,9 @@ def decide_offer(command: OfferLot, state: State, account_id: int) -> list[Event
         state.participant_with(command.buyer_account_id, Role.TRADER)
         require_stranger(command.buyer_account_id, pledge, state)
     offered = _offered(command, pledge, state)
+    require_reserve(offered)
     if command.mode is TradingMode.TITLE:
+        require_order(offered, state)
         require_size(offered, state)
         return [offered]
     return [*_room_to_let(offered, pledge, state), offered, _kept_to_let(offered, pledge)]
@@ -191,6 +196,7 @@ def _offered(command: OfferLot, pledge: Pledge, state: State) -> LotOffered:
         offered_ns=state.market_ns,
         end_ns=min(state.market_ns + (steps_count + 1) * step_ns, start_ns(command.start_day)),
         buyer_account_id=command.buyer_account_id,
+        reserve_price=reserve_price(command, pledge, state),
     )
 
 

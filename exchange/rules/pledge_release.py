@@ -9,9 +9,10 @@ from exchange.domain.enums import OWING
 from exchange.domain.events import Event, PledgeReleased
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason, require
+from exchange.domain.windows import day_at
 
 from .lending_state import Loan, Pledge
-from .loan_cover import cover_of, marks_of, owed_amount
+from .loan_cover import cover_of, debt_of, marks_of
 from .state import State
 from .valuation import mark_of
 
@@ -29,5 +30,6 @@ def released(pledge: Pledge, released_qty: int, state: State) -> list[Event]:
 
 def _require_covered(loan: Loan, pledge_id: int, left: list[PledgeMarked], state: State) -> None:
     rest = [mark for key, mark in marks_of(loan, state).items() if key != pledge_id]
-    owed, base_amount = owed_amount(loan, state), cover_of([*rest, *left]).base_amount
-    require(owed <= base_amount, Reason.NOT_COVERED, owed, base_amount)
+    due_amount = debt_of(loan, day_at(state.market_ns)).due_amount
+    base_amount = cover_of([*rest, *left]).base_amount
+    require(due_amount <= base_amount, Reason.NOT_COVERED, due_amount, base_amount)

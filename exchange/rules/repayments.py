@@ -1,23 +1,23 @@
 """
 What is paid on a loan: by the borrower, and by what its pledged days earn.
 
-Interest comes first, then principal; at most what is owed is taken. Rent, refunds and damages of
-pledged days reach the bank in any case: they repay the loan in the same record, and what is more
-than is owed goes on to the borrower. When nothing is owed the loan is over and its liens are off.
+All of it goes down the one waterfall (`loan_waterfall`): interest first, then principal, and before
+them the costs of a loan that was enforced; at most what is due is taken. Rent, refunds and damages
+of pledged days reach the bank in any case: they repay the loan in the same record, and what is more
+than is due goes on to the borrower. When nothing is due the loan is over and its liens are off.
 """
 
 from exchange.domain.enums import OWING, LoanStatus, Purpose, RepaymentSource
 from exchange.domain.events import Event
 from exchange.domain.lending_commands import RepayLoan
-from exchange.domain.lending_events import LoanClosed, LoanRepaid
+from exchange.domain.lending_events import LoanRepaid
 from exchange.domain.movements import CashPaid
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
 from .loan_cover import Debt, debt_of, owed_amounts, own_loan, value_behind
-from .loan_dues import note_due
-from .loan_review import cash_to_bank, eased
-from .redemption import costs_paid, redemption
+from .loan_review import eased
+from .loan_waterfall import cash_to_bank, receipt
 from .state import State
 
 _IN_DEFAULT = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
@@ -38,18 +38,15 @@ def decide_repay(command: RepayLoan, state: State, account_id: int) -> list[Even
     require(applied.account_id == account_id, Reason.UNKNOWN_LOAN, command.loan_id)
     require(loan.status in OWING, Reason.WRONG_STATE, command.loan_id)
     debt = debt_of(loan, day_at(state.market_ns))
-    paid_amount = min(command.repaid_amount, debt.owed_amount)
-    is_in_time = loan.status not in _IN_DEFAULT or paid_amount == debt.owed_amount
-    require(is_in_time, Reason.IN_DEFAULT, command.repaid_amount, debt.owed_amount)
+    paid_amount = min(command.repaid_amount, debt.due_amount)
+    is_in_time = loan.status not in _IN_DEFAULT or paid_amount == debt.due_amount
+    require(is_in_time, Reason.IN_DEFAULT, command.repaid_amount, debt.due_amount)
     available_amount, _ = state.core.balances(account_id)
-    costs_amount = loan.costs_amount if paid_amount == debt.owed_amount else 0
-    needed_amount = paid_amount + costs_amount
-    require(needed_amount <= available_amount, Reason.CASH, needed_amount, available_amount)
-    repaid = debt.take(paid_amount, RepaymentSource.CASH)
+    require(paid_amount <= available_amount, Reason.CASH, paid_amount, available_amount)
+    paid = debt.take(paid_amount)
     return [
-        *(redemption(loan, repaid) if costs_amount else []),
-        repaid,
-        cash_to_bank(loan, paid_amount),
+        *receipt(loan, paid, RepaymentSource.CASH),
+        *cash_to_bank(loan, paid),
         *eased(debt, value_behind(loan, state), state),
     ]
 
@@ -61,8 +58,6 @@ class Earnings:
         self._state = state
         self._today = today
         self._debts: dict[int, Debt] = {}
-        self._costs: dict[int, int] = {}
-        """Of enforcement, unpaid, by loan."""
 
     def received(self, pledge_id: int, amount: int, purpose: Purpose) -> list[Event]:
         """A bank has had this for a pledge: the repayment, and what goes on to the borrower."""
@@ -73,23 +68,14 @@ class Earnings:
         debt = self._debts.get(loan_id)
         if debt is None:
             debt = self._debts[loan_id] = debt_of(loan, self._today)
-        events: list[Event] = []
-        taken_amount = min(amount, debt.owed_amount)
-        if taken_amount:
-            events.append(debt.take(taken_amount, _SOURCES[purpose]))
-        unpaid_amount = self._costs.setdefault(loan_id, loan.costs_amount)
-        costs_amount = min(amount - taken_amount, unpaid_amount)
-        if costs_amount:
-            self._costs[loan_id] -= costs_amount
-            events.append(costs_paid(loan_id, costs_amount))
-        left_amount = amount - taken_amount - costs_amount
-        if left_amount:
-            applied = loan.applied
+        paid = debt.take(amount)
+        events = receipt(loan, paid, _SOURCES[purpose])
+        if paid.surplus_amount:
             events.append(
                 CashPaid(
-                    payer_account_id=applied.bank_account_id,
-                    payee_account_id=applied.account_id,
-                    paid_amount=left_amount,
+                    payer_account_id=loan.applied.bank_account_id,
+                    payee_account_id=loan.applied.account_id,
+                    paid_amount=paid.surplus_amount,
                     purpose=purpose,
                 )
             )
@@ -120,11 +106,3 @@ def evolve_repaid(event: LoanRepaid, state: State) -> None:
     assert loan.principal_amount >= 0, "no more principal is paid than is owed"
     if loan.call is not None:
         loan.call_paid_amount += event.interest_amount + event.principal_amount
-
-
-def evolve_closed(event: LoanClosed, state: State) -> None:
-    """It is repaid."""
-    loan = state.loans[event.loan_id]
-    assert loan.principal_amount == 0, "a loan is closed when nothing is owed"
-    loan.status = LoanStatus.REPAID
-    note_due(loan, state)

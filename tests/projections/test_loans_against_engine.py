@@ -125,18 +125,18 @@ def test_a_liquidation_is_shown_as_the_rules_have_it_to_its_claim():
     assert_same(market)
     market.enforce(costs_amount=1_000)
     assert_same(market)
-    lot_id = market.offered(lot_qty=40, start_price=100, floor_price=100)
+    lot_id = market.offered(lot_qty=40, start_price=300, floor_price=300)
     assert_same(market)
     market.bought(lot_id)
     assert_same(market)
-    market.bought(market.offered(lot_qty=60, start_price=100, floor_price=100))
+    market.bought(market.offered(lot_qty=60, start_price=300, floor_price=300))
     assert_same(market)
     cross(market, market.state.market_ns)
     assert_same(market)
     [loan] = loans_view(BANK, folded(market)).loans
     assert (loan.loan_status, loan.costs_amount) == ("shortfall", 0)
     assert loan.shortfall_amount == loan.owed_amount > 0
-    assert [(lot.lot_status, lot.lot_price) for lot in loan.lots] == [("sold", 100)] * 2
+    assert [(lot.lot_status, lot.lot_price) for lot in loan.lots] == [("sold", 300)] * 2
     market.do(TRADER, repay(10**13))
     assert_same(market)
 

@@ -5,7 +5,9 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from exchange.domain.commands import ReleasePledge
+from exchange.domain.commands import PublishSettlementPrice, ReleasePledge
+from exchange.domain.delivery_commands import PayClaim, PostBond
+from exchange.domain.delivery_events import DamagesClaimed
 from exchange.domain.enums import (
     LoanStatus,
     LotEnd,
@@ -30,12 +32,13 @@ from exchange.domain.movements import (
     CashPaid,
     CollateralSold,
     TradeSettled,
+    TrustReleased,
 )
 from exchange.domain.reasons import Reason
 from exchange.domain.record import Record, decode_body
 from exchange.domain.windows import day_at, start_ns
 from exchange.projections import Projections
-from exchange.rules.loan_cover import owed_amount
+from exchange.rules.loan_cover import owed_amount, owed_amounts
 from tests.properties.conservation import Ledger
 from tests.rules.lending import APPLICATION, YUAN, offer, repay, terms
 from tests.rules.liquidations import (
@@ -50,7 +53,7 @@ from tests.rules.liquidations import (
     of_kind,
 )
 from tests.rules.markets import HOUR_NS, assert_refused, cross, day, events_of, own
-from tests.scenario import BANK, OTHER, PRODUCT, TRADER
+from tests.scenario import BANK, OTHER, PRODUCT, SUPPLIER, TRADER
 
 HOURS = 24 * 90
 REST = [offer(pledged_qty=900)]
@@ -284,6 +287,79 @@ def test_a_day_that_had_begun_before_the_sale_still_pays_the_pledgee(market):
     assert repaid[0].interest_amount + repaid[0].principal_amount == 100 * 12 * 1_000
     assert market.loan.principal_amount < owed_amount
     assert market.core.day_function(TRADER, 1, "lien") == []
+
+
+def sold_with_its_first_day_begun(bond_amount):
+    """All is sold but a day that has begun, whose hours were worth more than was paid for them."""
+    market = LiquidationMarket()
+    if bond_amount:
+        market.do(SUPPLIER, PostBond(bond_amount=bond_amount))
+    market.do(1, PublishSettlementPrice(instrument_id=market.january, settlement_price=1_080))
+    cross(market, start_ns(FIRST) + HOUR_NS)
+    market.bought(market.offered(start_price=300, floor_price=300), 300)
+    cross(market, start_ns(FIRST + 1))
+    assert market.loan.status is LoanStatus.SHORTFALL
+    return market
+
+
+REFUND, DAMAGES = 100 * 12 * 1_000, 100 * 12 * 80
+"""Half the hours of a hundred GPUs were not delivered; each cost ten and was worth 10.80."""
+
+
+def test_damages_for_liened_days_that_come_after_the_sale_go_to_the_pledgee_first():
+    """Out of the supplier's bond, to the bank and down to the claim, though nothing is pledged."""
+    market = sold_with_its_first_day_begun(10**10)
+    owed_amount, bank_cash = sum(owed_now(market)), market.cash(BANK)
+    count = len(market.records)
+    deliver(market, 5_500)
+    found = market.since(count)
+    damages = [
+        each.released_amount
+        for each in found
+        if isinstance(each, TrustReleased)
+        and (each.account_id, each.purpose) == (BANK, Purpose.COVER_DAMAGES)
+    ]
+    assert damages == [DAMAGES]
+    repaid = {e.source: e for e in found if isinstance(e, LoanRepaid)}
+    assert list(repaid) == [RepaymentSource.SHORTFALL_REFUND, RepaymentSource.COVER_DAMAGES]
+    paid_amounts = [e.interest_amount + e.principal_amount for e in repaid.values()]
+    assert paid_amounts == [REFUND, DAMAGES]
+    assert market.cash(BANK) == bank_cash + REFUND + DAMAGES
+    interest_amount = market.loan.principal_amount + REFUND + DAMAGES - owed_amount
+    assert 0 < interest_amount < owed_amount // 1_000
+    market.assert_replays()
+
+
+def test_damages_that_the_bond_does_not_cover_are_the_pledgees_claim_on_the_supplier():
+    """It is paid long after the sale, and what the supplier pays repays the borrower's claim."""
+    market = sold_with_its_first_day_begun(0)
+    deliver(market, 5_500)
+    (claim,) = [e for e in events_of(market, DamagesClaimed) if e.account_id == BANK]
+    assert (claim.pledge_id, claim.claim_amount) == (1, DAMAGES)
+    owed_amount, bank_cash = sum(owed_now(market)), market.cash(BANK)
+    market.do(SUPPLIER, PayClaim(claim_id=claim.claim_id, paid_amount=DAMAGES))
+    assert of_kind(market.events, LoanRepaid).source is RepaymentSource.CLAIM
+    assert sum(owed_now(market)) == owed_amount - DAMAGES
+    assert market.cash(BANK) == bank_cash + DAMAGES
+    market.assert_replays()
+
+
+def test_damages_for_the_days_that_were_sold_are_their_buyers():
+    """Its lien left the days with the title, so the bank has nothing of a later day."""
+    market = LiquidationMarket()
+    market.do(SUPPLIER, PostBond(bond_amount=10**10))
+    market.do(1, PublishSettlementPrice(instrument_id=market.january, settlement_price=1_080))
+    market.bought(market.offered(start_price=300, floor_price=300), 300)
+    bank_cash, buyer_cash = cash_of(market, BANK, market.buyer)
+    deliver(market, 5_500)
+    assert market.cash(BANK) == bank_cash
+    assert market.cash(market.buyer) - buyer_cash == REFUND + DAMAGES
+    market.assert_replays()
+
+
+def owed_now(market):
+    """Interest and principal."""
+    return owed_amounts(market.loan, day_at(market.state.market_ns))
 
 
 # -- every other turn ------------------------------------------------------------------------------

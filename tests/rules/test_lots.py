@@ -102,6 +102,7 @@ def test_a_lot_states_all_that_its_price_follows_from(market):
             offered_ns=now_ns,
             end_ns=now_ns + 5 * quarter_ns,
             buyer_account_id=0,
+            reserve_price=277,
         )
     ]
     assert set(market.state.lots) == {lot_id}
@@ -131,6 +132,8 @@ def test_a_title_lot_runs_to_the_end_of_its_pledge_and_begins_within_the_near_da
     assert_refused(market, BANK, begun, Reason.BAD_WINDOW, today, today + 1)
     far = lot(market, start_day=last + 1)
     assert_refused(market, BANK, far, Reason.BAD_WINDOW, last + 1, last)
+    near_days = {"mode": TradingMode.SUBLET, "start_day": today + 1, "end_day": last}
+    market.do(BANK, lot(market, **near_days))
     market.offered(start_day=last)
 
 

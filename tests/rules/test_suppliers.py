@@ -11,6 +11,7 @@ from exchange.domain.delivery_commands import (
     WithdrawBond,
 )
 from exchange.domain.delivery_events import (
+    BondMadeGood,
     BondPosted,
     BondShort,
     BondWithdrawn,
@@ -21,7 +22,7 @@ from exchange.domain.enums import Purpose, Side, SuspensionCause
 from exchange.domain.reasons import Reason
 from exchange.domain.windows import start_ns
 from tests.rules.deliveries import DAY, NO_FEES, DeliveryMarket, attest, paid, report
-from tests.rules.markets import OtherMarket, assert_refused, day, events_of, order, own
+from tests.rules.markets import OtherMarket, assert_refused, cross, day, events_of, order, own
 from tests.scenario import AUDITOR, FIRST_DAY, OTHER, SUPPLIER, TRADER
 
 MARCH = (day("2027-03-01"), day("2027-04-01"))
@@ -85,6 +86,51 @@ def test_a_short_bond_is_stated_at_the_start_of_a_day(market):
     market.do(SUPPLIER, PostBond(bond_amount=1))
     market.advance(start_ns(FIRST_DAY + 2))
     assert events_of(market, BondShort) == [short]
+
+
+def stated(market):
+    """(bond, required) of all that was said of short bonds; what was made good is negative."""
+    return [
+        (event.bond_amount, event.required_amount * (1 if isinstance(event, BondShort) else -1))
+        for event in events_of(market, BondShort | BondMadeGood)
+    ]
+
+
+def test_a_short_bond_is_stated_again_only_when_an_amount_is_another_one(market):
+    for number in (1, 2, 3):
+        cross(market, start_ns(FIRST_DAY + number))
+    assert stated(market) == [(0, REQUIRED)]
+    market.do(SUPPLIER, PostBond(bond_amount=500))
+    cross(market, start_ns(FIRST_DAY + 4))
+    cross(market, start_ns(FIRST_DAY + 5))
+    assert stated(market) == [(0, REQUIRED), (500, REQUIRED)]
+    market.do(1, PublishSettlementPrice(instrument_id=1, settlement_price=1_200))
+    cross(market, start_ns(FIRST_DAY + 6))
+    more = 10 * 24 * 31 * 1_200 * 5 // 100
+    assert stated(market)[2:] == [(500, more)]
+
+
+def test_a_short_bond_is_made_good_by_the_payment_that_suffices(market):
+    cross(market, start_ns(FIRST_DAY + 1))
+    market.do(SUPPLIER, PostBond(bond_amount=REQUIRED - 1))
+    assert not [event for event in market.events if isinstance(event, BondMadeGood)]
+    market.do(SUPPLIER, PostBond(bond_amount=1))
+    good = BondMadeGood(
+        supplier_account_id=SUPPLIER, bond_amount=REQUIRED, required_amount=REQUIRED
+    )
+    assert market.events[-1] == good
+    market.do(SUPPLIER, PostBond(bond_amount=1))
+    cross(market, start_ns(FIRST_DAY + 2))
+    assert events_of(market, BondMadeGood) == [good]
+
+
+def test_a_short_bond_is_made_good_when_less_is_asked_for(market):
+    market.do(SUPPLIER, PostBond(bond_amount=REQUIRED - 1))
+    cross(market, start_ns(FIRST_DAY + 1))
+    market.do(1, PublishSettlementPrice(instrument_id=1, settlement_price=1_000))
+    cross(market, start_ns(FIRST_DAY + 2))
+    less = 10 * 24 * 31 * 1_000 * 5 // 100
+    assert stated(market) == [(REQUIRED - 1, REQUIRED), (REQUIRED - 1, -less)]
 
 
 # -- suspension ------------------------------------------------------------------------------------
