@@ -42,6 +42,7 @@ from exchange.log.errors import (
 )
 from exchange.log.head import Head, LogName
 from exchange.log.merkle import merkle_root
+from exchange.log.msgpack_values import are_values, split_values
 
 MAGIC = b"CXLF"
 FRAME_VERSION = 1
@@ -135,7 +136,7 @@ def encode_records(
             "command that caused them"
         )
     # An unreadable frame would end the log for ever, so it is read before it is written.
-    assert _is_one_value(body), "a record is not one msgpack value"
+    assert are_values(records), "a record is not one msgpack value"
     return _encode(name, after, after.epoch, at_ns, len(records), body, merkle_root(records))
 
 
@@ -162,23 +163,17 @@ def decode_frame(data: bytes, entry_id: str = "?") -> Frame:
     if header.body_length != len(data) - HEADER_BYTES:
         found = len(data) - HEADER_BYTES
         raise BadLength(entry_id, header.first_seq, found, header.body_length)
-    body = data[HEADER_BYTES:]
+    body = memoryview(data)[HEADER_BYTES:]
     crc = crc32(body, crc32(data[: HEADER_BYTES - _CRC.size]))
     if crc != header.crc:
         raise BadCrc(entry_id, header.first_seq, f"{crc:08x}", f"{header.crc:08x}")
-    frame = _read_body(header, data, body, entry_id)
-    root = merkle_root(frame.records or [body])
+    frame = _read_body(header, data, entry_id)
+    root = merkle_root(frame.records or [bytes(body)])
     if root != header.root:
         raise BadRoot(entry_id, header.first_seq, root, header.root)
     return frame
 
 
-class _Skipped(msgspec.Struct, array_like=True):
-    """An array whose values are walked through and not kept."""
-
-
-_RECORDS = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_SKIPPED = msgspec.msgpack.Decoder(_Skipped)
 _BARRIER = msgspec.msgpack.Decoder(EpochBarrier)
 
 
@@ -207,28 +202,24 @@ def _encode(
     return EncodedFrame(header + body, head)
 
 
-def _read_body(header: FrameHeader, data: bytes, body: bytes, entry_id: str) -> Frame:
+def _read_body(header: FrameHeader, data: bytes, entry_id: str) -> Frame:
     header_hash = sha256(data[:HEADER_BYTES]).digest()
-    try:
-        if header.record_count == 0:
-            return Frame(header, header_hash, [], _BARRIER.decode(body), data)
-        records = [bytes(raw) for raw in _RECORDS.decode(body)]
-    except msgspec.MsgspecError as error:
-        raise BadBody(entry_id, header.first_seq, error, "msgpack") from None
+    if header.record_count == 0:
+        try:
+            barrier = _BARRIER.decode(memoryview(data)[HEADER_BYTES:])
+        except msgspec.MsgspecError as error:
+            raise BadBody(entry_id, header.first_seq, error, "msgpack") from None
+        return Frame(header, header_hash, [], barrier, data)
+    begin = _array_header(header.record_count)
+    if not data.startswith(begin, HEADER_BYTES):
+        found = data[HEADER_BYTES : HEADER_BYTES + len(begin)]
+        raise BadBody(entry_id, header.first_seq, found, begin)
+    records = split_values(data, HEADER_BYTES + len(begin))
+    if records is None:
+        raise BadBody(entry_id, header.first_seq, "a value that does not end", "msgpack")
     if len(records) != header.record_count:
         raise BadBody(entry_id, header.first_seq, len(records), header.record_count)
-    if not body.startswith(_array_header(header.record_count)):
-        raise BadBody(entry_id, header.first_seq, body[:5], _array_header(header.record_count))
     return Frame(header, header_hash, records, data=data)
-
-
-def _is_one_value(body: bytes) -> bool:
-    """Whether the array holds as many values as it says, and nothing is behind it."""
-    try:
-        _SKIPPED.decode(body)
-    except msgspec.DecodeError:
-        return False
-    return True
 
 
 def _array_header(count: int) -> bytes:

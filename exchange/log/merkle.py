@@ -7,7 +7,7 @@ those of RFC 6962: no node can pass for a record. The frame's header states the 
 and so the shape of the tree.
 
 Sixteen children and not two: a node costs as much as a leaf, and so the tree costs a fifteenth of
-its leaves instead of as much again (1000 records: 0.05 against 0.43 ms). The price is a longer
+its leaves instead of as much again (1000 records: 0.02 against 0.16 ms). The price is a longer
 proof that one record is in a frame: at most 15 hashes a level, 1.4 KB for 1000 records.
 """
 
@@ -17,6 +17,8 @@ from hashlib import sha256
 from exchange.log.sha256_each import IS_SUPPORTED, sha256_each
 
 WIDTH = 16
+DIGEST_BYTES = 32
+_GROUP_BYTES = WIDTH * DIGEST_BYTES
 _LEAF = 0
 _NODE = 1
 
@@ -27,45 +29,40 @@ ProofStep = tuple[int, list[bytes]]
 def merkle_root(records: Sequence[bytes]) -> bytes:
     """The root over at least one record."""
     assert records, "a tree has at least one leaf"
-    level = _leaves(records)
-    while len(level) > 1:
-        level = _level_above(level)
-    return level[0]
+    level = _hashes(_LEAF, records)
+    while len(level) > DIGEST_BYTES:
+        level = _hashes(_NODE, _cut(level, _GROUP_BYTES))
+    return level
 
 
 def merkle_proof(records: Sequence[bytes], index: int) -> list[ProofStep]:
     """What shows, with the record at `index` and the root only, that the record is in the tree."""
     assert 0 <= index < len(records), f"record {index} of {len(records)}"
-    level = _leaves(records)
+    level = _hashes(_LEAF, records)
     steps: list[ProofStep] = []
-    while len(level) > 1:
-        start, place = index - index % WIDTH, index % WIDTH
-        group = level[start : start + WIDTH]
-        steps.append((place, group[:place] + group[place + 1 :]))
-        level = _level_above(level)
+    while len(level) > DIGEST_BYTES:
+        groups, place = _cut(level, _GROUP_BYTES), index % WIDTH
         index //= WIDTH
+        group = _cut(groups[index], DIGEST_BYTES)
+        steps.append((place, group[:place] + group[place + 1 :]))
+        level = _hashes(_NODE, groups)
     return steps
 
 
 def proves(record: bytes, steps: Sequence[ProofStep], root: bytes) -> bool:
     """Whether `record` is in the tree under `root`, at the place that the steps describe."""
-    (node,) = _hashes(_LEAF, [record])
+    node = _hashes(_LEAF, [record])
     for place, others in steps:
-        (node,) = _hashes(_NODE, [b"".join((*others[:place], node, *others[place:]))])
+        node = _hashes(_NODE, [b"".join((*others[:place], node, *others[place:]))])
     return node == root
 
 
-def _leaves(records: Sequence[bytes]) -> list[bytes]:
-    return _hashes(_LEAF, records)
+def _cut(hashes: bytes, size: int) -> list[bytes]:
+    return [hashes[at : at + size] for at in range(0, len(hashes), size)]
 
 
-def _level_above(level: list[bytes]) -> list[bytes]:
-    starts = range(0, len(level), WIDTH)
-    return _hashes(_NODE, [b"".join(level[at : at + WIDTH]) for at in starts])
-
-
-def hashes_by_hashlib(prefix: int, messages: Sequence[bytes]) -> list[bytes]:
-    """What `sha256_each` gives, on any processor."""
+def hashes_by_hashlib(prefix: int, messages: Sequence[bytes]) -> bytes:
+    """The messages' hashes in one string: what `sha256_each` gives, on any processor."""
     prefixed = sha256(bytes((prefix,)))
     found = []
     for message in messages:
@@ -73,7 +70,7 @@ def hashes_by_hashlib(prefix: int, messages: Sequence[bytes]) -> list[bytes]:
         hasher = prefixed.copy()
         hasher.update(message)
         found.append(hasher.digest())
-    return found
+    return b"".join(found)
 
 
 _hashes = sha256_each if IS_SUPPORTED else hashes_by_hashlib

@@ -4,7 +4,10 @@ SHA-256 of many short messages, by the processor's own instructions for it.
 
 `hashlib` takes 0.4 us for a record of 100 bytes, of which hashing is a fifth: the rest is objects
 made and dropped. A frame of a thousand records waits for a thousand of them, and so does reading
-it. Where the processor has no such instructions, `exchange.log.merkle` goes on with `hashlib`.
+it. And each step of a hash waits for the one before it, while the instruction could begin another
+one: so messages go by two through it, of which neither is slower than alone. A record of 100 bytes
+takes 0.06 us. Where the processor has no such instructions, `exchange.log.merkle` goes on with
+`hashlib`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -49,32 +52,58 @@ cdef extern from *:
         state->cdgh = _mm_loadu_si128((const __m128i *)first_cdgh);
     }
 
-    __attribute__((target("sha,sse4.1")))
-    static void sha256_blocks(sha256_state *state, const uint8_t *data, uint64_t count) {
+    /* One block of each of the messages, of which there are one or two: known when this is compiled,
+       so that all of it stays in registers. */
+    __attribute__((target("sha,sse4.1"), always_inline))
+    static inline void sha256_block_of_each(
+        const int lanes, sha256_state *const states[], const uint8_t *const blocks[]
+    ) {
         const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-        __m128i abef = state->abef, cdgh = state->cdgh, w[4];
-        for (; count; count--, data += 64) {
-            const __m128i abef_before = abef, cdgh_before = cdgh;
-            for (int i = 0; i < 4; i++)
-                w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)data + i), big_endian);
-            #pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) {
+        __m128i abef[2], cdgh[2], w[2][4];
+        for (int lane = 0; lane < lanes; lane++) {
+            abef[lane] = states[lane]->abef;
+            cdgh[lane] = states[lane]->cdgh;
+            for (int i = 0; i < 4; i++) {
+                __m128i word = _mm_loadu_si128((const __m128i *)blocks[lane] + i);
+                w[lane][i] = _mm_shuffle_epi8(word, big_endian);
+            }
+        }
+        #pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) {
+            #pragma GCC unroll 2
+            for (int lane = 0; lane < lanes; lane++) {
+                __m128i *of = w[lane];
                 __m128i keyed = _mm_loadu_si128((const __m128i *)round_keys + i);
-                keyed = _mm_add_epi32(keyed, w[i & 3]);
-                cdgh = _mm_sha256rnds2_epu32(cdgh, abef, keyed);
-                abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(keyed, 0x0e));
+                keyed = _mm_add_epi32(keyed, of[i & 3]);
+                cdgh[lane] = _mm_sha256rnds2_epu32(cdgh[lane], abef[lane], keyed);
+                keyed = _mm_shuffle_epi32(keyed, 0x0e);
+                abef[lane] = _mm_sha256rnds2_epu32(abef[lane], cdgh[lane], keyed);
                 if (i < 12) {
-                    __m128i last = w[(i + 3) & 3];
-                    __m128i next = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);
-                    next = _mm_add_epi32(next, _mm_alignr_epi8(last, w[(i + 2) & 3], 4));
-                    w[i & 3] = _mm_sha256msg2_epu32(next, last);
+                    __m128i last = of[(i + 3) & 3];
+                    __m128i next = _mm_sha256msg1_epu32(of[i & 3], of[(i + 1) & 3]);
+                    next = _mm_add_epi32(next, _mm_alignr_epi8(last, of[(i + 2) & 3], 4));
+                    of[i & 3] = _mm_sha256msg2_epu32(next, last);
                 }
             }
-            abef = _mm_add_epi32(abef, abef_before);
-            cdgh = _mm_add_epi32(cdgh, cdgh_before);
         }
-        state->abef = abef;
-        state->cdgh = cdgh;
+        for (int lane = 0; lane < lanes; lane++) {
+            states[lane]->abef = _mm_add_epi32(abef[lane], states[lane]->abef);
+            states[lane]->cdgh = _mm_add_epi32(cdgh[lane], states[lane]->cdgh);
+        }
+    }
+
+    __attribute__((target("sha,sse4.1")))
+    static void sha256_block(sha256_state *state, const uint8_t *block) {
+        sha256_block_of_each(1, &state, &block);
+    }
+
+    __attribute__((target("sha,sse4.1")))
+    static void sha256_two_blocks(
+        sha256_state *state, const uint8_t *block, sha256_state *other, const uint8_t *of_other
+    ) {
+        sha256_state *const states[] = {state, other};
+        const uint8_t *const blocks[] = {block, of_other};
+        sha256_block_of_each(2, states, blocks);
     }
 
     __attribute__((target("sha,sse4.1")))
@@ -91,7 +120,10 @@ cdef extern from *:
     typedef struct { int nothing; } sha256_state;
     static int has_instructions(void) { return 0; }
     static void sha256_begin(sha256_state *state) {}
-    static void sha256_blocks(sha256_state *state, const uint8_t *data, uint64_t count) {}
+    static void sha256_block(sha256_state *state, const uint8_t *block) {}
+    static void sha256_two_blocks(
+        sha256_state *state, const uint8_t *block, sha256_state *other, const uint8_t *of_other
+    ) {}
     static void sha256_end(const sha256_state *state, uint8_t *digest) {}
     #endif
     """
@@ -99,59 +131,93 @@ cdef extern from *:
         pass
     bint has_instructions() noexcept nogil
     void sha256_begin(sha256_state*) noexcept nogil
-    void sha256_blocks(sha256_state*, const uint8_t*, uint64_t) noexcept nogil
+    void sha256_block(sha256_state*, const uint8_t*) noexcept nogil
+    void sha256_two_blocks(
+        sha256_state*, const uint8_t*, sha256_state*, const uint8_t*
+    ) noexcept nogil
     void sha256_end(const sha256_state*, uint8_t*) noexcept nogil
 
 cdef enum:
     BLOCK_BYTES = 64
     DIGEST_BYTES = 32
     LENGTH_BYTES = 8
+    LANES = 2
+
+cdef struct Lane:                   # one message under way; its prefix counts as its first byte
+    sha256_state state
+    const uint8_t* data             # without the prefix
+    uint64_t size                   # with it
+    uint64_t next_block, blocks_count
+    uint8_t* digest                 # where the result goes, NULL before the first message
+    uint8_t edge[BLOCK_BYTES]       # the next block, where prefix or padding is in it
 
 IS_SUPPORTED = has_instructions()
 
 
 def sha256_each(unsigned char prefix, messages):
-    """SHA-256 of each message with the one byte `prefix` before it."""
+    """SHA-256 of each message with the one byte `prefix` before it; the digests as one string."""
     assert IS_SUPPORTED, "this processor has no instructions for SHA-256"
-    cdef list found = []
-    cdef bytes message, digest
-    for message in messages:
-        digest = PyBytes_FromStringAndSize(NULL, DIGEST_BYTES)
-        _hash(
-            prefix,
-            <const uint8_t*>PyBytes_AS_STRING(message),
-            len(message),
-            <uint8_t*>PyBytes_AS_STRING(digest),
+    # A lane points into its message while the next one is taken.
+    cdef tuple held = tuple(messages)
+    cdef bytes digests = PyBytes_FromStringAndSize(NULL, DIGEST_BYTES * len(held))
+    cdef uint8_t* digest = <uint8_t*>PyBytes_AS_STRING(digests)
+    cdef Lane[LANES] lanes
+    cdef Lane* lane = lanes
+    cdef bytes message
+    memset(lanes, 0, sizeof(lanes))
+    for message in held:
+        _finish(lane, prefix)
+        sha256_begin(&lane.state)
+        lane.data = <const uint8_t*>PyBytes_AS_STRING(message)
+        lane.size = len(message) + 1
+        lane.next_block, lane.blocks_count = 0, (lane.size + LENGTH_BYTES) // BLOCK_BYTES + 1
+        lane.digest = digest
+        digest += DIGEST_BYTES
+        lane = _go_on(lanes, prefix)
+    _finish(&lanes[0], prefix)
+    _finish(&lanes[1], prefix)
+    return digests
+
+
+cdef Lane* _go_on(Lane* lanes, uint8_t prefix) noexcept nogil:
+    """Hashes both messages side by side until one ends, and returns its lane."""
+    while lanes[0].next_block < lanes[0].blocks_count:
+        if lanes[1].next_block == lanes[1].blocks_count:
+            return &lanes[1]
+        sha256_two_blocks(
+            &lanes[0].state, _block(&lanes[0], prefix), &lanes[1].state, _block(&lanes[1], prefix)
         )
-        found.append(digest)
-    return found
+    return &lanes[0]
 
 
-cdef void _hash(uint8_t prefix, const uint8_t* data, uint64_t size, uint8_t* digest) noexcept nogil:
-    """The first block is put together here for its prefix, the last ones for their padding."""
-    cdef uint8_t edge[2 * BLOCK_BYTES]
-    cdef sha256_state state
-    cdef uint64_t bits_count = 8 * (size + 1)
-    cdef uint64_t edge_size = 1, blocks_count
+cdef void _finish(Lane* lane, uint8_t prefix) noexcept nogil:
+    """Hashes what is left of the lane's message, and gives its digest away."""
+    while lane.next_block < lane.blocks_count:
+        sha256_block(&lane.state, _block(lane, prefix))
+    if lane.digest != NULL:
+        sha256_end(&lane.state, lane.digest)
+
+
+cdef inline const uint8_t* _block(Lane* lane, uint8_t prefix) noexcept nogil:
+    """The next block, where it stands or put together."""
+    cdef uint64_t start = lane.next_block * BLOCK_BYTES
     cdef int place
-    sha256_begin(&state)
-    edge[0] = prefix
-    if size >= BLOCK_BYTES - 1:
-        memcpy(edge + 1, data, BLOCK_BYTES - 1)
-        sha256_blocks(&state, edge, 1)
-        data += BLOCK_BYTES - 1
-        size -= BLOCK_BYTES - 1
-        blocks_count = size // BLOCK_BYTES
-        sha256_blocks(&state, data, blocks_count)
-        data += blocks_count * BLOCK_BYTES
-        size -= blocks_count * BLOCK_BYTES
-        edge_size = 0
-    memcpy(edge + edge_size, data, size)
-    edge_size += size
-    edge[edge_size] = 0x80
-    blocks_count = 1 if edge_size + 1 + LENGTH_BYTES <= BLOCK_BYTES else 2
-    memset(edge + edge_size + 1, 0, blocks_count * BLOCK_BYTES - edge_size - 1)
-    for place in range(LENGTH_BYTES):
-        edge[blocks_count * BLOCK_BYTES - 1 - place] = <uint8_t>(bits_count >> 8 * place)
-    sha256_blocks(&state, edge, blocks_count)
-    sha256_end(&state, digest)
+    lane.next_block += 1
+    if start > 0 and start + BLOCK_BYTES <= lane.size:
+        return lane.data + start - 1
+    if start == 0 and lane.size >= BLOCK_BYTES:
+        lane.edge[0] = prefix
+        memcpy(lane.edge + 1, lane.data, BLOCK_BYTES - 1)
+        return lane.edge
+    memset(lane.edge, 0, BLOCK_BYTES)
+    if start == 0:
+        lane.edge[0] = prefix
+        memcpy(lane.edge + 1, lane.data, lane.size - 1)
+    elif start < lane.size:
+        memcpy(lane.edge, lane.data + start - 1, lane.size - start)
+    if start <= lane.size:
+        lane.edge[lane.size - start] = 0x80
+    if lane.next_block == lane.blocks_count:
+        for place in range(LENGTH_BYTES):
+            lane.edge[BLOCK_BYTES - 1 - place] = <uint8_t>(8 * lane.size >> 8 * place)
+    return lane.edge
