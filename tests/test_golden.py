@@ -33,6 +33,7 @@ from exchange.domain import delivery_events as dle
 from exchange.domain import desk_commands as d
 from exchange.domain import desk_events as de
 from exchange.domain import enums
+from exchange.domain import lending_events as le
 from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import substitution as sb
