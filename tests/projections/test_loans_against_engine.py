@@ -54,7 +54,7 @@ def assert_same(market: LendingMarket) -> None:
                 principal_amount,
             )
             assert certified[loan_id].excess_amount == (
-                cover.base_amount - interest_amount - principal_amount
+                cover.base_amount - interest_amount - principal_amount - loan.costs_amount
             )
         else:
             assert view.owed_amount == 0
