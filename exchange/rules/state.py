@@ -194,7 +194,13 @@ class State:
     """Pledged days on offer, by id."""
     swept_sublets: dict[int, int] = field(default_factory=dict)
     """Sublets that lots have let and whose whole rent repays: the pledge, by sublet."""
+    pledge_count: int = 0
+    """Ever asked for; those that are over for long are in `pledges` no more."""
     loans: dict[int, Loan] = field(default_factory=dict)
+    loan_count: int = 0
+    """Ever applied for, likewise."""
+    lending_past: list[tuple[int, int, int]] = field(default_factory=list)
+    """(day, loan, pledge outside loans) of what may be forgotten from that day, in order."""
     loan_dues: list[tuple[int, int]] = field(default_factory=list)
     """(due_ns, loan_id) of those that the clock comes to by itself, in order."""
     mark_disputes: dict[int, MarkDispute] = field(default_factory=dict)
