@@ -55,7 +55,7 @@ def _loans(
 def loan_view(loan: Loan, projections: Projections) -> wire.LoanView:
     """One loan, with what is owed as of the market's day."""
     applied = loan.applied
-    pledges = [_pledge_view(pledge_id, projections) for pledge_id in loan.pledge_ids]
+    pledges = [pledge_view(pledge_id, projections) for pledge_id in loan.pledge_ids]
     interest_amount, principal_amount = loan.owed_amounts(day_at(projections.venue.market_ns))
     owed_amount = interest_amount + principal_amount
     liened = [pledge for pledge in pledges if is_behind(pledge)]
@@ -129,7 +129,8 @@ def _margin_call_value_amount(loan: Loan, owed_amount: int, projections: Project
     return owed_amount * PPM_WHOLE // steps.margin_call_ppm
 
 
-def _pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeView:
+def pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeView:
+    """A pledge with the mark in force."""
     pledge = projections.pledges.pledges[pledge_id]
     asked, qty = pledge.request, liened_qty(pledge)
     product = projections.listings.products[asked.product_id]

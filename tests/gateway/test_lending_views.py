@@ -296,9 +296,9 @@ async def test_csv_and_json_agree_to_the_fen(house, query, headers):
     rows = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
     by_kind = {
         kind: [row for row in rows if row["row"] == kind]
-        for kind in ("loan", "pledge", "margin_call", "total")
+        for kind in ("loan", "pledge", "margin_call", "offer", "total")
     }
-    assert sum(map(len, by_kind.values())) == len(rows) == 3 + 3 + 1 + 1
+    assert sum(map(len, by_kind.values())) == len(rows) == 3 + 3 + 1 + 1 + 1
     for row, loan in zip(by_kind["loan"], certificate.loans, strict=True):
         _agree(row, loan, ("margin_calls", "pledges"))
     pledges = [pledge for loan in certificate.loans for pledge in loan.pledges]
@@ -306,6 +306,7 @@ async def test_csv_and_json_agree_to_the_fen(house, query, headers):
         _agree(row, pledge)
     [call] = certificate.loans[1].margin_calls
     _agree(by_kind["margin_call"][0], call)
+    _agree(by_kind["offer"][0], certificate.offers[0])
     _agree(by_kind["total"][0], certificate.totals)
 
 
@@ -530,7 +531,7 @@ def test_another_time_zone_and_locale_give_the_same_bytes():
             ("America/St_Johns", "de_DE.UTF-8", "3"),
         )
     ]
-    assert printed[0].count(b"gx-borrowing-base-1") == 1
+    assert printed[0].count(b"gx-borrowing-base-2") == 1
     assert len(set(printed)) == 1
 
 
