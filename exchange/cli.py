@@ -42,7 +42,7 @@ from exchange.domain.record import RecordUnknown
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.engine import Difference, HalfApplied
 from exchange.export import ExportRefused
-from exchange.extract import ExtractUnreadable
+from exchange.extract import ExtractOfAnother, ExtractUnreadable
 from exchange.living_market import Inputs, serve_living_market
 from exchange.log import LogError
 from exchange.marks_replay import MarkDiffers
@@ -89,6 +89,7 @@ STATED = (
     RecordUnknown,
     StartRefused,
     HalfApplied,
+    ExtractOfAnother,
     ExtractUnreadable,
     MarkDiffers,
 )

@@ -105,6 +105,18 @@ class ExtractUnreadable(ValueError):
     exit_code = 2
 
 
+class ExtractOfAnother(ValueError):
+    """The extract is of another bank than the one asked about."""
+
+    exit_code = 2
+
+    def __init__(self, head: ExtractHead, bank: str) -> None:
+        super().__init__(
+            f"extract_of_another_bank: the extract is of {head.bank!r}, account "
+            f"{head.bank_account_id}, and --bank asks for {bank!r}"
+        )
+
+
 def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, list[Record]]:
     """
     What an extract tells, in the order of the log; proofs are taken as they are, not checked.

@@ -22,7 +22,13 @@ from clients.shell import DEFAULT_DATA, DataDir
 from exchange.domain.commands import Command
 from exchange.domain.events import ParticipantAdmitted
 from exchange.domain.record import Record, events_of
-from exchange.extract import FACTS_FORMAT, RECORD_FORMAT, ExtractUnreadable, records_in
+from exchange.extract import (
+    FACTS_FORMAT,
+    RECORD_FORMAT,
+    ExtractOfAnother,
+    ExtractUnreadable,
+    records_in,
+)
 from exchange.extract_maker import ExtractMaker, extract_lines
 from exchange.log import Frame, SignedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
@@ -56,12 +62,13 @@ def recompute(
     Compute the marks in force after a record again, and print what HTTP answers, byte for byte.
 
     Every mark is priced again from its own figures, and these are compared with the node marks that
-    it names. An extract needs nothing but itself; it is of one bank. Exit 0 done; 1 a mark or the
-    bytes of --check differ, which are named; 2 a file that cannot be read.
+    it names. An extract needs nothing but itself; it is of one bank, which --bank may only confirm.
+    Exit 0 done; 1 a mark or the bytes of --check differ, which are named; 2 a file that cannot be
+    read, or an extract of another bank.
     """
     source = log or data
     if source.is_file():
-        account_id, records = _from_extract(source, as_of_seq, public_key)
+        account_id, records = _from_extract(source, as_of_seq, bank, public_key)
         replay = _replayed(records, as_of_seq)
     else:
         with _frames(source) as frames:
@@ -126,10 +133,14 @@ def _records(frames: Iterable[Frame], to_seq: int | None) -> Iterator[Record]:
             yield Record(seq, 0, _NOTHING, events_of(encoded))
 
 
-def _from_extract(file: Path, as_of_seq: int, public_key: str) -> tuple[int, list[Record]]:
+def _from_extract(
+    file: Path, as_of_seq: int, bank: str, public_key: str
+) -> tuple[int, list[Record]]:
     """Whose extract it is, and its records; with a key, each proof is checked before."""
     with file.open("rb") as lines:
         head, records = records_in(lines)
+    if bank and bank != head.bank:
+        raise ExtractOfAnother(head, bank)
     if as_of_seq > head.last_seq:
         raise typer.BadParameter(f"the extract ends at {head.last_seq}", param_hint="--as-of-seq")
     if public_key:

@@ -126,6 +126,13 @@ async def test_a_bank_computes_its_marks_from_its_extract_alone(
     told.write_bytes(answer.body.replace(b'"pledge_id":1', b'"pledge_id":9'))
     differs = await asyncio.to_thread(elsewhere, *asked)
     assert (differs.returncode, b"is not what record" in differs.stderr) == (1, True)
+    own = await asyncio.to_thread(elsewhere, *asked[:4], "--log", extract, "--bank", "bank")
+    assert (own.returncode, own.stdout) == (0, answer.body), own
+    strange = await asyncio.to_thread(elsewhere, *asked[:4], "--log", extract, "--bank", "trader")
+    assert (strange.returncode, strange.stdout) == (2, b"")
+    said = "extract_of_another_bank: the extract is of 'bank', account {}, and --bank asks for"
+    assert said.format(ACCOUNT_IDS["bank"]).encode() in strange.stderr
+    assert b"'trader'" in strange.stderr
     unproved = await asyncio.to_thread(elsewhere, *asked, "--public-key", "00" * 32)
     assert (unproved.returncode, b"extract_unproved" in unproved.stderr) == (2, True)
 
