@@ -5,7 +5,8 @@ Interest accrues here as it does in the rules: a stretch ends where the principa
 `exchange.collateral.interest`. What is owed is asked for with a day.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right, insort
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
@@ -112,6 +113,8 @@ class Loans(Projection[LoansState]):
         self._loan_ids: dict[int, int] = {}
         """By pledge."""
         self._lots: dict[int, Lot] = {}
+        self._seen: dict[int, list[int]] = {}
+        """Loans in order by either side's account; by 0, all."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """A loan's life; a mark of what secures it is news of it."""
@@ -137,9 +140,10 @@ class Loans(Projection[LoansState]):
             e.LiquidationClosed: self._close_liquidation,
         }
 
-    def concerning(self, account_id: int) -> Iterator[Loan]:
-        """Loans of the account, and loans by it."""
-        return (loan for loan in self.loans.values() if loan.is_for(account_id))
+    def ids_seen_by(self, account_id: int, after_loan_id: int = 0) -> list[int]:
+        """Loans of the account and by it, or of all accounts (0), behind one; in their order."""
+        loan_ids = self._seen.get(account_id, [])
+        return loan_ids[bisect_right(loan_ids, after_loan_id) :]
 
     # -- checkpoint
 
@@ -156,6 +160,9 @@ class Loans(Projection[LoansState]):
             for pledge_id in loan.pledge_ids
         }
         self._lots = {lot.offered.lot_id: lot for loan in self.loans.values() for lot in loan.lots}
+        self._seen = {}
+        for loan in self.loans.values():
+            self._show(loan)
 
     # -- what secures it
 
@@ -173,12 +180,13 @@ class Loans(Projection[LoansState]):
     # -- terms
 
     def _apply(self, event: e.LoanApplied, record: Record, _index: int) -> None:
-        self.loans[event.loan_id] = Loan(
+        loan = self.loans[event.loan_id] = Loan(
             applied=event,
             pledge_ids=list(event.pledge_ids),
             lapse_ns=event.lapse_ns,
             changed_seq=record.seq,
         )
+        self._show(loan)
         self.changed.add(event.loan_id)
 
     def _approve(self, event: e.LoanApproved, record: Record, _index: int) -> None:
@@ -262,6 +270,12 @@ class Loans(Projection[LoansState]):
             loan.shortfall_amount = event.shortfall_amount
 
     # -- finding
+
+    def _show(self, loan: Loan) -> None:
+        """A loan has come, which both sides see."""
+        applied = loan.applied
+        for account_id in {0, applied.account_id, applied.bank_account_id}:
+            insort(self._seen.setdefault(account_id, []), applied.loan_id)
 
     def _turned(self, loan_id: int, record: Record, status: LoanStatus | None = None) -> Loan:
         """The loan that something happened to, at its new status if it has one."""

@@ -27,7 +27,7 @@ from .borrowing_base import borrowing_base_view
 from .bundle import Projections
 from .desk_views import desk_view
 from .indication import indication_of
-from .loan_views import loans_view, viewer_of
+from .loan_views import loans_view
 from .secured import SecuredLoans, secured_view
 from .sessions import COLLECTING
 
@@ -100,9 +100,7 @@ def answer(question: Question, projections: Projections) -> bytes:
 
 
 def private_view(noun: str, account_id: int, projections: Projections) -> Message:
-    """An account's orders, positions, balances, desk or loans."""
-    if noun == "loans":
-        return loans_view(viewer_of(account_id, projections), projections)
+    """An account's orders, positions, balances or desk."""
     if noun == "desk":
         return desk_view(account_id, projections)
     if noun == "orders":
