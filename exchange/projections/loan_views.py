@@ -101,6 +101,20 @@ def loan_view(loan: Loan, projections: Projections) -> wire.LoanView:
     )
 
 
+def calls_view(
+    account_id: int, projections: Projections, *, wants_all: bool
+) -> list[wire.MarginCallView]:
+    """Calls of the loans that concern an account, or all (0): those that are open, or all."""
+    table = projections.loans
+    loan_ids = table.ids_seen_by(account_id) if wants_all else table.called_ids(account_id)
+    return [
+        call_view(call, table.loans[loan_id])
+        for loan_id in loan_ids
+        for call in table.loans[loan_id].calls
+        if wants_all or call.end is None
+    ]
+
+
 def call_view(call: Call, loan: Loan) -> wire.MarginCallView:
     """A call and what became of it."""
     issued = call.issued

@@ -22,6 +22,7 @@ from exchange.gateway import loan_views
 from exchange.gateway.borrowing_base import DOCUMENTS
 from exchange.gateway.history import HISTORY
 from exchange.projections import Projections
+from exchange.projections.loan_views import loans_view
 from exchange.projections.views import Question, answer
 from tests.gateway.lending_house import DAYS, PUBLIC_KEY, LendingHouse, pool
 from tests.memory_history import MemoryHistory
@@ -125,6 +126,36 @@ async def test_calls_are_those_of_the_loans_that_one_sees(house):
     _, body, _ = await house.get("/v1/margin_calls?all", BANK)
     [call] = msgspec.json.decode(body, type=list[MarginCallView])
     assert (call.call_status, call.paid_amount) == ("partly_met", 100_000_000)
+
+
+class Noted(MemoryHistory):
+    """Notes what another process would have been asked."""
+
+    def __init__(self, tape: LendingTape) -> None:
+        super().__init__(tape.encoded())
+        self.asked: list[str] = []
+
+    async def ask(self, seq: int, question: Question) -> bytes:
+        """The answer, noted."""
+        self.asked.append(question.noun)
+        return await super().ask(seq, question)
+
+
+@pytest.mark.parametrize("key_id", [BANK, OTHER_TRADER, TRADER, OPERATOR])
+async def test_calls_are_answered_without_the_pool_that_they_are_of(monkeypatch, key_id):
+    monkeypatch.setattr(loan_views, "MAX_LOANS_INLINE", 1)
+    house = LendingHouse()
+    history = house.app[HISTORY] = Noted(house.tape)
+    pool_of_key = loans_view(0 if key_id == OPERATOR else key_id, house.tape.projection)
+    wanted = [msgspec.to_builtins(call) for loan in pool_of_key.loans for call in loan.margin_calls]
+    async with house:
+
+        async def calls_of(query: str) -> list:
+            return msgspec.json.decode((await house.get(f"/v1/margin_calls{query}", key_id))[1])
+
+        assert (await calls_of(""), history.asked) == (wanted, [])
+        assert (await calls_of("?all"), history.asked) == (wanted, ["margin_calls"])
+        assert (await calls_of("?as_of_seq=4"), history.asked) == ([], ["margin_calls"] * 2)
 
 
 @pytest.mark.parametrize(
