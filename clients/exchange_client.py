@@ -278,6 +278,14 @@ class ExchangeClient(DeskClient, LendingClient, LiquidationClient, BankClient):
         """
         return await self.follow("loans", callback=callback)
 
+    async def follow_lots(self, callback: Callback | None = None) -> Subscription:
+        """
+        Lots on offer: all, then new ones, those whose price fell, and those that are `gone`.
+
+        Many come in pages as loans do, behind `after_lot_id`.
+        """
+        return await self.follow("lots", callback=callback)
+
     async def follow_marks(self, callback: Callback | None = None) -> Subscription:
         """Official prices as they are published."""
         return await self.follow("marks", callback=callback)

@@ -5,7 +5,7 @@ Books are shared: a feed for each instrument and depth works out the changed lev
 conflation interval, encodes and frames them once per subprotocol, and writes the same bytes to
 every reader. A reader that falls behind is skipped and gets a fresh snapshot once it has caught up;
 one that stays behind is closed. Own orders are never skipped: that stream is closed instead, and
-resumed from its position. Loans have a feed of their own (`loan_feed`).
+resumed from its position. Loans and lots have feeds of their own (`loan_feed`, `lot_feed`).
 """
 
 import asyncio
@@ -36,6 +36,7 @@ from exchange.projections.views import indication_view, private_view, session_wo
 
 from .codec import Codec
 from .loan_feed import LoanFeed
+from .lot_feed import LotFeed
 from .settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100
 SNAPSHOT_TRADES_COUNT = 50
 _PRIVATE = ("orders", "positions", "balances", "desk")
-_FED = ("loans",)
+_FED = ("loans", "lots")
 """Each by a feed of its own."""
 
 
@@ -131,7 +132,10 @@ class Streams:
         self._is_publish_due = False
         self._published_s = 0.0
         self._order_readers = self._private["orders"]
-        self._feeds = {"loans": LoanFeed(projections)}
+        self._feeds: dict[str, LoanFeed | LotFeed] = {
+            "loans": LoanFeed(projections),
+            "lots": LotFeed(projections, self._broadcast),
+        }
         projections.orders.listener = self._on_step
         projections.trades.listener = self._on_trade
         projections.desk.listener = self._on_desk_trade
@@ -271,7 +275,7 @@ class Streams:
             loop.call_later(due_s, self.publish)
 
     def publish(self) -> None:
-        """Sends books, positions, balances, desks and loans that moved since the last time."""
+        """Sends books and what else moved since the last time."""
         self._is_publish_due = False
         self._published_s = asyncio.get_running_loop().time()
         projections = self._projections
