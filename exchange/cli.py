@@ -27,33 +27,6 @@ from clients.lot_cli import lot_commands
 from clients.shell import exit_code_of
 from clients.sublet_cli import sublet_commands
 from clients.substitution_cli import substitution_commands
-<<<<<<< HEAD
-=======
-from exchange import app as process
-from exchange import collateral_cli, log_cli, marks_cli
-from exchange.calendars import CalendarUnreadable
-from exchange.domain.record import RecordUnknown
-from exchange.domain.units import NS_PER_SECOND
-from exchange.engine.engine import Difference, HalfApplied
-from exchange.export import ExportRefused
-from exchange.extract import ExtractOfAnother, ExtractUnreadable
-from exchange.living_market import Inputs, serve_living_market
-from exchange.log import LogError
-from exchange.marks_replay import MarkDiffers
-from exchange.progress import records_of
-from exchange.reckoning import reckon
-from exchange.settings import (
-    ArchiveDirs,
-    PasswordFile,
-    RedisUrl,
-    ReplicaNames,
-    Settings,
-    StartRefused,
-    VenueMissing,
-    read_venue,
-    replica_names,
-)
->>>>>>> read
 
 
 def completed_by(module: str) -> type[TyperGroup]:
@@ -98,26 +71,6 @@ app.add_typer(bond_commands, name="bond", help="Cash against what may not be del
 app.add_typer(marks_cli.commands, name="marks", cls=completed_by("exchange.marks_cli"))
 app.add_typer(index_prices_cli.commands, name="index-prices")
 
-<<<<<<< HEAD
-=======
-DEMO_SPEED, DEMO_DAYS_SPEED = 720, 120_000
-"""Market seconds a second: to look at, and to come to the end."""
-STATED = (
-    LogError,
-    VenueMissing,
-    CalendarUnreadable,
-    ExportRefused,
-    RecordUnknown,
-    StartRefused,
-    HalfApplied,
-    ExtractOfAnother,
-    ExtractUnreadable,
-    MarkDiffers,
-)
-"""Say themselves what to do, and their exit code."""
-HttpPort = Annotated[int, typer.Option("--http-port", help="0 takes any free port.")]
-
->>>>>>> read
 
 def main() -> None:
     """The console script."""

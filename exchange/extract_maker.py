@@ -119,7 +119,7 @@ class ExtractMaker(Struct):
         )
 
     def _records(self, frame: Frame, *, is_proved: bool) -> Iterator[bytes]:
-        levels: list[list[bytes]] = []
+        levels: list[bytes] = []
         first_seq = frame.header.first_seq
         asked_count = max(0, self.last_seq + 1 - first_seq)
         for index, encoded in enumerate(frame.records[:asked_count]):
@@ -171,7 +171,7 @@ def _add(own: set[int], number: Any) -> None:
         own.add(number)
 
 
-def _whole(seq: int, encoded: bytes, levels: list[list[bytes]], index: int) -> x.WholeRecord:
+def _whole(seq: int, encoded: bytes, levels: list[bytes], index: int) -> x.WholeRecord:
     siblings = [[each.hex() for each in others] for _, others in proof_steps(levels, index)]
     return x.WholeRecord(format=x.RECORD_FORMAT, seq=seq, record=encoded.hex(), siblings=siblings)
 
