@@ -84,6 +84,8 @@ class PreviousMark(Struct, frozen=True, kw_only=True):
     """The node's last mark of level 6 or better."""
 
     mark_micro: int
+    base_micro: int = 0
+    """What a rise is measured against; 0 is the mark itself."""
     age_days_count: int
     """Calendar days."""
 
@@ -128,11 +130,35 @@ def mark_node(inputs: MarkInputs, parameters: RiskParameters) -> NodeMark:
     if level is MarkLevel.UNMARKABLE:
         notes.append(MarkNote.UNMARKABLE)
     elif inputs.previous and level is not MarkLevel.DECAYED and not inputs.is_rise_confirmed:
-        cap_micro = inputs.previous.mark_micro * (PPM_WHOLE + parameters.rise_cap_ppm) // PPM_WHOLE
+        base_micro = inputs.previous.base_micro or inputs.previous.mark_micro
+        cap_micro = base_micro * (PPM_WHOLE + parameters.rise_cap_ppm) // PPM_WHOLE
         if mark_micro > cap_micro:
             mark_micro = cap_micro
             notes.append(MarkNote.UP_MOVE_CAPPED_15PCT_PENDING)
     return NodeMark(mark_micro=mark_micro, level=level, raw_micro=raw_micro, notes=tuple(notes))
+
+
+def is_rise_confirmed(inputs: MarkInputs, parameters: RiskParameters) -> bool:
+    """
+    Whether a source of another kind supports what the first one says.
+
+    Trades, auctions and the last trade are one kind, quotes and the outside index one each; the
+    curve and the decayed mark tell nothing of their own. A second source supports a price that lies
+    no further above it than a rise may go by itself.
+    """
+    level, price_micro = _first_source(inputs, parameters)
+    if level is MarkLevel.LAST_TRADE:
+        price_micro = _clamped(price_micro, inputs, [])
+    others = {
+        MarkLevel.QUOTES: _middle_micro(inputs, parameters),
+        MarkLevel.INDEX: _index_micro(inputs, parameters),
+    }
+    most_ppm = PPM_WHOLE + parameters.rise_cap_ppm
+    return any(
+        other_micro * most_ppm >= price_micro * PPM_WHOLE
+        for kind, other_micro in others.items()
+        if kind is not level and other_micro
+    )
 
 
 def next_basis_e12(

@@ -28,6 +28,13 @@ class Node(Struct):
     """The record that published it."""
     real_mark_micro: int = 0
     """The last mark of level 1 to 6."""
+    base_micro: int = 0
+    """
+    What a rise is measured against on `base_day`: the last one of the days before, on the first day
+    the first of the day.
+    """
+    base_day: int = 0
+    """The last delivery day with such a mark."""
     volatility: Volatility = field(default_factory=Volatility)
     observed_seq: int = 0
     """The record of the last day in it."""

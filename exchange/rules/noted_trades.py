@@ -57,9 +57,12 @@ def note_trades(
             continue
         hours = window_hours * last_qty
         is_affiliated = are_affiliated(maker_id, taker_id, state)
-        node.trades.add(
+        note = node.trades.add(
             RecentTrade(market_ns, trade_id, last_price, hours, maker_id, taker_id, is_affiliated)
         )
+        if note is not None:
+            # Nor is it volume: a house could trade with itself until its days look liquid.
+            continue
         days = node.traded_days
         if days and days[-1][0] == day:
             hours += days.pop()[1]
@@ -76,6 +79,8 @@ def remove_trade(trade: DeskTrade, state: State) -> None:
     if node is None:
         return
     node.trades.remove(noted)
+    if noted.note is not None:
+        return
     traded_day = day_at(trade.executed_ns)
     days = [
         (day, hours - noted.traded_hours if day == traded_day else hours)
