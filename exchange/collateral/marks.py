@@ -195,9 +195,9 @@ def _first_source(inputs: MarkInputs, parameters: RiskParameters) -> tuple[MarkL
     return MarkLevel.UNMARKABLE, 0
 
 
-def _is_deep(hours: int, inputs: MarkInputs, parameters: RiskParameters) -> bool:
+def is_deep(hours: int, pledged_hours: int, parameters: RiskParameters) -> bool:
     """Whether a quantity is large enough to re-mark what is pledged on the node."""
-    pledged_share = inputs.pledged_hours * parameters.mark_pledged_ppm
+    pledged_share = pledged_hours * parameters.mark_pledged_ppm
     return hours >= parameters.mark_floor_hours and hours * PPM_WHOLE >= pledged_share
 
 
@@ -208,7 +208,7 @@ def _average_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
         return 0
     if traded.pairs_count < parameters.mark_pairs_count:
         return 0
-    if not _is_deep(traded.traded_hours, inputs, parameters):
+    if not is_deep(traded.traded_hours, inputs.pledged_hours, parameters):
         return 0
     return divide_half_even(traded.notional_micro, traded.traded_hours)
 
@@ -218,7 +218,7 @@ def _auction_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
     auction = inputs.auction
     if auction is None or auction.age_ns > parameters.mark_window_hours * NS_PER_HOUR:
         return 0
-    if not _is_deep(auction.matched_hours, inputs, parameters):
+    if not is_deep(auction.matched_hours, inputs.pledged_hours, parameters):
         return 0
     return max(0, auction.price_micro)
 

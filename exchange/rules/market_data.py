@@ -12,6 +12,18 @@ from exchange.domain.events import IndexPricePublished, NodeMarked
 from exchange.domain.risk_parameters import RiskParameters
 
 
+class NodeAuction(Struct, array_like=True):
+    """A call auction of one of the node's books."""
+
+    at_ns: int
+    instrument_id: int
+    auction_price: int
+    seq: int
+    """Of its last record so far: what else trades at that moment is not of the auction."""
+    matched_hours: int = 0
+    """GPU-hours; not those of a house with itself."""
+
+
 class Node(Struct):
     """One node's recorded past."""
 
@@ -20,6 +32,8 @@ class Node(Struct):
     month: int
     trades: RecentTrades = field(default_factory=RecentTrades)
     """Added up by minutes, none older than the marking window at the last cycle."""
+    auctions: list[NodeAuction] = field(default_factory=list)
+    """Oldest first, none older than the marking window at the last cycle."""
     traded_days: list[tuple[int, int]] = field(default_factory=list)
     """(delivery day of the trade, GPU-hours), oldest first, the averaging span only."""
     mark: NodeMarked | None = None

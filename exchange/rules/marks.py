@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from exchange.collateral.curve import months_within
 from exchange.collateral.marks import (
+    NS_PER_HOUR,
     IndexQuote,
     MarkInputs,
     MarkLevel,
@@ -19,6 +20,8 @@ from exchange.collateral.marks import (
     MonthMark,
     NodeMark,
     PreviousMark,
+    RecentAuction,
+    is_deep,
     is_rise_confirmed,
     mark_node,
     next_basis_e12,
@@ -186,9 +189,11 @@ def _inputs(
     bid_micro, ask_micro = _quotes(node, state)
     index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
     previous_day = node.mark.observed_day if node.mark else 0
+    hours = pledged_hours.get((node.gpu_class, node.region, node.month), 0)
     return MarkInputs(
         month=node.month,
         traded=node.trades.traded(oldest_minute(state.market_ns, parameters), MICRO_PER_FEN),
+        auction=_auction(node, hours, state, parameters),
         bid_micro=bid_micro,
         ask_micro=ask_micro,
         index=None
@@ -205,8 +210,22 @@ def _inputs(
             base_micro=node.base_micro if node.base_day == today else node.real_mark_micro,
             age_days_count=today - previous_day,
         ),
-        pledged_hours=pledged_hours.get((node.gpu_class, node.region, node.month), 0),
+        pledged_hours=hours,
     )
+
+
+def _auction(
+    node: Node, pledged_hours: int, state: State, parameters: RiskParameters
+) -> RecentAuction | None:
+    """The youngest one that matched enough."""
+    for auction in reversed(node.auctions):
+        if is_deep(auction.matched_hours, pledged_hours, parameters):
+            return RecentAuction(
+                price_micro=auction.auction_price * MICRO_PER_FEN,
+                matched_hours=auction.matched_hours,
+                age_ns=state.market_ns - auction.at_ns,
+            )
+    return None
 
 
 def _with_neighbours(
@@ -350,7 +369,9 @@ def evolve_marks(event: MarksPublished, state: State) -> None:
     parameters = state.market_data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
     oldest = oldest_minute(state.market_ns, parameters)
+    oldest_ns = state.market_ns - parameters.mark_window_hours * NS_PER_HOUR
     oldest_day = day_at(state.market_ns) - parameters.adv_days_count
     for node in state.market_data.nodes.values():
         node.trades.expire(oldest)
+        node.auctions = [auction for auction in node.auctions if auction.at_ns >= oldest_ns]
         node.traded_days = [entry for entry in node.traded_days if entry[0] > oldest_day]

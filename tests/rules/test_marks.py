@@ -9,11 +9,13 @@ from exchange import genesis
 from exchange.domain.commands import (
     AcceptPledge,
     DefineProduct,
+    HaltInstrument,
     PublishIndexPrice,
     PublishMarks,
     PublishRiskParameters,
     ReleasePledge,
     RequestPledge,
+    ResumeInstrument,
 )
 from exchange.domain.enums import ProductKind, Role, Side
 from exchange.domain.events import (
@@ -33,7 +35,7 @@ from tests.scenario import BANK, FIRST_DAY, OTHER, PRODUCT, SUPPLIER, TRADER, Ma
 GPU_CLASS, REGION = "A100-80-SXM", "SG"
 YUAN = 1_000_000
 """In micro-CNY."""
-TRADES, LAST_TRADE, QUOTES, CURVE, INDEX, DECAYED = 1, 3, 4, 5, 6, 7
+TRADES, AUCTION, LAST_TRADE, QUOTES, CURVE, INDEX, DECAYED = range(1, 8)
 
 
 @pytest.fixture
@@ -567,3 +569,55 @@ def test_nodes_are_marked_in_the_order_of_their_names(market):
 def test_an_operator_may_call_a_cycle_too(market):
     market.do(1, PublishMarks())
     assert isinstance(market.events[-1], MarksPublished)
+
+
+# -- auctions --------------------------------------------------------------------------------------
+
+
+def auction(market: Market, *orders: tuple[int, Side, int, int]) -> None:
+    """Orders, as (account, side, quantity, price), that the halted January collects and crosses."""
+    market.do(1, HaltInstrument(instrument_id=market.january))
+    market.do(1, ResumeInstrument(instrument_id=market.january))
+    for account_id, side, qty, price in orders:
+        market.order(account_id, market.january, side, qty, price)
+    cross(market, market.state.core.next_auction_end_ns())
+    market.drain()
+
+
+def test_an_auction_that_matched_enough_marks_until_it_is_a_day_old(market):
+    auction(market, (SUPPLIER, Side.SELL, 4, 99), (TRADER, Side.BUY, 4, 101))
+    trade(market, OTHER, 90)
+    marked = mark(market)
+    price = market.state.market_data.node(GPU_CLASS, REGION, 202701).auctions[0].auction_price
+    assert (marked.level, marked.mark_micro) == (AUCTION, price * 10_000)
+    assert 99 <= price <= 101
+    market.assert_replays()
+    cross(market, market.state.market_ns + 25 * HOUR_NS)
+    trade(market, OTHER, 90)
+    assert mark(market).level == LAST_TRADE
+
+
+def test_an_auction_of_too_few_hours_is_no_source(market):
+    auction(market, (SUPPLIER, Side.SELL, 3, 100), (TRADER, Side.BUY, 3, 100))
+    assert mark(market).level == LAST_TRADE, "2,232 of the 2,400 hours that are needed"
+
+
+def test_what_a_house_matches_with_itself_in_an_auction_does_not_count(market):
+    daughter = market.admit("daughter", Role.TRADER, affiliate_ids=[SUPPLIER])
+    market.deposit(daughter, 10**12)
+    auction(
+        market,
+        (SUPPLIER, Side.SELL, 8, 150),
+        (daughter, Side.BUY, 8, 150),
+    )
+    node = market.state.market_data.node(GPU_CLASS, REGION, 202701)
+    assert [auction.matched_hours for auction in node.auctions] == [0]
+    assert mark(market).level == 0
+
+
+def test_what_trades_behind_an_auction_at_the_same_moment_is_not_of_it(market):
+    auction(market, (SUPPLIER, Side.SELL, 3, 100), (TRADER, Side.BUY, 3, 100))
+    trade(market, OTHER, 100)
+    node = market.state.market_data.node(GPU_CLASS, REGION, 202701)
+    assert [auction.matched_hours for auction in node.auctions] == [3 * 744]
+    market.assert_replays()
