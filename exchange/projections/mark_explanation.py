@@ -15,7 +15,7 @@ from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
 
 from .bundle import Projections
-from .collateral import mark_view
+from .collateral import INPUTS, mark_view, shown_to
 from .collateral_marks import PublishedMark
 
 _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -132,9 +132,9 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
 
 
 def explanation(
-    request: PledgeRequested, published: PublishedMark, projections: Projections
+    request: PledgeRequested, published: PublishedMark, projections: Projections, account_id: int
 ) -> MarkExplanation:
-    """Everything about a published mark."""
+    """Everything about a published mark that the account may see; who sees all is 0."""
     mark = published.event
     figures = figures_of(mark)
     parameters_seq, version = projections.marks.parameters_of(mark.parameters_version)
@@ -144,8 +144,10 @@ def explanation(
     values |= haircut_values(mark, parameters)
     sources = _sources(request, published, projections)
     product = projections.listings.products[request.product_id].code
+    shown = shown_to(account_id, mark_view(request, product, mark, published.seq))
+    hidden = set(INPUTS) - shown.inputs.keys()
     return MarkExplanation(
-        mark=mark_view(request, product, mark, published.seq),
+        mark=shown,
         months=[
             MonthValueView(
                 month=month.month,
@@ -161,7 +163,7 @@ def explanation(
                 name=name,
                 value=values[name],
                 formula=formula,
-                inputs={each: values[each] for each in inputs}
+                inputs={each: values[each] for each in inputs if each not in hidden}
                 | {each: getattr(parameters, each) for each in constants},
                 source_seqs=sorted(
                     {seq for kind in kinds for seq in sources[kind]} | {parameters_seq}
