@@ -147,7 +147,7 @@ def stress(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
 
 def _loans_table(found: Iterable[LoanView]) -> FittedTable:
     columns = ("loan", "borrower", "bank", "status", "step")
-    spare = ("base", "bank", "borrower")
+    spare = ("bank", "base", "step", "borrower")
     shown = FittedTable("loans", columns, ("owed", "value", "base"), spare)
     for loan in found:
         amounts = (loan.owed_amount, loan.value_amount, loan.base_amount)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from exchange.collateral.pledge_marks import figures_of, haircut_of, priced, sources_of, worth_of
 from exchange.domain.collateral_views import MarkExplanation, MarkLineView, MonthValueView
+from exchange.domain.enums import TradingMode
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
@@ -119,7 +120,7 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
         "clamp(raw, FLOOR, CAP); under stress, and until EXIT clear days are over, no floor",
         ("ltv_raw_ppm", "is_halted", "opening_recovery_days_count", "recovery_days_count"),
         ("ltv_floor_ppm", "ltv_cap_ppm", "stress_exit_days_count"),
-        (),
+        ("halts",),
     ),
     "applied_ltv_ppm": (
         "from the day before towards ltv, the haircut at most UP or DOWN a day; -1: no day before",
@@ -200,6 +201,31 @@ def _sources(
         "spot": [mark.spot_seq] if mark.spot_seq else [],
         "supplier": [known.admission_seq(account_id) for account_id in accounts],
         "uptime": [day.seq for day in known.final_days(supplier_id, published.seq)],
+        "halts": _halts(mark, supplier_id, published.seq, request, projections),
         "rulings": known.ruling_seqs(mark.pledge_id, published.seq),
         "pool": known.pool_seqs(published.seq),
     }
+
+
+def _halts(
+    mark: PledgeMarked,
+    supplier_id: int,
+    seq: int,
+    request: PledgeRequested,
+    projections: Projections,
+) -> list[int]:
+    """What stood in the way of the window's sale: halts of its class and region, and stops."""
+    if not mark.is_halted:
+        return []
+    halts, listings = projections.halts, projections.listings
+    product = listings.products[request.product_id]
+    first_day = max(mark.start_day, mark.valuation_day + 1)
+    overlapping = []
+    for instrument_id in halts.halted_ids(seq):
+        listed = listings.instruments[instrument_id].listed
+        other = listings.products[listed.product_id]
+        is_node = (other.gpu_class, other.region) == (product.gpu_class, product.region)
+        is_over = listed.end_day <= first_day or listed.start_day >= mark.end_day
+        if is_node and not is_over and listed.mode is TradingMode.TITLE:
+            overlapping.append(instrument_id)
+    return halts.halt_seqs(overlapping, seq) + halts.stop_seqs(supplier_id, seq)
