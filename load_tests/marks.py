@@ -87,7 +87,7 @@ def _market(count: int) -> tuple[MarkedMarket, list[list[float]]]:
     """A pool with a day's first cycle over it and one more; milliseconds of each record."""
     market = MarkedMarket()
     for number in range(count):
-        pledge_id = market.request(WINDOWS[number % len(WINDOWS)], 1 + number % 7, key_id=3)
+        pledge_id = market.pledge(WINDOWS[number % len(WINDOWS)], 1 + number % 3, key_id=3)
         assert pledge_id == number + 1
     market.tomorrow()
     fill_tables(market.state)
