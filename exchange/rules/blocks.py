@@ -36,7 +36,7 @@ from exchange.domain.units import HOURS_PER_DAY, NS_PER_MINUTE
 from exchange.domain.windows import day_at
 
 from .bands import require_in_band
-from .desk import Block, DeskTrade
+from .desk import Block, DeskTrade, block_end
 from .desk_hours import expires_ns, require_desk_open
 from .desk_trades import (
     Terms,
@@ -276,15 +276,6 @@ def _terms(proposed: BlockProposed) -> Terms:
         proposed.block_qty,
         proposed.block_price,
     )
-
-
-def block_end(block: Block, status: BlockStatus) -> list[Event]:
-    """A block comes to nothing, and the proposer's hold is free."""
-    proposed = block.proposed
-    return [
-        BlockEnded(block_id=proposed.block_id, block_status=status),
-        HoldClosed(hold_id=proposed.block_id, account_id=proposed.account_id),
-    ]
 
 
 # -- evolve ---------------------------------------------------------------------------------------

@@ -121,8 +121,8 @@ def required_hold(
     fee = fee_amount(notional_amount, bps)
     is_buyer = account_id == terms.buyer_account_id
     if state.stopped_suppliers:
-        side = Side.BUY if is_buyer else Side.SELL
-        require_on_sale(terms.product_id, account_id, side, state)
+        # Whoever of the two becomes firm: neither may deal in what the seller may not sell.
+        require_on_sale(terms.product_id, terms.seller_account_id, Side.SELL, state)
     if is_buyer:
         held_amount = notional_amount + fee
     else:

@@ -18,10 +18,14 @@ from exchange.domain.delivery_events import (
     DeliveryCancelled,
     SupplierSuspended,
 )
-from exchange.domain.enums import Purpose, Side, SuspensionCause
+from exchange.domain.desk_commands import AcceptQuote, ConfirmBlock, DeclineBlock
+from exchange.domain.desk_events import BlockEnded, QuoteEnded
+from exchange.domain.enums import BlockStatus, Purpose, QuoteStatus, Role, Side, SuspensionCause
+from exchange.domain.movements import HoldClosed
 from exchange.domain.reasons import Reason
 from exchange.domain.windows import start_ns
 from tests.rules.deliveries import DAY, NO_FEES, DeliveryMarket, attest, paid, report
+from tests.rules.desk import alleged, asked, block, quote, quoted
 from tests.rules.markets import OtherMarket, assert_refused, cross, day, events_of, order, own
 from tests.scenario import AUDITOR, FIRST_DAY, OTHER, SUPPLIER, TRADER
 
@@ -180,6 +184,64 @@ def test_a_suspended_suppliers_sales_end_and_others_trade_on(market):
     market.do(1, REINSTATE)
     market.order(SUPPLIER, 1, Side.SELL, 1, 1_000)
     assert_refused(market, 1, REINSTATE, Reason.WRONG_STATE, SUPPLIER)
+
+
+def test_a_suspension_ends_what_the_house_quotes_and_proposes_to_sell_and_nothing_else(market):
+    """An affiliate sells as the house; the other trader's quote and the house's bids stand."""
+    affiliate = market.admit("affiliate", Role.TRADER, affiliate_ids=[SUPPLIER])
+    march = {"start_day": MARCH[0], "end_day": MARCH[1]}
+    market.deposit(affiliate, 10**9)
+    second_of_march = market.list_window("D270302")
+    market.order(TRADER, second_of_march, Side.SELL, 1, 1_000)
+    market.order(affiliate, second_of_march, Side.BUY, 1, 1_000)
+    wanted = asked(market, request_qty=1, **march)
+    one_day = {"start_day": MARCH[0] + 1, "end_day": MARCH[0] + 2}
+    affiliated = quoted(market, asked(market, request_qty=1, **one_day), affiliate)
+    selling = [quoted(market, wanted, SUPPLIER), affiliated]
+    alleged_sale = alleged(market, SUPPLIER, block_qty=9, block_price=20_000, **march)
+    stranger = quoted(market, wanted, TRADER)
+    sale_wanted = asked(market, side=Side.SELL, account_id=TRADER, request_qty=1, **march)
+    bid = quoted(market, sale_wanted, SUPPLIER)
+    buying = {"side": Side.BUY, "counterparty_account_id": TRADER, **march}
+    alleged_bid = alleged(market, SUPPLIER, block_qty=9, block_price=20_000, **buying)
+    market.do(1, SUSPEND)
+    assert market.events[1:] == [
+        event
+        for quote_id, account_id in sorted(zip(selling, (SUPPLIER, affiliate), strict=True))
+        for event in (
+            QuoteEnded(quote_id=quote_id, quote_status=QuoteStatus.EXPIRED),
+            HoldClosed(hold_id=quote_id, account_id=account_id),
+        )
+    ] + [
+        BlockEnded(block_id=alleged_sale, block_status=BlockStatus.LAPSED),
+        HoldClosed(hold_id=alleged_sale, account_id=SUPPLIER),
+    ]
+    for quote_id in selling:
+        late = AcceptQuote(quote_id=quote_id)
+        assert_refused(market, OTHER, late, Reason.WRONG_STATE, quote_id)
+    confirm = ConfirmBlock(block_id=alleged_sale)
+    assert_refused(market, OTHER, confirm, Reason.WRONG_STATE, alleged_sale)
+    market.do(OTHER, AcceptQuote(quote_id=stranger))
+    market.do(TRADER, AcceptQuote(quote_id=bid))
+    market.do(TRADER, DeclineBlock(block_id=alleged_bid))
+
+
+def test_nobody_buys_at_the_desk_what_a_suspended_house_would_sell(market):
+    """Whichever of the two would have the last word: a stranger's bids to the house end nothing."""
+    march = {"start_day": MARCH[0], "end_day": MARCH[1]}
+    to_house = {"counterparty_account_id": SUPPLIER, "block_qty": 10, "block_price": 20_000}
+    wanted = asked(market, side=Side.SELL, account_id=SUPPLIER, request_qty=1, **march)
+    bid = quoted(market, wanted, OTHER)
+    proposed = alleged(market, OTHER, side=Side.BUY, **to_house, **march)
+    market.do(1, SUSPEND)
+    refused = (Reason.SUSPENDED, SUPPLIER)
+    assert_refused(market, SUPPLIER, AcceptQuote(quote_id=bid), *refused)
+    assert_refused(market, SUPPLIER, ConfirmBlock(block_id=proposed), *refused)
+    assert_refused(market, TRADER, quote(wanted), *refused)
+    another = block(Side.BUY, **to_house, **march)
+    assert_refused(market, TRADER, another, *refused)
+    market.do(1, REINSTATE)
+    market.do(SUPPLIER, AcceptQuote(quote_id=bid))
 
 
 def test_suspension_is_of_a_supplier(market):
