@@ -105,7 +105,8 @@ def decide_confirm(command: ConfirmBlock, state: State, account_id: int) -> list
     require(block.is_open, Reason.WRONG_STATE, command.block_id)
     terms = _terms(proposed)
     product, _ = require_window(terms.product_id, terms.start_day, terms.end_day, terms.qty, state)
-    if not block.is_waived:
+    # The band may have moved since the waiver, which is for nobody's primary sale.
+    if is_primary(terms, state) or not block.is_waived:
         require_in_band(terms.price, product, terms.start_day, terms.end_day, state)
     # The trade takes what is needed at once, so the hold is never opened.
     required_hold(state.seq + 1, account_id, terms, product.taker_bps, state)
