@@ -173,6 +173,7 @@ class BondWithdrawn(Event, frozen=True, kw_only=True, tag="bond_withdrawn"):
     withdrawn_amount: int
     bond_amount: int
     required_amount: int
+    """For sold days; open claims are kept besides."""
 
 
 class BondShort(Event, frozen=True, kw_only=True, tag="bond_short"):

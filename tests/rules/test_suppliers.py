@@ -4,6 +4,7 @@ import pytest
 
 from exchange.domain.commands import PublishSettlementPrice
 from exchange.domain.delivery_commands import (
+    PayClaim,
     PostBond,
     ReinstateSupplier,
     SuspendSupplier,
@@ -72,6 +73,31 @@ def test_a_bond_is_withdrawn_down_to_five_percent_of_ninety_sold_days(market):
     )
     more = WithdrawBond(bond_amount=REQUIRED + 1)
     assert_refused(market, SUPPLIER, more, Reason.CASH, REQUIRED + 1, REQUIRED)
+
+
+def test_what_is_claimed_stays_in_the_bond_until_it_is_paid():
+    """80 GPUs for a day at 10.00, worth 11.50 and not delivered: 2,880.00 beyond the refund."""
+    market = DeliveryMarket(100)
+    market.sell(TRADER, 80)
+    market.do(1, PublishSettlementPrice(instrument_id=market.window, settlement_price=1_150))
+    market.deliver([0] * 24)
+    owed = 80 * 24 * 150
+    assert [claim.left_amount for claim in market.state.claims.values()] == [owed]
+    market.do(SUPPLIER, PostBond(bond_amount=owed + 500))
+    below = WithdrawBond(bond_amount=501)
+    assert_refused(market, SUPPLIER, below, Reason.BOND, owed - 1, owed)
+    market.do(SUPPLIER, WithdrawBond(bond_amount=500))
+    assert market.events[0] == BondWithdrawn(
+        supplier_account_id=SUPPLIER, withdrawn_amount=500, bond_amount=owed, required_amount=0
+    )
+    market.do(SUPPLIER, PayClaim(claim_id=1, paid_amount=1_000))
+    assert_refused(
+        market, SUPPLIER, WithdrawBond(bond_amount=1_001), Reason.BOND, owed - 1_001, owed - 1_000
+    )
+    market.do(SUPPLIER, WithdrawBond(bond_amount=1_000))
+    market.do(SUPPLIER, PayClaim(claim_id=1, paid_amount=owed - 1_000))
+    market.do(SUPPLIER, WithdrawBond(bond_amount=owed - 1_000))
+    market.assert_replays()
 
 
 def test_a_bond_is_posted_out_of_available_cash(market):
