@@ -230,3 +230,5 @@ class DeliveryCancelled(Event, frozen=True, kw_only=True, tag="delivery_cancelle
     undelivered_hours: int
     reference_micro: int
     due_ns: int
+    bond_amount: int = 0
+    """The day's share of the bond: pro rata by the damages of all the supplier's cancelled days."""
