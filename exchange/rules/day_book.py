@@ -4,14 +4,13 @@ Who has what of a delivery day: holders, sublets and liens, read from the state.
 
 from exchange.domain.windows import day_at
 
-from .bonds import bond_for
 from .delivery_state import DeliveryDay
 from .shortfall import DayBook, Holder, Lien, Sublet
 from .state import State
 
 
-def day_book(entry: DeliveryDay, state: State) -> DayBook:
-    """All that the settlement of a day follows from."""
+def day_book(entry: DeliveryDay, bond_amount: int, state: State) -> DayBook:
+    """All that the settlement of a day follows from; `bond_amount` is what its damages may draw."""
     product_id, day = entry.product_id, entry.day
     supplier_id = state.products[product_id].supplier_account_id
     _, sold_qty, escrow_amount = state.core.day_totals(product_id, day)
@@ -24,7 +23,7 @@ def day_book(entry: DeliveryDay, state: State) -> DayBook:
         escrow_amount=escrow_amount,
         sold_qty=sold_qty,
         reference_micro=entry.reference_micro,
-        bond_amount=bond_for(entry, state),
+        bond_amount=bond_amount,
     )
 
 
