@@ -1,7 +1,11 @@
 """
 The same commands give the same records, byte for byte, wherever they are decided.
 
-    python -m tests.faults.test_determinism SEED      a hash for each record of a random market
+    python -m tests.faults.test_determinism SEED      a hash for each record of a random market,
+                                                      and the state of each golden log
+
+The golden logs have every command and every event there is: the desk, delivery and lending too. A
+record of theirs that is decided otherwise ends the process and names itself.
 """
 
 import hashlib
@@ -11,7 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from exchange.engine.replay import verify
 from tests.properties.test_market import new_market, step
+from tests.test_golden import LOGS, records_of
 
 STEPS_COUNT = 300
 ENVIRONMENTS = {
@@ -33,12 +39,13 @@ ENVIRONMENTS = {
 
 
 def hashes(seed: str) -> list[str]:
-    """Of each record of the random market, in order; then of the state."""
+    """Of each record of the random market, in order; then of its state and the golden logs'."""
     rng, market = random.Random(seed), new_market(has_sessions=True)
     for _ in range(STEPS_COUNT):
         market.execute(*step(rng, market))
+    states = [market.state, *(verify(records_of(name)).state for name in LOGS)]
     return [hashlib.sha256(each).hexdigest() for each in market.records] + [
-        market.state.hash().hex()
+        state.hash().hex() for state in states
     ]
 
 
