@@ -464,9 +464,11 @@ cdef class Venue(Sessions):
         cdef int64_t balance = 0
         cdef int64_t excess = 0
         cdef int64_t notional, fee, needed
-        cdef Alternatives group = self.joint
+        cdef Alternatives group
         cdef const Order* maker
         cdef int32_t index
+        if intent.is_linked:
+            group = self.joint
         for index in range(self.plan.count):
             maker = &self.pool.orders[self.plan.fills[index].maker_slot]
             notional = book.notional(maker.limit_price, self.plan.fills[index].qty)
