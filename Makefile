@@ -37,7 +37,7 @@ EXAMPLES ?= 5000
 test-reference: setup
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/core/test_reference.py tests/core/test_custody_reference.py
 
-# Forty-nine mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
+# Sixty-four mistakes, one by one, in a copy of the core: the tests must catch each. Some minutes.
 test-mutants: setup
 	$(BIN)/python tests/core/mutants.py
 

@@ -1,4 +1,4 @@
-"""The shell's commands about the own account: positions, balances, statement."""
+"""The shell's commands about the own account: positions, balances, orders, statement."""
 
 from typing import Annotated
 
@@ -77,6 +77,26 @@ def balances(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
     for wallet in cash.wallets:
         shown.add_row(wallet.currency, money(wallet.available_amount), money(0))
     return cash, shown
+
+
+@account_commands.command()
+@asks("trader")
+def orders(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
+    """Print the open orders by age, then the latest that ended."""
+    found = exchange.orders(as_of_seq=as_of_seq)
+    title = f"account {found.account_id} at seq {found.as_of_seq}"
+    shown = table(title, "order", "instrument", "side", "status", "left", "limit", "link")
+    for order in found.orders:
+        shown.add_row(
+            str(order.order_id),
+            order.instrument,
+            order.side,
+            order.order_status,
+            f"{order.leaves_qty}/{order.order_qty}",
+            money(order.limit_price),
+            str(order.link_id) if order.link_id else "",
+        )
+    return found, shown
 
 
 @account_commands.command()

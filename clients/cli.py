@@ -59,6 +59,9 @@ def order(
     ] = "cancel_incoming",
     mode: Annotated[str, typer.Option(help="title, or sublet: for the use of the days.")] = "title",
     client_order_id: str = "",
+    link: Annotated[
+        int, typer.Option(help="A number of your own: a fill takes from all orders that have it.")
+    ] = 0,
 ) -> Answer:
     """Place a limit order: GPUs at fen per GPU-hour."""
     ack = exchange.place(
@@ -75,6 +78,7 @@ def order(
         self_match_policy=cast(SelfMatchPolicyWord, self_match_policy),
         mode=cast(ModeWord, mode),
         client_order_id=client_order_id or None,
+        link_id=link,
     )
     exchange.logout()
     return ack, f"order {ack.order_id} is durable at seq {ack.log_seq}"

@@ -126,12 +126,14 @@ class ExchangeClient(DeskClient, LendingClient, LiquidationClient, BankClient):
         mode: ModeWord = "title",
         client_order_id: str | None = None,
         valid_until_ns: int = 0,
+        link_id: int = 0,
     ) -> Ack:
         """
         A limit order; returns once it is durable, its fills follow as executions.
 
         `expire_day` is a delivery day number, and goes with `gtd` alone. With `mode="sublet"` it
-        trades the use of the days, in the book `<instrument>.SUB`.
+        trades the use of the days, in the book `<instrument>.SUB`. A fill takes as much from every
+        other open order of the account with the same `link_id`.
         """
         order = PlaceOrder(
             client_order_id=client_order_id or new_id(),
@@ -148,6 +150,7 @@ class ExchangeClient(DeskClient, LendingClient, LiquidationClient, BankClient):
             display_qty=display_qty,
             self_match_policy=self_match_policy,
             mode=mode,
+            link_id=link_id,
         )
         return cast(Ack, await self._ask(order))
 

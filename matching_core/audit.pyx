@@ -22,8 +22,9 @@ from .holdings cimport (
     Holding,
     Product,
 )
+from .links cimport Alternatives, Group, hold_together, reserved_on
 from .origins cimport Origin
-from .pool cimport Order, OrderDetail, policy_of
+from .pool cimport IS_LINKED, Order, OrderDetail, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .state cimport State
 from .types cimport (
@@ -60,6 +61,7 @@ cdef int check_state(State state) except -1:
     if order_count != state.pool.count:
         fail("every open order rests in one queue; open are", state.pool.count)
     state.pool.check()
+    _check_links(state, held, reserved)
     _count_holds(state, held, reserved)
     for account_id in range(state.cash.count):
         _check_account(state, account_id)
@@ -108,8 +110,11 @@ cdef int64_t _check_side(
         while slot != NO_SLOT:
             order = &state.pool.orders[slot]
             _check_order(state, book, slot)
-            held[order.account_id] += state.held_amount(slot)
-            if side == SELL:
+            if order.marks & IS_LINKED:
+                _check_linked(state, slot)
+            else:
+                held[order.account_id] += state.held_amount(slot)
+            if side == SELL and not order.marks & IS_LINKED:
                 offered[order.account_id] = (
                     offered.get(order.account_id, 0) + state.pool.open_qty(slot)
                 )
@@ -126,6 +131,84 @@ cdef int64_t _check_side(
             qty,
         )
     return order_count
+
+
+cdef int _check_linked(State state, int32_t slot) except -1:
+    cdef Order* order = &state.pool.orders[slot]
+    cdef Group group = state.links.by_slot.get(slot)
+    cdef int32_t index
+    if group is None or state.links.find(order.account_id, group.link_id) is not group:
+        fail("a linked order has a group of its account; not so", order.order_id)
+    for index in range(group.count):
+        if group.slots[index] == slot:
+            return 0
+    fail("a group has its orders; not so", order.order_id)
+
+
+cdef int _check_links(State state, list held, dict reserved) except -1:
+    """That groups are of like orders, and what each holds and reserves."""
+    cdef Alternatives rows
+    cdef Group group
+    cdef Book book
+    cdef int64_t linked_count = 0
+    for group in state.links.groups.values():
+        linked_count += group.count
+        _check_group(state, group)
+        book = state.book_of_slot(group.slots[0])
+        state.alternatives_of(group, &rows)
+        side = side_of(&state.pool.orders[group.slots[0]])
+        held[group.account_id] += hold_together(
+            &rows, side, book.is_fee_in_cash(group.account_id)
+        )
+        if side == SELL:
+            _count_group(reserved, book, group.account_id, &rows)
+    if linked_count != len(state.links.by_slot):
+        fail("every linked order is in one group; they are", len(state.links.by_slot))
+    return 0
+
+
+cdef int _check_group(State state, Group group) except -1:
+    cdef Book first = state.book_of_slot(group.slots[0])
+    cdef Book book
+    cdef Order* order
+    cdef int64_t last_id = 0
+    cdef int32_t index
+    cdef set instrument_ids = set()
+    for index in range(group.count):
+        order = &state.pool.orders[group.slots[index]]
+        book = state.book_of_slot(group.slots[index])
+        instrument_ids.add(book.instrument_id)
+        if order.order_id <= last_id or not order.marks & IS_LINKED:
+            fail("a group has open orders by their ids; not so group", group.link_id)
+        if book.product is not first.product or book.is_sublet != first.is_sublet:
+            fail("linked orders are of one product; not so group", group.link_id)
+        if side_of(order) != side_of(&state.pool.orders[group.slots[0]]):
+            fail("linked orders are of one side; not so group", group.link_id)
+        last_id = order.order_id
+    if len(instrument_ids) != group.count or not group.count:
+        fail("linked orders are of one book each; not so group", group.link_id)
+    return 0
+
+
+cdef int _count_group(
+    dict reserved, Book book, int64_t account_id, const Alternatives* rows
+) except -1:
+    cdef int64_t day
+    cdef int32_t index
+    cdef set days = set()
+    for index in range(rows.count):
+        days.update(range(rows.rows[index].start_day, rows.rows[index].end_day))
+    for day in days:
+        _count_reserved(
+            reserved,
+            book.product.product_id,
+            account_id,
+            book.reserves,
+            day,
+            day + 1,
+            reserved_on(rows, day),
+        )
+    return 0
 
 
 cdef int _check_order(State state, Book book, int32_t slot) except -1:

@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
-from .pool cimport BOOK_SHIFT, IS_ICEBERG, IS_QUEUED, IS_SELL, Order, Pool
+from .pool cimport BOOK_SHIFT, IS_ICEBERG, IS_LINKED, IS_QUEUED, IS_SELL, Order, Pool
 from .price_levels cimport Level, PriceLevels
 from .queues cimport Queues
 from .types cimport MAX_CLIPS, NO_SLOT
@@ -103,7 +103,7 @@ cdef int _read_row(Queues queues, const Row* row) except -1:
         raise ValueError(f"order ids are positive and rest once; not so {row.order_id}")
     if row.price <= 0 or row.leaves_qty <= 0 or row.hidden_qty < 0 or open_qty > MAX_OPEN_QTY:
         raise ValueError(f"price and quantity of order {row.order_id} are out of bounds")
-    if row.marks >> BOOK_SHIFT or not row.marks & IS_QUEUED:
+    if row.marks >> BOOK_SHIFT or row.marks & IS_LINKED or not row.marks & IS_QUEUED:
         raise ValueError(f"order {row.order_id} does not rest in this book")
     if row.marks & IS_ICEBERG:
         if row.leaves_qty > row.display_qty or open_qty > <int64_t>row.display_qty * MAX_CLIPS:

@@ -36,6 +36,7 @@ cdef class Execution(View):
     cdef int _amend_in_place(self, int32_t slot, int64_t order_qty) except -1
     cdef int _rest(self, int64_t order_id) except -1
     cdef int _cancel(self, int32_t slot, int64_t reason) except -1
+    cdef int _give_way(self, int32_t slot, int64_t qty) except -1
     cdef bint _is_primary(self, Book book, int64_t seller_account_id, int64_t buyer_account_id)
     cdef int64_t _released(
         self, int32_t slot, const Traded* trade, int64_t fee_amount, int64_t bps

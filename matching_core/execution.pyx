@@ -7,6 +7,10 @@ The event is written first: while there is none, a command that raised has chang
 A trade works out its own amounts: the notional, both fees, and what each order's hold gives up,
 which is what it held less what its rest still needs (`money`). The price of a sale by the house to
 a stranger goes to escrow; a stranger's sale to the house returns the escrow of what it sells.
+
+Before it trades, an order takes the fill from those that it is linked to, by id: each is amended
+where it stands, or cancelled where nothing is left. They rest in other books, which may be halted or
+collect, so no plan of the book at hand is stale by that.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -14,12 +18,14 @@ from libc.stdint cimport int32_t, int64_t
 from .book cimport Book
 from .encode cimport EventBuffer
 from .holdings cimport Product
+from .links cimport MAX_LINKED, Group
 from .money cimport fee_due, slack_after
 from .plan cimport Plan
-from .pool cimport Order, OrderDetail, side_of
+from .pool cimport IS_LINKED, Order, OrderDetail, side_of
 from .types cimport (
     BUY,
     HOURS_PER_DAY,
+    LINKED_FILLED,
     OWN_ORDER_MET,
     Amended,
     Cancelled,
@@ -117,6 +123,9 @@ cdef class Execution(View):
         cdef int64_t taker_bps = self.pool.origin_of(taker_slot).taker_bps
         cdef Traded trade
         cdef bint is_primary
+        if (maker.marks | taker.marks) & IS_LINKED:
+            self._give_way(maker_slot, qty)
+            self._give_way(taker_slot, qty)
         if self.pool.is_queued(taker_slot):
             taker_bps = self.pool.origin_of(taker_slot).maker_bps
         trade.trade_id = self.next_trade_id
@@ -163,6 +172,26 @@ cdef class Execution(View):
         if book.is_sublet:
             return self._open_sublet(book, &trade)
         return self._settle_escrow(book, &trade)
+
+    cdef int _give_way(self, int32_t slot, int64_t qty) except -1:
+        """A fill takes as much from every order that the filled one is linked to."""
+        cdef Group group
+        cdef int32_t[MAX_LINKED] siblings
+        cdef int32_t index, count, sibling
+        if not self.pool.orders[slot].marks & IS_LINKED:
+            return 0
+        group = self.links.of(slot)
+        count = group.count
+        siblings = group.slots
+        for index in range(count):
+            sibling = siblings[index]
+            if sibling == slot:
+                continue
+            if self.pool.open_qty(sibling) <= qty:
+                self._cancel(sibling, LINKED_FILLED)
+            else:
+                self._amend_in_place(sibling, self.pool.details[sibling].order_qty - qty)
+        return 0
 
     cdef int64_t _released(
         self, int32_t slot, const Traded* trade, int64_t fee_amount, int64_t bps

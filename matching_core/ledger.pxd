@@ -4,10 +4,10 @@
 from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
-from .custody cimport Custody
+from .reserves cimport Reserves
 from .types cimport Accepted, Amended, Cancelled, Funded, Rested, Returned, Sublet, Traded
 
-cdef class Ledger(Custody):
+cdef class Ledger(Reserves):
     """Takes in the events of the order path, live and in recovery."""
     cdef int apply_accepted(self, const Accepted* event) except -1
     cdef int apply_rested(self, const Rested* event) except -1
@@ -22,8 +22,6 @@ cdef class Ledger(Custody):
     cdef int _known_escrow(
         self, int64_t start_day, int64_t end_day, int64_t qty, int64_t day_amount
     ) except -1
-    cdef int _reserve(self, Book book, int64_t account_id, int64_t qty) except -1
-    cdef int _unreserve(self, Book book, int64_t account_id, int64_t qty) except -1
     cdef int _fill(
         self,
         int32_t slot,

@@ -24,12 +24,12 @@ fill, or `order_cancelled`, forgets it.
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t
 
 from .book cimport Book
-from .custody cimport Custody
 from .errors cimport fail
 from .holdings cimport TITLE, Holding, Product
 from .money cimport MAX_INTEGER, slack_after
 from .origins cimport Origin
-from .pool cimport IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_of
+from .pool cimport IS_LINKED, IS_QUEUED, Order, OrderDetail, book_index_of, marks_of, side_of
+from .reserves cimport Reserves
 from .state cimport hold_of
 from .types cimport (
     BUY,
@@ -58,7 +58,7 @@ from .types cimport (
 )
 
 
-cdef class Ledger(Custody):
+cdef class Ledger(Reserves):
     """Takes in the events of the order path, live and in recovery."""
 
     # -- events, as recovery brings them ----------------------------------------------------------
@@ -79,6 +79,7 @@ cdef class Ledger(Custody):
         int64_t display_qty=0,
         int64_t self_match_policy=CANCEL_INCOMING,
         int64_t expire_day=0,
+        int64_t link_id=0,
     ):
         """Takes in one `OrderAccepted`."""
         cdef Accepted event = Accepted(
@@ -96,6 +97,7 @@ cdef class Ledger(Custody):
             display_qty,
             self_match_policy,
             expire_day,
+            link_id,
         )
         self.apply_accepted(&event)
 
@@ -284,7 +286,11 @@ cdef class Ledger(Custody):
             fail("an expire day is a day number, or 0", event.expire_day)
         if (event.expire_day != 0) != ends_on_a_day(event.time_in_force):
             fail("an order for a day or to a date names its day", event.expire_day)
-        if event.held_amount != hold_of(
+        if not 0 <= event.link_id <= MAX_INTEGER:
+            fail("a link id is positive and below 2**53, or 0", event.link_id)
+        if event.order_id <= 0 or self.pool.find(event.order_id) != NO_SLOT:
+            fail("an order id is positive and new", event.order_id)
+        if not event.link_id and event.held_amount != hold_of(
             book,
             <int>event.side,
             event.side == SELL and book.is_fee_in_cash(event.account_id),
@@ -296,10 +302,10 @@ cdef class Ledger(Custody):
             fail("an order holds what its rest needs, not", event.held_amount)
         if self.cash.available[event.account_id] < event.held_amount:
             fail("a new order holds cash that is there", event.held_amount)
-        if event.order_id <= 0 or self.pool.find(event.order_id) != NO_SLOT:
-            fail("an order id is positive and new", event.order_id)
-        if event.side == SELL:
-            self._reserve(book, event.account_id, event.order_qty)
+        if event.link_id:
+            self.accept_linked(book, event)
+        elif event.side == SELL:
+            self.reserve(book, event.account_id, event.order_qty)
         cdef int32_t slot = self.pool.add(event.order_id, <int32_t>event.account_id)
         cdef Order* order = &self.pool.orders[slot]
         order.limit_price = <int32_t>event.limit_price
@@ -324,6 +330,8 @@ cdef class Ledger(Custody):
         self.pool.come_from(slot, &origin)
         if event.display_qty:
             self.pool.show(slot, <int32_t>event.display_qty)
+        if event.link_id:
+            self.join(slot, event.link_id)
         return self.cash.hold(event.account_id, event.held_amount)
 
     cdef int apply_rested(self, const Rested* event) except -1:
@@ -367,10 +375,12 @@ cdef class Ledger(Custody):
             slot, event.limit_price, event.leaves_qty, detail.fee_slack
         ) - self.held_amount(slot):
             fail("an order holds what its rest needs; not by", event.held_delta_amount)
-        if side_of(order) == SELL and added_qty > 0:
-            self._reserve(book, event.account_id, added_qty)
+        if side_of(order) == SELL and order.marks & IS_LINKED:
+            self.reserve_linked(book, slot, event.leaves_qty)
+        elif side_of(order) == SELL and added_qty > 0:
+            self.reserve(book, event.account_id, added_qty)
         elif side_of(order) == SELL and added_qty < 0:
-            self._unreserve(book, event.account_id, -added_qty)
+            self.unreserve(book, event.account_id, -added_qty)
         self.cash.hold(event.account_id, event.held_delta_amount)
         detail.order_qty = <int32_t>event.order_qty
         if event.is_requeued:
@@ -388,11 +398,15 @@ cdef class Ledger(Custody):
             fail("an order is cancelled for its owner in its book", event.order_id)
         if side_of(order) != event.side or self.pool.open_qty(slot) != event.cancelled_qty:
             fail("what is cancelled is all that is left", event.order_id)
-        if self.held_amount(slot) != event.released_amount:
+        if self.released_by_end(slot) != event.released_amount:
             fail("a cancelled order releases all that it holds", event.released_amount)
         self.cash.hold(event.account_id, -event.released_amount)
-        if side_of(order) == SELL:
-            self._unreserve(book, event.account_id, event.cancelled_qty)
+        if order.marks & IS_LINKED:
+            if side_of(order) == SELL:
+                self.reserve_linked(book, slot, 0)
+            self.links.leave(slot)
+        elif side_of(order) == SELL:
+            self.unreserve(book, event.account_id, event.cancelled_qty)
         if order.marks & IS_QUEUED:
             book.unlink(slot)
         self.pool.remove(slot)
@@ -407,6 +421,7 @@ cdef class Ledger(Custody):
         cdef int side = side_of(&self.pool.orders[taker_slot])
         cdef bint is_auction = self.pool.is_queued(taker_slot)
         cdef Holding seller, buyer
+        cdef int32_t seller_slot = maker_slot if side == BUY else taker_slot
         if event.trade_id < self.next_trade_id or event.trade_id > MAX_INTEGER:
             fail("trade ids count up", event.trade_id)
         if book.instrument_id != event.instrument_id or book.index != book_index_of(taker):
@@ -445,7 +460,12 @@ cdef class Ledger(Custody):
         else:
             seller = book.product.holding_or_new(event.taker_account_id)
             buyer = book.product.holding_or_new(event.maker_account_id)
-        seller.add(book.reserves, book.start_day, book.end_day, -event.last_qty)
+        if self.pool.orders[seller_slot].marks & IS_LINKED:
+            self.reserve_linked(
+                book, seller_slot, self.pool.open_qty(seller_slot) - event.last_qty
+            )
+        else:
+            seller.add(book.reserves, book.start_day, book.end_day, -event.last_qty)
         # Use that was sold is granted by the `SubletOpened` that follows.
         if not book.is_sublet:
             seller.add(TITLE, book.start_day, book.end_day, -event.last_qty)
@@ -500,7 +520,8 @@ cdef class Ledger(Custody):
             fail("a fill dissolves what the rest does not need, not", released_amount)
         if side_of(order) == BUY:
             received = -event.notional_amount
-            if released_amount < event.notional_amount + fee_amount:
+            # What a linked order's siblings have released before pays too, and is available now.
+            if not order.marks & IS_LINKED and released_amount < event.notional_amount + fee_amount:
                 fail("a buyer's hold covers price and fee; it gives", released_amount)
         self.cash.settle(order.account_id, released_amount, received - fee_amount)
         self.cash.settle(VENUE_ACCOUNT_ID, 0, fee_amount)
@@ -509,7 +530,11 @@ cdef class Ledger(Custody):
             book.fill(slot, <int32_t>event.last_qty)
         else:
             order.leaves_qty = <int32_t>leaves_qty
-        return self.pool.remove(slot) if leaves_qty == 0 else 0
+        if leaves_qty:
+            return 0
+        if order.marks & IS_LINKED:
+            self.links.leave(slot)
+        return self.pool.remove(slot)
 
     cdef int apply_funded(self, const Funded* event) except -1:
         cdef Product product = self.product_of(event.product_id)
@@ -573,18 +598,3 @@ cdef class Ledger(Custody):
         if not 0 <= day_amount <= MAX_INTEGER:
             fail("an escrow amount of a day is 0 to 2**53 - 1", day_amount)
         return 0
-
-    cdef int _reserve(self, Book book, int64_t account_id, int64_t qty) except -1:
-        cdef Holding holding = book.product.holding(account_id)
-        cdef int64_t free_qty = 0
-        if holding is not None and book.is_sublet:
-            free_qty = holding.sublettable(book.start_day, book.end_day)
-        elif holding is not None:
-            free_qty = holding.sellable(book.start_day, book.end_day)
-        if free_qty < qty:
-            fail("a sell reserves free title; it asks for", qty)
-        return holding.add(book.reserves, book.start_day, book.end_day, qty)
-
-    cdef int _unreserve(self, Book book, int64_t account_id, int64_t qty) except -1:
-        cdef Holding holding = book.product.holding(account_id)
-        return holding.add(book.reserves, book.start_day, book.end_day, -qty)

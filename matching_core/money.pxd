@@ -43,6 +43,10 @@ cdef extern from *:
         return after < 0 || after > 9999 ? -1 : (int64_t)after;
     }
 
+    static inline int64_t core_fee_at_most(int64_t notional, int64_t bps, int64_t room) {
+        return (int64_t)(((__int128)notional * bps + room) / 10000);
+    }
+
     static inline int64_t core_share(int64_t amount, int64_t part_qty, int64_t whole_qty) {
         return (int64_t)((__int128)amount * part_qty / whole_qty);
     }
@@ -54,5 +58,8 @@ cdef extern from *:
     int64_t slack_after "core_slack_after"(
         int64_t slack, int64_t fee, int64_t notional, int64_t bps
     ) noexcept nogil
+    # What the fees of several orders may come to, `room` being the sum of what each one's slack lacks
+    # to 9999; see `links`.
+    int64_t fee_at_most "core_fee_at_most"(int64_t notional, int64_t bps, int64_t room) noexcept nogil
     # A part of an amount, rounded down: what stays behind gains.
     int64_t share "core_share"(int64_t amount, int64_t part_qty, int64_t whole_qty) noexcept nogil

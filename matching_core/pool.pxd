@@ -25,7 +25,8 @@ cdef enum:                         # the low bits of `Order.marks`
     IS_ICEBERG = 4                 # has a row in `Pool.clips`
     IS_POST_ONLY = 8
     POLICY_SHIFT = 4               # two bits of self-match policy
-    BOOK_SHIFT = 6                 # and above them the book's index, in order of listing
+    IS_LINKED = 64                 # has a group in `State.links`
+    BOOK_SHIFT = 7                 # and above it the book's index, in order of listing
 
 cdef struct Order:
     int64_t order_id               # > 0; 0 marks a free slot

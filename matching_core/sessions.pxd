@@ -20,4 +20,5 @@ cdef class Sessions(Execution):
     cdef int64_t _uncross(self, Book book, int64_t max_count) except -1
     cdef int32_t _unfunded_slot(self, Book book) except? -2
     cdef int64_t _fee_excess(self, Book book, int32_t slot, int64_t qty) except? -1
+    cdef int64_t _linked_fee_excess(self, Book book, int32_t slot) except? -1
     cdef int _refuse(self, int reason, int64_t value, int64_t limit, int64_t day) noexcept

@@ -27,8 +27,9 @@ from .auction cimport Uncross
 from .book cimport Book
 from .errors cimport fail
 from .execution cimport Execution
+from .links cimport Alternatives, fill_together, hold_together
 from .money cimport fee_due, slack_after
-from .pool cimport Order, OrderDetail
+from .pool cimport IS_LINKED, Order, OrderDetail
 from .types cimport (
     BREAK,
     BUY,
@@ -232,6 +233,33 @@ cdef class Sessions(Execution):
         cdef int64_t notional = book.notional(self.auction.price, qty)
         cdef int64_t fee = fee_due(notional, maker_bps, detail.fee_slack)
         cdef int64_t slack = slack_after(detail.fee_slack, fee, notional, maker_bps)
+        if order.marks & IS_LINKED:
+            return self._linked_fee_excess(book, slot)
         return fee + self.hold_needed(
             slot, order.limit_price, self.pool.open_qty(slot) - qty, slack
         ) - self.held_amount(slot)
+
+    cdef int64_t _linked_fee_excess(self, Book book, int32_t slot) except? -1:
+        """The same of a linked sale, whose siblings end on the way: fill by fill, the most."""
+        cdef Order* order = &self.pool.orders[slot]
+        cdef int64_t maker_bps = self.pool.origin_of(slot).maker_bps
+        cdef int64_t slack = self.pool.details[slot].fee_slack
+        cdef int64_t drawn = 0
+        cdef int64_t excess = 0
+        cdef int64_t held_amount, needed, notional, fee
+        cdef Alternatives group
+        cdef int32_t index
+        self.alternatives_of(self.links.of(slot), &group)
+        held_amount = hold_together(&group, SELL, True)
+        for index in range(self.auction.count):
+            if self.auction.pairings[index].ask_slot != slot:
+                continue
+            notional = book.notional(self.auction.price, self.auction.pairings[index].qty)
+            fee = fee_due(notional, maker_bps, slack)
+            slack = slack_after(slack, fee, notional, maker_bps)
+            fill_together(&group, slot, self.auction.pairings[index].qty, slack)
+            needed = hold_together(&group, SELL, True)
+            drawn += fee + needed - held_amount
+            held_amount = needed
+            excess = max(excess, drawn)
+        return excess

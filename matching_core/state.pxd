@@ -6,6 +6,7 @@ from libc.stdint cimport int32_t, int64_t
 from .book cimport Book
 from .cash cimport Cash
 from .holdings cimport Product
+from .links cimport Alternative, Alternatives, Group, Links
 from .parties cimport Parties
 from .pool cimport Pool
 from .types cimport TRUSTS, Started
@@ -20,6 +21,7 @@ cdef class State:
     cdef Pool pool
     cdef Cash cash
     cdef Parties parties
+    cdef Links links                     # the open orders that are linked
     cdef dict products                   # by product id
     cdef list books                      # in order of listing
     cdef dict books_by_id                # by instrument id
@@ -39,6 +41,24 @@ cdef class State:
     cdef int64_t hold_needed(
         self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
     ) except -1
+
+    cdef int64_t hold_alone(
+        self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
+    ) except -1
+    cdef int64_t released_by_end(self, int32_t slot) except -1
+    cdef int64_t hold_after_fill(self, int32_t slot, int64_t qty, int64_t slack) except -1
+    cdef Alternative alternative_of(self, int32_t slot) except *
+    cdef int alternatives_of(self, Group group, Alternatives* found) except -1
+    cdef int misfit(
+        self,
+        Book book,
+        int side,
+        int64_t account_id,
+        int64_t link_id,
+        int64_t* value,
+        int64_t* limit,
+    ) except -1
+    cdef int join(self, int32_t slot, int64_t link_id) except -1
 
 # What an order of these terms must hold: the whole cost of a buy; of a sale its fee where that is in
 # cash (`Book.is_fee_in_cash`), else nothing, for the fee comes out of the proceeds.

@@ -13,10 +13,20 @@ from .book cimport Book
 from .cash cimport Cash
 from .errors cimport fail
 from .holdings cimport Holding, Product
+from .links cimport (
+    MAX_LINKED,
+    Alternative,
+    Alternatives,
+    Group,
+    Links,
+    fill_together,
+    hold_together,
+    row_of,
+)
 from .money cimport MAX_INTEGER, fee_due
 from .origins cimport Origin
 from .parties cimport Parties
-from .pool cimport Order, Pool, book_index_of, side_of
+from .pool cimport IS_LINKED, Order, Pool, book_index_of, side_of
 from .types cimport (
     AUCTION,
     BREAK,
@@ -29,6 +39,10 @@ from .types cimport (
     MAX_PRICE,
     MAX_WINDOW_DAYS,
     PRE_OPEN,
+    REASON_LINK_COUNT,
+    REASON_LINK_INSTRUMENT,
+    REASON_LINK_PRODUCT,
+    REASON_LINK_SIDE,
     SELL,
     VENUE_ACCOUNT_ID,
     Started,
@@ -62,6 +76,7 @@ cdef class State:
         self.cash.add_account(VENUE_ACCOUNT_ID)
         self.parties = Parties()
         self.parties.add()
+        self.links = Links()
         self.products = {}
         self.books = []
         self.books_by_id = {}
@@ -294,7 +309,7 @@ cdef class State:
         return 0
 
     cdef int64_t held_amount(self, int32_t slot) except -1:
-        """What an open order holds, in fen."""
+        """What an open order holds, in fen; a linked one, with all of its group."""
         return self.hold_needed(
             slot,
             self.pool.orders[slot].limit_price,
@@ -305,7 +320,25 @@ cdef class State:
     cdef int64_t hold_needed(
         self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
     ) except -1:
-        """What an open order holds where so much of it is left, with its own frozen rates."""
+        """What it holds where so much of it is left, with its own frozen rates."""
+        cdef Order* order = &self.pool.orders[slot]
+        cdef Book book
+        cdef Alternatives group
+        cdef Alternative* row
+        if not order.marks & IS_LINKED:
+            return self.hold_alone(slot, limit_price, leaves_qty, slack)
+        book = self.book_of_slot(slot)
+        self.alternatives_of(self.links.of(slot), &group)
+        row = row_of(&group, slot)
+        row.unit_amount = book.notional(limit_price, 1)
+        row.qty = leaves_qty
+        row.fee_slack = slack
+        return hold_together(&group, side_of(order), book.is_fee_in_cash(order.account_id))
+
+    cdef int64_t hold_alone(
+        self, int32_t slot, int64_t limit_price, int64_t leaves_qty, int64_t slack
+    ) except -1:
+        """The same of an order that is linked to none, or as if it were."""
         cdef Order* order = &self.pool.orders[slot]
         cdef const Origin* origin = self.pool.origin_of(slot)
         cdef Book book = self.book_of_slot(slot)
@@ -318,6 +351,97 @@ cdef class State:
             leaves_qty,
             slack,
         )
+
+    cdef int64_t released_by_end(self, int32_t slot) except -1:
+        """What an open order gives up when it ends: all that it holds, or its part in its group."""
+        cdef int64_t held_amount = self.held_amount(slot)
+        if self.pool.orders[slot].marks & IS_LINKED:
+            held_amount -= self.hold_needed(slot, self.pool.orders[slot].limit_price, 0, 0)
+        return held_amount
+
+    cdef int64_t hold_after_fill(self, int32_t slot, int64_t qty, int64_t slack) except -1:
+        """What an open order holds once it has filled by so much, and its siblings gave way."""
+        cdef Order* order = &self.pool.orders[slot]
+        cdef Book book
+        cdef Alternatives group
+        if order.marks & IS_LINKED:
+            book = self.book_of_slot(slot)
+            self.alternatives_of(self.links.of(slot), &group)
+            fill_together(&group, slot, qty, slack)
+            return hold_together(&group, side_of(order), book.is_fee_in_cash(order.account_id))
+        return self.hold_needed(slot, order.limit_price, self.pool.open_qty(slot) - qty, slack)
+
+    # -- linked orders ----------------------------------------------------------------------------
+
+    cdef Alternative alternative_of(self, int32_t slot) except *:
+        """What an open order is to a group."""
+        cdef const Origin* origin = self.pool.origin_of(slot)
+        cdef Book book = self.book_of_slot(slot)
+        return Alternative(
+            slot,
+            book.notional(self.pool.orders[slot].limit_price, 1),
+            self.pool.open_qty(slot),
+            self.pool.details[slot].fee_slack,
+            max(origin.maker_bps, origin.taker_bps),
+            book.start_day,
+            book.end_day,
+        )
+
+    cdef int alternatives_of(self, Group group, Alternatives* found) except -1:
+        """The orders of a group, by id; none of None."""
+        cdef int32_t index
+        found.count = 0
+        if group is not None:
+            for index in range(group.count):
+                found.rows[index] = self.alternative_of(group.slots[index])
+            found.count = group.count
+        return 0
+
+    cdef int misfit(
+        self,
+        Book book,
+        int side,
+        int64_t account_id,
+        int64_t link_id,
+        int64_t* value,
+        int64_t* limit,
+    ) except -1:
+        """Why an order does not go with those that are open under its link id, or 0."""
+        cdef Group group = self.links.find(account_id, link_id)
+        cdef Book other
+        cdef int32_t index
+        if group is None:
+            return 0
+        other = self.book_of_slot(group.slots[0])
+        value[0], limit[0] = book.instrument_id, other.instrument_id
+        if other.product is not book.product or other.is_sublet != book.is_sublet:
+            return REASON_LINK_PRODUCT
+        if side_of(&self.pool.orders[group.slots[0]]) != side:
+            value[0], limit[0] = side, BUY + SELL - side
+            return REASON_LINK_SIDE
+        for index in range(group.count):
+            if self.book_of_slot(group.slots[index]) is book:
+                limit[0] = self.pool.orders[group.slots[index]].order_id
+                return REASON_LINK_INSTRUMENT
+        if group.count == MAX_LINKED:
+            value[0], limit[0] = MAX_LINKED + 1, MAX_LINKED
+            return REASON_LINK_COUNT
+        return 0
+
+    cdef int join(self, int32_t slot, int64_t link_id) except -1:
+        """Links an open order to those of its account under the same id."""
+        cdef Order* order = &self.pool.orders[slot]
+        cdef Group group = self.links.find(order.account_id, link_id)
+        cdef int32_t place = 0
+        if group is not None:
+            while (
+                place < group.count
+                and self.pool.orders[group.slots[place]].order_id < order.order_id
+            ):
+                place += 1
+        self.links.join(order.account_id, link_id, slot, place)
+        order.marks |= IS_LINKED
+        return 0
 
     cdef int known_qty(self, int64_t qty) except -1:
         if not 0 < qty <= MAX_QTY:

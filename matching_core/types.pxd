@@ -63,6 +63,7 @@ cdef enum:                         # why an order ended unfilled
     UNFILLED = 3
     OWN_ORDER_MET = 7
     UNFUNDED = 8                   # a house member's fee at an auction's price is not there
+    LINKED_FILLED = 12             # an order that it is linked to filled
 
 cdef enum:                         # refusals
     REASON_OPEN_ORDERS = 3002
@@ -79,6 +80,10 @@ cdef enum:                         # refusals
     REASON_DISPLAY_QTY = 4026      # below 0, above the quantity, or more than MAX_CLIPS clips
     REASON_ALL_OR_NONE = 4027      # it would rest, or has a display quantity
     REASON_IMMEDIATE = 4029        # it never rests, but is post-only or has a display quantity
+    REASON_LINK_PRODUCT = 4030     # another product or mode than the orders that it is linked to
+    REASON_LINK_SIDE = 4031
+    REASON_LINK_INSTRUMENT = 4032  # one of its group is open there
+    REASON_LINK_COUNT = 4033       # its group is full
     REASON_UNKNOWN_ORDER = 4041
     REASON_CASH = 5001
     REASON_TITLE = 5002
@@ -97,10 +102,11 @@ cdef struct Accepted:
     int64_t limit_price
     int64_t time_in_force
     int64_t exec_inst
-    int64_t held_amount            # fen, from available to held
+    int64_t held_amount            # fen, from available to held; of a linked order, by its group
     int64_t display_qty            # GPUs, the most that is shown at once; 0 for all
     int64_t self_match_policy
     int64_t expire_day             # the order ends at its gate; 0 where it does not by itself
+    int64_t link_id                # the account's own; 0 where it is linked to no other
 
 cdef struct Rested:
     int64_t order_id

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from .book cimport Book
 from .holdings cimport Holding
+from .links cimport Alternatives
 from .sessions cimport Sessions
 
 cdef struct Intent:
@@ -21,10 +22,14 @@ cdef struct Intent:
     int side
     int policy                     # on meeting own orders
     bint is_post_only
+    bint is_linked                 # `Venue.group` and `joint` say with what
+    int32_t slot                   # of an amended order, else NO_SLOT
 
 cdef class Venue(Sessions):
     """The matching core as Python sees it."""
     cdef readonly int64_t max_open_orders
+    cdef Alternatives group              # of the command at hand: what its order is linked to now
+    cdef Alternatives joint              # and with the order as the command wants it
 
     # -- plan: reads only; 0 or a refusal
     cdef int _check_conditions(
@@ -38,9 +43,13 @@ cdef class Venue(Sessions):
     ) except -1
     cdef int _check_clips(self, int64_t display_qty, int64_t qty) except -1
     cdef int _plan(self, Book book, const Intent* intent, int64_t* needed_amount) except -1
-    cdef int _plan_sublet(
-        self, Book book, Holding holding, const Intent* intent, int64_t needed_amount
+    cdef int _check_link(
+        self, Book book, int64_t side, int64_t account_id, int64_t link_id
     ) except -1
+    cdef int _join_as_wanted(self, Book book, const Intent* intent) except -1
+    cdef int _plan_days(self, Book book, Holding holding, const Intent* intent) except -1
+    cdef int64_t _binding_day(self, Book book, Holding holding, int64_t free_qty) noexcept
+    cdef int _check_rent(self, Book book, Holding holding, const Intent* intent) except -1
     cdef int _plan_cash(self, const Intent* intent, int64_t required_amount) except -1
     cdef int64_t _fee_excess_of(
         self, Book book, const Intent* intent, int64_t needed_amount

@@ -266,6 +266,7 @@ class Venue:
         display_qty: int = 0,
         self_match_policy: int = 1,
         expire_day: int = 0,
+        link_id: int = 0,
     ) -> None: ...
     def order_rested(
         self,
@@ -369,13 +370,15 @@ class Venue:
         display_qty: int = 0,
         self_match_policy: int = 1,
         expire_day: int = 0,
+        link_id: int = 0,
     ) -> int:
         """
         A new order; 0, or the code of its refusal.
 
         At least `min_qty` fills at once, or nothing happens. An order that rests shows no more than
         `display_qty` at a time, or all where that is 0. `expire_day` goes with the times in force
-        that end on a day; that it lies ahead, and what happens at its end, is the caller's.
+        that end on a day; that it lies ahead, and what happens at its end, is the caller's. A fill
+        takes as much from every other open order of the account with the same `link_id`.
         """
 
     def amend(self, order_id: int, account_id: int, order_qty: int, limit_price: int) -> int:
@@ -430,20 +433,23 @@ class Venue:
 
     # -- queries
 
-    def cancellation(
-        self, order_id: int, cancel_reason: int
-    ) -> tuple[int, int, int, int, int, int, int]:
+    def cancellation(self, order_id: int, cancel_reason: int) -> tuple[int, ...]:
         """The fields of the `OrderCancelled` that would end an open order; changes nothing."""
 
-    def order(
-        self, order_id: int
-    ) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int] | None:
+    @property
+    def has_links(self) -> bool:
+        """Whether any open order is linked."""
+
+    def releases(self, order_ids: list[int]) -> list[int]:
+        """What each of these open orders gives up, in fen, if they end one after another."""
+
+    def order(self, order_id: int) -> tuple[int, ...] | None:
         """
         An open order, or None.
 
         (order_id, account_id, key_id, session_id, instrument_id, side, order_qty, limit_price,
         time_in_force, exec_inst, leaves_qty, held_amount, display_qty, self_match_policy,
-        expire_day)
+        expire_day, link_id); `held_amount` of a linked order is that of its group.
         """
 
     def session_of(self, order_id: int) -> int:
@@ -465,11 +471,7 @@ class Venue:
         """The first day at whose gate an open order ends, 0 if none does."""
 
     def orders_due(self, day: int, max_count: int) -> list[int]:
-        """
-        The ids of open orders that end by the gate of a day.
-
-        Earlier days come first, then the lowest ids.
-        """
+        """Open orders that end by a day's gate: earlier days come first, then the lowest ids."""
 
     def orders_outside(
         self, instrument_id: int, low_limit_price: int, high_limit_price: int, max_count: int

@@ -24,9 +24,10 @@ from libc.stdint cimport int32_t, int64_t
 from .book cimport Book
 from .errors cimport fail
 from .holdings cimport Holding
+from .links cimport Alternative, Alternatives, fill_together, hold_together, row_of
 from .money cimport MAX_INTEGER, fee_due, slack_after
 from .origins cimport Origin
-from .pool cimport Order, OrderDetail, policy_of, side_of
+from .pool cimport IS_LINKED, Order, OrderDetail, policy_of, side_of
 from .price_levels cimport PriceLevels
 from .sessions cimport Sessions
 from .state cimport hold_of
@@ -113,13 +114,15 @@ cdef class Venue(Sessions):
         int64_t display_qty=0,
         int64_t self_match_policy=CANCEL_INCOMING,
         int64_t expire_day=0,
+        int64_t link_id=0,
     ):
         """
         A new order; 0, or the code of its refusal.
 
         At least `min_qty` fills at once, or nothing happens. An order that rests shows no more than
         `display_qty` at a time, or all where that is 0. `expire_day` goes with the times in force
-        that end on a day; that it lies ahead, and what happens at its end, is the caller's.
+        that end on a day; that it lies ahead, and what happens at its end, is the caller's. A fill
+        takes as much from every other open order of the account with the same `link_id`.
         """
         cdef Book book = self.books_by_id.get(instrument_id)
         cdef Accepted accepted
@@ -137,6 +140,8 @@ cdef class Venue(Sessions):
             fail("a self-match policy is 1 to 3", self_match_policy)
         if not 0 <= expire_day <= MAX_DAY or (expire_day != 0) != ends_on_a_day(time_in_force):
             fail("an order for a day or to a date names its day, no other does", expire_day)
+        if not 0 <= link_id <= MAX_INTEGER:
+            fail("a link id is positive and below 2**53, or 0", link_id)
         if book is None:
             return self._refuse(REASON_UNKNOWN_INSTRUMENT, instrument_id, 0, 0)
         refused = self._check_session(book)
@@ -161,6 +166,10 @@ cdef class Venue(Sessions):
                     self.max_open_orders,
                     0,
                 )
+        if link_id:
+            refused = self._check_link(book, side, account_id, link_id)
+            if refused:
+                return refused
         intent = Intent(
             account_id=account_id,
             required_qty=min_qty,
@@ -174,7 +183,14 @@ cdef class Venue(Sessions):
             side=<int>side,
             policy=<int>self_match_policy,
             is_post_only=exec_inst & POST_ONLY,
+            is_linked=link_id != 0,
+            slot=NO_SLOT,
         )
+        if link_id:
+            self._join_as_wanted(book, &intent)
+            intent.own_held_amount = hold_together(
+                &self.group, intent.side, book.is_fee_in_cash(account_id)
+            )
         if time_in_force == FOK or exec_inst & ALL_OR_NONE:
             intent.required_qty = order_qty
         refused = self._plan(book, &intent, &held_amount)
@@ -191,12 +207,13 @@ cdef class Venue(Sessions):
             limit_price,
             time_in_force,
             exec_inst,
-            held_amount,
+            held_amount - intent.own_held_amount,
             display_qty,
             self_match_policy,
             expire_day,
+            link_id,
         )
-        self.events.write(self.accepted_prefix, <const int64_t*>&accepted, 14)
+        self.events.write(self.accepted_prefix, <const int64_t*>&accepted, 15)
         self.apply_accepted(&accepted)
         return self._carry_out(book, order_id, &intent, may_rest(time_in_force))
 
@@ -302,6 +319,32 @@ cdef class Venue(Sessions):
             return self._refuse(REASON_WRONG_STATE, session_state, book.instrument_id, 0)
         return 0
 
+    cdef int _check_link(
+        self, Book book, int64_t side, int64_t account_id, int64_t link_id
+    ) except -1:
+        """Whether an order goes with those of its link id, of which `group` is a copy then."""
+        cdef int64_t value, limit
+        cdef int refused = self.misfit(book, <int>side, account_id, link_id, &value, &limit)
+        if refused:
+            return self._refuse(refused, value, limit, 0)
+        return self.alternatives_of(self.links.find(account_id, link_id), &self.group)
+
+    cdef int _join_as_wanted(self, Book book, const Intent* intent) except -1:
+        """Makes `joint` of `group`: with the new order, or with the other terms of an old one."""
+        cdef Alternative* row
+        self.joint = self.group
+        if intent.slot == NO_SLOT:
+            self.joint.rows[self.joint.count].slot = NO_SLOT
+            self.joint.count += 1
+        row = row_of(&self.joint, intent.slot)
+        row.unit_amount = book.notional(intent.limit_price, 1)
+        row.qty = intent.wanted_qty
+        row.fee_slack = intent.slack
+        row.bps = max(intent.maker_bps, intent.taker_bps)
+        row.start_day = book.start_day
+        row.end_day = book.end_day
+        return 0
+
     cdef int _check_clips(self, int64_t display_qty, int64_t qty) except -1:
         """An iceberg has `MAX_CLIPS` clips at most; the refusal names the least that it may show."""
         if display_qty and display_qty * MAX_CLIPS < qty:
@@ -315,8 +358,7 @@ cdef class Venue(Sessions):
         cdef PriceLevels opposite = book.levels_of(BUY + SELL - intent.side)
         cdef Holding holding = book.product.holding(intent.account_id)
         cdef bint is_fee_in_cash = book.is_fee_in_cash(intent.account_id)
-        cdef int64_t free_qty = 0
-        cdef int64_t day = book.start_day
+        cdef int refused
         if collects(self.state_of(book)):
             self.plan.clear()
         else:
@@ -338,56 +380,66 @@ cdef class Venue(Sessions):
             )
         if self.plan.own_count and intent.policy == CANCEL_INCOMING:
             return self._refuse(REASON_SELF_MATCH, self.plan.own_order_id, 0, 0)
-        needed_amount[0] = hold_of(
-            book,
-            intent.side,
-            is_fee_in_cash,
-            max(intent.maker_bps, intent.taker_bps),
-            intent.limit_price,
-            intent.wanted_qty,
-            intent.slack,
-        )
+        if intent.is_linked:
+            needed_amount[0] = hold_together(&self.joint, intent.side, is_fee_in_cash)
+        else:
+            needed_amount[0] = hold_of(
+                book,
+                intent.side,
+                is_fee_in_cash,
+                max(intent.maker_bps, intent.taker_bps),
+                intent.limit_price,
+                intent.wanted_qty,
+                intent.slack,
+            )
         if intent.side == BUY:
             return self._plan_cash(intent, needed_amount[0])
-        if book.is_sublet:
-            return self._plan_sublet(book, holding, intent, needed_amount[0])
-        if holding is not None:
-            free_qty = holding.sellable(book.start_day, book.end_day)
-        if free_qty + intent.own_reserved_qty < intent.wanted_qty:
-            if holding is not None:
-                day = holding.binding_day(book.start_day, book.end_day, free_qty)
-            return self._refuse(
-                REASON_TITLE, intent.wanted_qty, free_qty + intent.own_reserved_qty, day
-            )
-        if not is_fee_in_cash:
-            return 0
+        refused = self._plan_days(book, holding, intent)
+        if refused or not is_fee_in_cash:
+            return refused
         return self._plan_cash(
             intent, needed_amount[0] + self._fee_excess_of(book, intent, needed_amount[0])
         )
 
-    cdef int _plan_sublet(
-        self, Book book, Holding holding, const Intent* intent, int64_t needed_amount
-    ) except -1:
-        """Whether the days can be let: they are free for use, and pledged ones for a fair rent."""
-        cdef int64_t more_qty = intent.wanted_qty - intent.own_reserved_qty
+    cdef int _plan_days(self, Book book, Holding holding, const Intent* intent) except -1:
+        """Whether the days are free to sell or to let, with what the order reserves already."""
         cdef int64_t free_qty = 0
         cdef int64_t day = book.start_day
-        if holding is not None:
-            free_qty = holding.sublettable(book.start_day, book.end_day)
-        if free_qty < more_qty:
-            if holding is not None:
-                day = holding.sublet_binding_day(book.start_day, book.end_day, free_qty)
-            return self._refuse(
-                REASON_TITLE, intent.wanted_qty, free_qty + intent.own_reserved_qty, day
+        if intent.is_linked:
+            free_qty = self.free_for(book, intent.account_id, &self.group, &day)
+        else:
+            if holding is not None and book.is_sublet:
+                free_qty = holding.sublettable(book.start_day, book.end_day)
+            elif holding is not None:
+                free_qty = holding.sellable(book.start_day, book.end_day)
+            free_qty += intent.own_reserved_qty
+        if free_qty < intent.wanted_qty:
+            if holding is not None and not intent.is_linked:
+                day = self._binding_day(book, holding, free_qty - intent.own_reserved_qty)
+            return self._refuse(REASON_TITLE, intent.wanted_qty, free_qty, day)
+        return self._check_rent(book, holding, intent) if book.is_sublet else 0
+
+    cdef int64_t _binding_day(self, Book book, Holding holding, int64_t free_qty) noexcept:
+        if book.is_sublet:
+            return holding.sublet_binding_day(book.start_day, book.end_day, free_qty)
+        return holding.binding_day(book.start_day, book.end_day, free_qty)
+
+    cdef int _check_rent(self, Book book, Holding holding, const Intent* intent) except -1:
+        """Pledged days are let for a fair rent only."""
+        cdef int64_t day
+        if intent.is_linked:
+            day = self.encumbered_for(
+                book, intent.account_id, &self.group, intent.wanted_qty
             )
-        day = holding.encumbered_day(book.start_day, book.end_day, more_qty)
+        else:
+            day = holding.encumbered_day(
+                book.start_day, book.end_day, intent.wanted_qty - intent.own_reserved_qty
+            )
         if day != book.end_day and (
             book.rent_floor_price == 0 or intent.limit_price < book.rent_floor_price
         ):
             return self._refuse(REASON_RENT, intent.limit_price, book.rent_floor_price, day)
-        return self._plan_cash(
-            intent, needed_amount + self._fee_excess_of(book, intent, needed_amount)
-        )
+        return 0
 
     cdef int _plan_cash(self, const Intent* intent, int64_t required_amount) except -1:
         cdef int64_t limit_amount = (
@@ -412,23 +464,30 @@ cdef class Venue(Sessions):
         cdef int64_t balance = 0
         cdef int64_t excess = 0
         cdef int64_t notional, fee, needed
+        cdef Alternatives group
         cdef const Order* maker
         cdef int32_t index
+        if intent.is_linked:
+            group = self.joint
         for index in range(self.plan.count):
             maker = &self.pool.orders[self.plan.fills[index].maker_slot]
             notional = book.notional(maker.limit_price, self.plan.fills[index].qty)
             fee = fee_due(notional, intent.taker_bps, slack)
             slack = slack_after(slack, fee, notional, intent.taker_bps)
             leaves_qty -= self.plan.fills[index].qty
-            needed = hold_of(
-                book,
-                SELL,
-                True,
-                max(intent.maker_bps, intent.taker_bps),
-                intent.limit_price,
-                leaves_qty,
-                slack,
-            )
+            if intent.is_linked:
+                fill_together(&group, intent.slot, self.plan.fills[index].qty, slack)
+                needed = hold_together(&group, SELL, True)
+            else:
+                needed = hold_of(
+                    book,
+                    SELL,
+                    True,
+                    max(intent.maker_bps, intent.taker_bps),
+                    intent.limit_price,
+                    leaves_qty,
+                    slack,
+                )
             balance += held_amount - needed - fee
             if not book.is_sublet and book.product.is_house(maker.account_id):
                 balance += notional
@@ -461,8 +520,13 @@ cdef class Venue(Sessions):
             side=side_of(order),
             policy=policy_of(order),
             is_post_only=origin.exec_inst & POST_ONLY,
+            is_linked=(order.marks & IS_LINKED) != 0,
+            slot=slot,
         )
         cdef int refused = self._check_clips(self.pool.display_qty(slot), wanted_qty)
+        if intent.is_linked:
+            self.alternatives_of(self.links.of(slot), &self.group)
+            self._join_as_wanted(book, &intent)
         if not refused:
             refused = self._plan(book, &intent, &needed_amount)
         if refused:

@@ -16,6 +16,7 @@ the version goes up with it.
     holds:     count, HoldRow each, by id
     books:     count, then by instrument id: BookRow, bids, asks
                a side     count of levels, the best first: price, count, OrderRow each by priority
+    links:     count of groups, then by account and link id: account_id, link_id, count, order ids
 """
 
 from libc.stdint cimport int64_t
@@ -23,7 +24,7 @@ from libc.stdint cimport int64_t
 from .state cimport State
 
 cdef enum:
-    SNAPSHOT_VERSION = 4
+    SNAPSHOT_VERSION = 5
 
 cdef struct VenueRow:
     int64_t base_day
@@ -86,7 +87,7 @@ cdef struct OrderRow:
     int64_t time_in_force
     int64_t exec_inst
     int64_t expire_day
-    int64_t held_amount
+    int64_t held_amount            # of a linked order, what it would hold alone
     int64_t fee_slack
     int64_t maker_bps
     int64_t taker_bps

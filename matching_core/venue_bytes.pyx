@@ -26,7 +26,8 @@ from .errors cimport fail
 from .holdings cimport DAY_FUNCTIONS, RESERVED_SALE, RESERVED_SUBLET, Holding, Product
 from .money cimport MAX_INTEGER
 from .origins cimport Origin
-from .pool cimport Order, OrderDetail, marks_of, policy_of
+from .links cimport Group
+from .pool cimport Order, OrderDetail, marks_of, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .state cimport State
 from .types cimport (
@@ -74,6 +75,7 @@ cdef bytes write_venue(State state):
     out.number(len(state.books))
     for instrument_id in sorted(state.books_by_id):
         _write_book(out, state, state.books_by_id[instrument_id])
+    _write_links(out, state)
     return out.take()[1]
 
 
@@ -108,6 +110,7 @@ cdef int read_venue(State state, bytes data) except -1:
         _read_hold(source, state)
     for _ in range(source.count()):
         _read_book(source, state)
+    _read_links(source, state)
     source.finish()
     check_state(state)
     if write_venue(state) != data:
@@ -456,7 +459,9 @@ cdef OrderRow _row_of(State state, int32_t slot) except *:
     row.time_in_force = origin.time_in_force
     row.exec_inst = origin.exec_inst
     row.expire_day = origin.expire_day
-    row.held_amount = state.held_amount(slot)
+    row.held_amount = state.hold_alone(
+        slot, order.limit_price, state.pool.open_qty(slot), detail.fee_slack
+    )
     row.fee_slack = detail.fee_slack
     row.maker_bps = origin.maker_bps
     row.taker_bps = origin.taker_bps
@@ -493,6 +498,47 @@ cdef int _rest(State state, Book book, int side, int32_t price, const OrderRow* 
         book.hide(slot, <int32_t>row.hidden_qty)
     if state.held_amount(slot) != row.held_amount:
         fail("an order holds what its rest needs; not so", row.order_id)
+    return 0
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+
+cdef int _write_links(EventBuffer out, State state) except -1:
+    cdef Group group
+    cdef int32_t index
+    out.number(len(state.links.groups))
+    for key in sorted(state.links.groups):
+        group = state.links.groups[key]
+        out.number(group.account_id)
+        out.number(group.link_id)
+        out.number(group.count)
+        for index in range(group.count):
+            out.number(state.pool.orders[group.slots[index]].order_id)
+    return 0
+
+
+cdef int _read_links(IntegerReader source, State state) except -1:
+    """Groups of orders that rest, each of which goes with those before it."""
+    cdef int64_t account_id, link_id, order_id, value, limit
+    cdef int32_t slot
+    cdef Book book
+    for _ in range(source.count()):
+        account_id, link_id = source.number(), source.number()
+        if not 0 < link_id <= MAX_INTEGER:
+            fail("a link id is positive and below 2**53; not so", link_id)
+        for _ in range(source.count()):
+            order_id = source.number()
+            slot = state.pool.find(order_id)
+            if slot == NO_SLOT or state.pool.orders[slot].account_id != account_id:
+                fail("a linked order is an open one of its account; not so", order_id)
+            if slot in state.links.by_slot:
+                fail("an order is in one group; not so", order_id)
+            book = state.book_of_slot(slot)
+            side = side_of(&state.pool.orders[slot])
+            if state.misfit(book, side, account_id, link_id, &value, &limit):
+                fail("linked orders are alike, of one book each, and 8 at most; not so", order_id)
+            state.join(slot, link_id)
     return 0
 
 

@@ -14,8 +14,9 @@ from .custody cimport Hold
 from .errors cimport fail
 from .holdings cimport LIEN, RESERVED_SUBLET, SUBLET_IN, SUBLET_OUT, TITLE, Holding, Product
 from .ledger cimport Ledger
+from .links cimport Alternatives, hold_together, row_of
 from .origins cimport Origin
-from .pool cimport Order, policy_of, side_of
+from .pool cimport IS_LINKED, Order, policy_of, side_of
 from .price_levels cimport Level, PriceLevels
 from .types cimport BUY, MAX_PRICE, MAX_QTY, NO_SLOT, SELL, TRUSTS, Cancelled
 from .venue_bytes cimport write_venue
@@ -50,13 +51,32 @@ cdef class View(Ledger):
             cancelled.cancel_reason,
         )
 
+    @property
+    def has_links(self):
+        """Whether any open order is linked."""
+        return len(self.links.groups) > 0
+
+    def releases(self, list order_ids):
+        """What each of these open orders gives up, in fen, if they end one after another."""
+        cdef set ended = set()
+        cdef list released_amounts = []
+        cdef int64_t order_id
+        cdef int32_t slot
+        for order_id in order_ids:
+            slot = self._slot_of(order_id)
+            if slot in ended:
+                fail("an order that ends is open until then; not so", order_id)
+            released_amounts.append(self._released_after(slot, ended))
+            ended.add(slot)
+        return released_amounts
+
     def order(self, int64_t order_id):
         """
         An open order, or None.
 
         (order_id, account_id, key_id, session_id, instrument_id, side, order_qty, limit_price,
         time_in_force, exec_inst, leaves_qty, held_amount, display_qty, self_match_policy,
-        expire_day)
+        expire_day, link_id); `held_amount` of a linked order is that of its group.
         """
         cdef int32_t slot = self.pool.find(order_id)
         if slot == NO_SLOT:
@@ -79,6 +99,7 @@ cdef class View(Ledger):
             self.pool.display_qty(slot),
             policy_of(order),
             origin.expire_day,
+            self.links.of(slot).link_id if order.marks & IS_LINKED else 0,
         )
 
     def session_of(self, int64_t order_id):
@@ -358,9 +379,27 @@ cdef class View(Ledger):
             self.book_of_slot(slot).instrument_id,
             side_of(order),
             self.pool.open_qty(slot),
-            self.held_amount(slot),
+            self.released_by_end(slot),
             reason,
         )
+
+    cdef int64_t _released_after(self, int32_t slot, set ended) except? -1:
+        """What an order gives up when it ends after others."""
+        cdef Order* order = &self.pool.orders[slot]
+        cdef bint is_fee_in_cash
+        cdef int64_t held_amount
+        cdef Alternatives group
+        cdef int32_t index
+        if not order.marks & IS_LINKED:
+            return self.held_amount(slot)
+        self.alternatives_of(self.links.of(slot), &group)
+        is_fee_in_cash = self.book_of_slot(slot).is_fee_in_cash(order.account_id)
+        for index in range(group.count):
+            if group.rows[index].slot in ended:
+                group.rows[index].qty = 0
+        held_amount = hold_together(&group, side_of(order), is_fee_in_cash)
+        row_of(&group, slot).qty = 0
+        return held_amount - hold_together(&group, side_of(order), is_fee_in_cash)
 
     cdef list _orders_of_account(self, int64_t account_id, int64_t instrument_id, int64_t side):
         cdef list order_ids = []

@@ -133,9 +133,9 @@ class ReferenceCustody(ReferenceState):
         return None if hold is None else astuple(hold)
 
     def balances(self, account_id):
-        setting_aside = (*self.orders.values(), *self.holds.values())
-        held = [each.held_amount for each in setting_aside if each.account_id == account_id]
-        return self.available[account_id], sum(held)
+        holds = [each for each in self.holds.values() if each.account_id == account_id]
+        kept_amount = sum(hold.held_amount for hold in holds)
+        return self.available[account_id], kept_amount + self.held_orders(account_id)
 
     def sellable(self, account_id, product_id, start_day, end_day):
         lien = self.lien[account_id, product_id]
@@ -208,20 +208,26 @@ class ReferenceCustody(ReferenceState):
 
     def _reserved(self, account_id, product_id, is_sublet):
         """What open sells and holds keep of each day, for a sale or for a sublet."""
-        rows = [
-            (order.instrument.start_day, order.instrument.end_day, order.leaves_qty)
+        sales = [
+            order
             for order in self.orders.values()
             if order.side == SELL
             and order.instrument.is_sublet == is_sublet
             and (order.account_id, order.instrument.product.product_id) == (account_id, product_id)
         ]
-        rows += [
+        reserved = Counter()
+        for order in sales:
+            for day in order.instrument.days:
+                # Of linked sales a day is kept once, for the largest of them that covers it.
+                linked = [each for each in self.group_of(order) if day in each.instrument.days]
+                largest = max(linked, key=lambda each: (each.leaves_qty, each.order_id))
+                reserved[day] += order.leaves_qty if largest is order else 0
+        rows = [
             (hold.start_day, hold.end_day, hold.qty)
             for hold in self.holds.values()
             if hold.is_sublet == is_sublet
             and (hold.account_id, hold.product_id) == (account_id, product_id)
         ]
-        reserved = Counter()
         for start_day, end_day, qty in rows:
             for day in range(start_day, end_day):
                 reserved[day] += qty

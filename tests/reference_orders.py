@@ -89,6 +89,7 @@ class Order:
     display_qty: int
     self_match_policy: int
     expire_day: int
+    link_id: int = 0
     shown_qty: int = 0
     """Of `leaves_qty`; 0 while it is in no queue."""
     arrival: int = 0
@@ -143,6 +144,34 @@ class Hold:
     end_day: int
     qty: int
     is_sublet: bool
+
+
+def held_together(orders):
+    """
+    What linked orders may cost in the worst sequence of fills, which are taken from all alike.
+
+    GPU by GPU the dearest of those that would still have one; each order rounds its fees up by
+    itself. An order alone is linked to none.
+    """
+    if not orders or (orders[0].side != BUY and not orders[0].is_fee_held):
+        return 0
+    filled_qty = notional = 0
+    while costs := [
+        order.instrument.notional(order.limit_price, 1)
+        for order in orders
+        if order.leaves_qty > filled_qty
+    ]:
+        notional += max(costs)
+        filled_qty += 1
+    product = orders[0].instrument.product
+    bps = max(product.maker_bps, product.taker_bps)
+    rounding = sum(
+        BPS_WHOLE - 1 - (order.charged_amount * BPS_WHOLE - order.exact_fee)
+        for order in orders
+        if bps and order.leaves_qty
+    )
+    fee = (notional * bps + rounding) // BPS_WHOLE
+    return notional + fee if orders[0].side == BUY else fee
 
 
 def rounded_up(exact_fee):

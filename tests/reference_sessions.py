@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from exchange.domain.reasons import Reason
 from tests.reference_auction import auction_price, pairs_at
-from tests.reference_orders import BUY, SELL
+from tests.reference_orders import BUY, SELL, held_together
 from tests.reference_trades import ReferenceTrades
 
 PRE_OPEN, CLOSING_AUCTION, CLOSED, BREAK, AUCTION, HALTED = 2, 4, 5, 7, 9, 20
@@ -151,12 +151,30 @@ class ReferenceSessions(ReferenceTrades):
             ask = self.orders[ask_id]
             if not ask.is_fee_held:
                 continue
-            sold_qty = sum(qty for _, other, qty in pairs if other is ask)
-            after = replace(ask, leaves_qty=ask.leaves_qty - sold_qty)
-            notional = ask.instrument.notional(price, sold_qty)
-            fee_amount = after.charge(notional, ask.instrument.product.maker_bps)
-            excess_amount = fee_amount - (ask.held_amount - after.held_amount)
-            drawn_amount[ask.account_id] += max(0, excess_amount)
+            fills = [(price, qty) for _, other, qty in pairs if other is ask]
+            bps = ask.instrument.product.maker_bps
+            drawn_amount[ask.account_id] += self._drawn_beyond_hold(ask, fills, bps)
             if drawn_amount[ask.account_id] > self.available[ask.account_id]:
                 return ask
         return None
+
+    def _drawn_beyond_hold(self, order, fills, bps, house=()):
+        """
+        How far the balance of a seller that holds its fee falls below 0 while its sale fills.
+
+        A fill takes as much from all orders of its group; `house` are the fills that pay at once.
+        """
+        group = [replace(each) for each in self.group_of(order) if each.order_id != order.order_id]
+        order = replace(order)
+        group.append(order)
+        balance = lowest = 0
+        for index, (price, qty) in enumerate(fills):
+            held_before = held_together(group)
+            notional = order.instrument.notional(price, qty)
+            balance -= order.charge(notional, bps)
+            for each in group:
+                each.leaves_qty = max(0, each.leaves_qty - qty)
+            balance += held_before - held_together(group)
+            balance += notional if index in house else 0
+            lowest = min(lowest, balance)
+        return -lowest

@@ -8,7 +8,7 @@ it refuses: what reaches this venue can be.
 
 from itertools import groupby
 
-from tests.reference_orders import BUY, Instrument, Order, Product
+from tests.reference_orders import BUY, Instrument, Order, Product, held_together
 
 CONTINUOUS = 3
 
@@ -121,8 +121,58 @@ class ReferenceState:
         instrument.dynamic_bps = dynamic_bps
 
     def order_cancelled(self, order_id, *_):
-        order = self.orders.pop(order_id)
-        self.available[order.account_id] += order.held_amount
+        order = self.orders[order_id]
+        self.available[order.account_id] += self.released_by_end(order)
+        del self.orders[order_id]
+
+    # -- linked orders
+
+    def group_of(self, order):
+        """The open orders that it is linked to, itself among them; alone where it has no link."""
+        if not order.link_id:
+            return [order]
+        return [
+            other
+            for _, other in sorted(self.orders.items())
+            if (other.account_id, other.link_id) == (order.account_id, order.link_id)
+        ]
+
+    def held_with(self, order):
+        """What an open order holds, with those that it is linked to."""
+        return held_together(self.group_of(order)) if order.link_id else order.held_amount
+
+    def held_if(self, order):
+        """The same if the order were open, or open on these terms."""
+        others = [each for each in self.group_of(order) if each.order_id != order.order_id]
+        return held_together([*others, order])
+
+    def open_group(self, order):
+        """Those of its group that are open, its own former self among them."""
+        return [
+            self.orders[each.order_id]
+            for each in self.group_of(order)
+            if each.order_id in self.orders
+        ]
+
+    def held_orders(self, account_id):
+        """What all open orders of an account hold."""
+        orders = [order for order in self.orders.values() if order.account_id == account_id]
+        firsts = [order for order in orders if self.group_of(order)[0] is order]
+        return sum(map(self.held_with, firsts))
+
+    def released_by_end(self, order):
+        """What an open order gives up when it ends."""
+        others = [other for other in self.group_of(order) if other is not order]
+        return self.held_with(order) - held_together(others)
+
+    def releases(self, order_ids):
+        """The same of several that end one after another."""
+        ended, released_amounts = {}, []
+        for order_id in order_ids:
+            released_amounts.append(self.released_by_end(self.orders[order_id]))
+            ended[order_id] = self.orders.pop(order_id)
+        self.orders = dict(sorted((self.orders | ended).items()))
+        return released_amounts
 
     # -- queries
 
@@ -134,7 +184,7 @@ class ReferenceState:
             order.instrument.instrument_id,
             order.side,
             order.leaves_qty,
-            order.held_amount,
+            self.released_by_end(order),
             reason,
         )
 
@@ -154,10 +204,11 @@ class ReferenceState:
             order.time_in_force,
             order.exec_inst,
             order.leaves_qty,
-            order.held_amount,
+            self.held_with(order),
             order.display_qty,
             order.self_match_policy,
             order.expire_day,
+            order.link_id,
         )
 
     def rehome_session(self, old_session_id, new_session_id, account_id):

@@ -9,6 +9,8 @@ from exchange.domain.units import HOURS_PER_DAY
 from tests.reference_custody import RENT, ReferenceCustody
 from tests.reference_orders import BUY
 
+LINKED_FILLED = 12
+
 
 class ReferenceTrades(ReferenceCustody):
     """Carries out what was decided."""
@@ -35,12 +37,14 @@ class ReferenceTrades(ReferenceCustody):
         is_primary = is_from_house and not is_to_house
         # A rent goes in trust, not to the days' escrow, but like it not to the seller.
         escrow_amount = notional if is_primary or instrument.is_sublet else 0
+        for order in (maker, taker):
+            self._give_way(order, qty)
         fees, released = {}, {}
         for order, bps in ((maker, product.maker_bps), (taker, taker_bps)):
-            held_before = order.held_amount
+            held_before = self.held_with(order)
             fees[order.order_id] = order.charge(notional, bps)
             order.leaves_qty -= qty
-            released[order.order_id] = held_before - order.held_amount
+            released[order.order_id] = held_before - self.held_with(order)
             received = -notional if order is buyer else notional - escrow_amount
             self.available[order.account_id] += (
                 received + released[order.order_id] - fees[order.order_id]
@@ -97,6 +101,37 @@ class ReferenceTrades(ReferenceCustody):
             self._fund_escrow(trade_id, instrument, price, qty)
         elif is_to_house and not is_from_house:
             self._return_escrow(trade_id, instrument, buyer.account_id, qty)
+
+    def _give_way(self, order, qty):
+        """A fill takes as much from every order that the filled one is linked to."""
+        for sibling in self.group_of(order):
+            if sibling is order:
+                continue
+            if sibling.leaves_qty <= qty:
+                self._cancel(sibling, LINKED_FILLED)
+            else:
+                self._reduce(sibling, qty)
+
+    def _reduce(self, order, qty):
+        held_before = self.held_with(order)
+        order.order_qty -= qty
+        order.leaves_qty -= qty
+        order.shown_qty = min(order.shown_qty, order.leaves_qty)
+        held_delta_amount = self.held_with(order) - held_before
+        self.available[order.account_id] -= held_delta_amount
+        self.events.append(
+            (
+                "order_amended",
+                order.order_id,
+                order.account_id,
+                order.instrument.instrument_id,
+                order.order_qty,
+                order.limit_price,
+                order.leaves_qty,
+                held_delta_amount,
+                0,
+            )
+        )
 
     def _fund_escrow(self, trade_id, instrument, price, qty):
         days = (instrument.start_day, instrument.end_day)

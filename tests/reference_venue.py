@@ -11,13 +11,14 @@ from dataclasses import replace
 from exchange.domain.reasons import Reason
 from exchange.domain.units import MAX_INTEGER
 from tests.reference_auction import on_paper, take
-from tests.reference_orders import BUY, FOK, SELL, Order
+from tests.reference_orders import BUY, FOK, SELL, Order, held_together
 from tests.reference_sessions import SELF_MATCH, ReferenceSessions, Refusal, require
 
 POST_ONLY, ALL_OR_NONE = 1, 2
 CANCEL_INCOMING, CANCEL_RESTING, CANCEL_BOTH = 1, 2, 3
 REQUESTED, MASS_CANCEL, UNFILLED = 1, 2, 3
 MAX_CLIPS = 1_000
+MAX_LINKED = 8
 
 
 class ReferenceVenue(ReferenceSessions):
@@ -73,6 +74,7 @@ class ReferenceVenue(ReferenceSessions):
         display_qty=0,
         self_match_policy=CANCEL_INCOMING,
         expire_day=0,
+        link_id=0,
     ):
         instrument = self.instruments.get(instrument_id)
         require(instrument is not None, Reason.UNKNOWN_INSTRUMENT, instrument_id)
@@ -95,6 +97,7 @@ class ReferenceVenue(ReferenceSessions):
             display_qty,
             self_match_policy,
             expire_day,
+            link_id,
         )
         self._require_conditions(order, min_qty)
         if order.rests:
@@ -106,10 +109,12 @@ class ReferenceVenue(ReferenceSessions):
                 open_count,
                 self.max_open_orders,
             )
+        self._require_like_its_group(order)
         is_whole = time_in_force == FOK or exec_inst & ALL_OR_NONE
-        own, fills = self._plan(order, None, order_qty if is_whole else min_qty)
+        own, fills = self._plan(order, order_qty if is_whole else min_qty)
+        held_amount = self.held_if(order) - held_together(self.open_group(order))
         self.orders[order_id] = order
-        self.available[account_id] -= order.held_amount
+        self.available[account_id] -= held_amount
         self.events.append(
             (
                 "order_accepted",
@@ -123,10 +128,11 @@ class ReferenceVenue(ReferenceSessions):
                 limit_price,
                 time_in_force,
                 exec_inst,
-                order.held_amount,
+                held_amount,
                 display_qty,
                 self_match_policy,
                 expire_day,
+                link_id,
             )
         )
         self._carry_out(order, own, fills)
@@ -147,6 +153,23 @@ class ReferenceVenue(ReferenceSessions):
         if self._collects(order.instrument):
             state, instrument_id = self._state_of(order.instrument), order.instrument.instrument_id
             require(order.rests and not min_qty, Reason.WRONG_STATE, state, instrument_id)
+
+    def _require_like_its_group(self, order):
+        instrument, others = order.instrument, self.open_group(order)
+        for first in others[:1]:
+            is_like = (first.instrument.product, first.instrument.is_sublet) == (
+                instrument.product,
+                instrument.is_sublet,
+            )
+            ids = (instrument.instrument_id, first.instrument.instrument_id)
+            require(is_like, Reason.LINK_PRODUCT, *ids)
+            require(order.side == first.side, Reason.LINK_SIDE, order.side, first.side)
+        for other in others:
+            is_other = other.instrument is not instrument
+            ids = (instrument.instrument_id, other.order_id)
+            require(is_other, Reason.LINK_INSTRUMENT, *ids)
+        count = len(others) + 1
+        require(count <= MAX_LINKED, Reason.LINK_COUNT, count, MAX_LINKED)
 
     def _require_clips(self, display_qty, qty):
         if display_qty:
@@ -178,8 +201,8 @@ class ReferenceVenue(ReferenceSessions):
         own, fills = [], []
         if not keeps_place:
             self._require_clips(order.display_qty, leaves_qty)
-            own, fills = self._plan(amended, order, 0)
-        held_delta_amount = amended.held_amount - order.held_amount
+            own, fills = self._plan(amended, 0)
+        held_delta_amount = self.held_if(amended) - self.held_with(order)
         self.available[account_id] -= held_delta_amount
         order.order_qty, order.limit_price = order_qty, limit_price
         order.leaves_qty = leaves_qty
@@ -203,9 +226,9 @@ class ReferenceVenue(ReferenceSessions):
 
     # -- plan
 
-    def _plan(self, order, replaced, required_qty):
+    def _plan(self, order, required_qty):
         """
-        What an incoming order meets, `replaced` being its former self.
+        What an incoming order meets; it may be open already, on other terms.
 
         The own orders that end by it, and its fills as (maker, qty): the opposite queues are played
         through as far as the dynamic band reaches. A book that collects matches nothing.
@@ -238,7 +261,7 @@ class ReferenceVenue(ReferenceSessions):
             raise Refusal(Reason.SELF_MATCH, own[0].order_id, 0, 0)
         if own and policy == CANCEL_BOTH:
             fills = []
-        self._plan_means(order, replaced, fills)
+        self._plan_means(order, fills)
         return own, fills
 
     def _crossing(self, order):
@@ -249,49 +272,53 @@ class ReferenceVenue(ReferenceSessions):
             if is_within(order.side, maker.limit_price, order.limit_price)
         ]
 
-    def _plan_means(self, order, replaced, fills):
-        available = self.available[order.account_id]
-        own_reserved_qty = 0
-        if replaced is not None:
-            available += replaced.held_amount
-            own_reserved_qty = replaced.leaves_qty
-        required = order.held_amount
+    def _plan_means(self, order, fills):
+        held_now = held_together(self.open_group(order))
+        available = self.available[order.account_id] + held_now
+        required = self.held_if(order)
         if order.side == SELL:
-            self._require_days(order, own_reserved_qty)
+            self._require_days(order)
             if not order.is_fee_held:
                 return
-            required += self._drawn_beyond_hold(replace(order), fills)
+            product = order.instrument.product
+            is_paid = not order.instrument.is_sublet
+            required += self._drawn_beyond_hold(
+                order,
+                [(maker.limit_price, qty) for maker, qty in fills],
+                product.taker_bps,
+                {
+                    i
+                    for i, (maker, _) in enumerate(fills)
+                    if maker.account_id in product.house and is_paid
+                },
+            )
         require(required <= available, Reason.CASH, min(required, MAX_INTEGER), available)
 
-    def _require_days(self, order, own_reserved_qty):
+    def _require_days(self, order):
         """A sale is of free title, a sublet of free use; pledged days are not let too cheaply."""
         instrument, leaves_qty = order.instrument, order.leaves_qty
-        days = (instrument.start_day, instrument.end_day)
-        window = (order.account_id, instrument.product.product_id, *days)
+        holding = (order.account_id, instrument.product.product_id)
+        reserved = {
+            day: max(
+                (each.leaves_qty for each in self.open_group(order) if day in each.instrument.days),
+                default=0,
+            )
+            for day in instrument.days
+        }
         free_of = self.sublettable if instrument.is_sublet else self.sellable
-        free_qty, day = free_of(*window)
-        free_qty += own_reserved_qty
+        free_qty, day = min(
+            (free_of(*holding, day, day + 1)[0] + reserved[day], day) for day in instrument.days
+        )
         require(leaves_qty <= free_qty, Reason.TITLE, leaves_qty, free_qty, day)
         if instrument.is_sublet:
             floor_price = instrument.rent_floor_price
-            pledged_day = self.encumbered_day(*window, leaves_qty - own_reserved_qty)
-            is_fair = pledged_day == instrument.end_day or 0 < floor_price <= order.limit_price
-            require(is_fair, Reason.RENT, order.limit_price, floor_price, pledged_day)
-
-    def _drawn_beyond_hold(self, order, fills):
-        """How far the balance of a seller that holds its fee falls below 0 while its sale fills."""
-        product = order.instrument.product
-        balance = lowest = 0
-        for maker, qty in fills:
-            held_before = order.held_amount
-            notional = order.instrument.notional(maker.limit_price, qty)
-            balance -= order.charge(notional, product.taker_bps)
-            order.leaves_qty -= qty
-            balance += held_before - order.held_amount
-            if maker.account_id in product.house and not order.instrument.is_sublet:
-                balance += notional
-            lowest = min(lowest, balance)
-        return -lowest
+            pledged = [
+                day
+                for day in instrument.days
+                if self.encumbered_day(*holding, day, day + 1, leaves_qty - reserved[day]) == day
+            ]
+            is_fair = not pledged or 0 < floor_price <= order.limit_price
+            require(is_fair, Reason.RENT, order.limit_price, floor_price, *pledged[:1])
 
     # -- apply
 

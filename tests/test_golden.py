@@ -61,7 +61,7 @@ from tests.golden_delivery import planned, postponed
 from tests.golden_lending import called_and_lost, cured_and_forgotten, lent, melted
 from tests.properties.test_deliveries import deliver_step, terminate
 from tests.properties.test_desk import desk_step, fund_desk
-from tests.properties.test_market import new_market, step
+from tests.properties.test_market import linked_step, new_market
 from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER, Market, secret_hash
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -337,7 +337,7 @@ def scripted(seed: int) -> Market:
     market.do(0, c.RecordStateHash(marked_seq=marked_seq, state_sha256=state_sha256))
     rng = random.Random(seed)
     for _ in range(STEPS_COUNT):
-        market.execute(*step(rng, market))
+        market.execute(*linked_step(rng, market))
     fund_desk(market)
     for _ in range(DESK_STEPS_COUNT):
         market.execute(*desk_step(rng, market))

@@ -294,6 +294,9 @@ class PlaceOrder(Command, frozen=True, kw_only=True, gc=False, tag="place_order"
     expire_day: Day = 0
     """The day at whose 16:00 a good-till-date order ends, the window's last trading day at most; 0
     with every other time in force."""
+    link_id: Id = 0
+    """An id of the account's own: open orders with the same one are exclusive, so that a fill of
+    one takes as much from each other. Up to 8 of one product, mode and side, one an instrument."""
 
 
 class AmendOrder(Command, frozen=True, kw_only=True, gc=False, tag="amend_order"):

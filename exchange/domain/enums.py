@@ -64,6 +64,8 @@ class CancelReason(IntEnum):
     """Its window, which is made of others, traded for the last time; they trade on."""
     COLLATERAL_SOLD = 11
     """It offered the use of pledged days, which were sold for the bank."""
+    LINKED_FILLED = 12
+    """An order that it is linked to filled, and nothing of it is left."""
 
 
 class SessionState(IntEnum):

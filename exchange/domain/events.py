@@ -62,6 +62,14 @@ class OrderAccepted(Event, frozen=True, gc=False, tag="order_accepted"):
     self_match_policy: SelfMatchPolicy = SelfMatchPolicy.CANCEL_INCOMING
     expire_day: int = 0
     """It ends at 16:00 at the site on this day; 0 where it does not by itself."""
+    link_id: int = 0
+    """
+    A fill takes as much from every other open order of the account with the same id, in the same
+    record and before the trade: by `OrderAmended` in its place or, where nothing is left, by
+    `OrderCancelled`. 0 where it is linked to none. Linked orders hold and reserve together what the
+    worst sequence of fills can cost, and the amounts that their events hold and release are the
+    changes of that.
+    """
 
 
 class OrderRested(Event, frozen=True, gc=False, tag="order_rested"):

@@ -70,6 +70,15 @@ class Reason(IntEnum):
     """An expire day that is over, beyond the window's trading, missing, or not asked for."""
     IMMEDIATE = 4029
     """An order that never rests, but is post-only or to be shown in part."""
+    LINK_PRODUCT = 4030
+    """Linked orders of two products, or of title and use: the value is the order's instrument, the
+    limit one of those that it would be linked to."""
+    LINK_SIDE = 4031
+    """Linked orders of both sides; the limit is that of the open ones."""
+    LINK_INSTRUMENT = 4032
+    """Two linked orders of one instrument, the value; the limit is the open one."""
+    LINK_COUNT = 4033
+    """More orders under a link id than the limit."""
     UNKNOWN_ORDER = 4041
     SIDE = 4050
     """A quote on the side that was not asked for, or on none where both were."""

@@ -77,6 +77,12 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
     much is shown at a time while the order rests. `ioc` and `fok` never rest, so they go with
     neither `post_only` nor `display_qty`. With `mode` `sublet` it is for the use of the days: it
     goes to the instrument whose symbol is this one's with `.SUB`.
+
+    Open orders of the account with the same `link_id`, a number of its own, are exclusive: a fill
+    of one takes as much from every other, which is told as `replaced`, or `cancelled` with the
+    reason `linked_filled`. They are of one product, mode and side, of one instrument each, and 8
+    at most. Together they hold and reserve what the worst sequence of fills can cost. The id is
+    free again when the last of them has ended.
     """
 
     client_order_id: ClientId
@@ -93,6 +99,7 @@ class PlaceOrder(Request, frozen=True, kw_only=True, tag="place_order"):
     display_qty: QtyOrZero = 0
     self_match_policy: SelfMatchPolicyWord = "cancel_incoming"
     mode: ModeWord = "title"
+    link_id: Id = 0
 
 
 class AmendOrder(Request, frozen=True, kw_only=True, tag="amend_order"):
@@ -342,6 +349,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """The day at whose 16:00 the order ends; 0 where it does not by itself."""
     display_qty: int = 0
     """The most that others see of it at a time; 0 for all."""
+    link_id: int = 0
+    """Open orders with the same one are exclusive; 0 where it is linked to none."""
 
 
 class Orders(Message, frozen=True, kw_only=True, tag="orders"):

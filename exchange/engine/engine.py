@@ -39,6 +39,7 @@ from exchange.rules import (
     require_use,
 )
 from exchange.rules.book_trades import keep_record
+from exchange.rules.linked import in_turn
 from exchange.rules.noted_trades import note_trades
 from exchange.rules.state import VENUE_ACCOUNT_ID, Seen
 from exchange.rules.sublets import note_sublets
@@ -152,6 +153,8 @@ class Engine:
         state = self.state
         try:
             events = DECIDE[type(command)](command, state, account_id)
+            if state.core.has_links:
+                events = in_turn(events, state)
         except Refused:
             raise
         except Exception as fault:

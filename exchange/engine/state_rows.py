@@ -51,6 +51,7 @@ class OpenOrder(Struct, frozen=True):
     display_qty: int = 0
     self_match_policy: SelfMatchPolicy = SelfMatchPolicy.CANCEL_INCOMING
     expire_day: int = 0
+    link_id: int = 0
 
 
 class Level(Struct, frozen=True):

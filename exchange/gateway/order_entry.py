@@ -123,6 +123,7 @@ class OrderEntry:
                     display_qty=request.display_qty,
                     self_match_policy=_POLICIES[request.self_match_policy],
                     expire_day=request.expire_day,
+                    link_id=request.link_id,
                 ),
                 CommandReply(self._session, request, request.client_order_id, None, False),
             )

@@ -50,6 +50,11 @@ _SENTENCES: dict[Reason, str] = {
     Reason.ALL_OR_NONE: "all or none of {value} GPUs can neither rest nor be shown in part",
     Reason.EXPIRE_DAY: "the order cannot end on day {value}; the limit is {limit}",
     Reason.IMMEDIATE: "an order of time in force {value} never rests: not post-only, not in part",
+    Reason.LINK_PRODUCT: "linked orders are of one product and mode: instrument {value} does not "
+    "go with instrument {limit}",
+    Reason.LINK_SIDE: "linked orders are of one side, FIX {limit}, and not {value}",
+    Reason.LINK_INSTRUMENT: "order {limit} of the same instrument {value} has that link already",
+    Reason.LINK_COUNT: "this would be linked order {value} of its link; the limit is {limit}",
     Reason.UNKNOWN_SUBSTITUTION: "there is no substitution {value} on offer to or by the account",
     Reason.UNKNOWN_SUBLET: "there is no sublet or offer {value} of the account's",
     Reason.SUPPLIER_LETS: "the supplier's house sells its days and lets none",

@@ -73,6 +73,7 @@ class Order(Struct, array_like=True, gc=False):
     fee_amount: int = 0
     expire_day: int = 0
     display_qty: int = 0
+    link_id: int = 0
 
 
 class Step(Struct, frozen=True, array_like=True, gc=False):
@@ -325,6 +326,7 @@ class Orders(Projection[OrdersState]):
             event.order_qty,
             expire_day=event.expire_day,
             display_qty=event.display_qty,
+            link_id=event.link_id,
         )
         account = self._account(event.account_id)
         account.open_ids.add(event.order_id)
@@ -434,4 +436,5 @@ class Orders(Projection[OrdersState]):
             time_in_force=_TIME_IN_FORCE_WORDS[order.time_in_force],
             expire_day=order.expire_day,
             display_qty=order.display_qty,
+            link_id=order.link_id,
         )

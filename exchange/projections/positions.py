@@ -8,6 +8,7 @@ overlap add up.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
@@ -63,6 +64,8 @@ class OpenSale(Struct, gc=False):
     account_id: int
     instrument_id: int
     leaves_qty: int
+    link_id: int = 0
+    """0 where it is linked to none."""
 
 
 _USABLE = {"title": 1, "sublet_out": -1, "sublet_in": 1}
@@ -102,6 +105,8 @@ class Positions(Projection[PositionsState]):
         self._holdings: dict[tuple[int, int], Holding] = {}
         """By (account, product)."""
         self._sales: dict[int, OpenSale] = {}
+        self._linked: dict[tuple[int, int], list[OpenSale]] = {}
+        """Those that are linked, by (account, link)."""
         self._holds: dict[int, HoldOpened] = {}
         """Those that keep days."""
         self._pledges: dict[int, PledgeRequested] = {}
@@ -201,6 +206,10 @@ class Positions(Projection[PositionsState]):
             key: Holding(*(dict(rows) for rows in functions)) for key, functions in state.holdings
         }
         self._sales = dict(state.sales)
+        self._linked = {}
+        for sale in self._sales.values():
+            if sale.link_id:
+                self._linked.setdefault((sale.account_id, sale.link_id), []).append(sale)
         self._holds = dict(state.holds)
         self._pledges = {p.pledge_id: p for p in state.pledges}
         self._closed_days = {product_id: set(days) for product_id, days in state.closed_days}
@@ -224,8 +233,10 @@ class Positions(Projection[PositionsState]):
 
     def _accept(self, event: OrderAccepted, _record: Record, _index: int) -> None:
         if event.side is Side.SELL:
-            sale = OpenSale(event.account_id, event.instrument_id, 0)
+            sale = OpenSale(event.account_id, event.instrument_id, 0, event.link_id)
             self._sales[event.order_id] = sale
+            if sale.link_id:
+                self._linked.setdefault((sale.account_id, sale.link_id), []).append(sale)
             self._reserve(event.order_id, sale, event.order_qty)
 
     def _amend(self, event: OrderAmended, _record: Record, _index: int) -> None:
@@ -343,10 +354,39 @@ class Positions(Projection[PositionsState]):
         product_id, start_day, end_day, is_sublet = self._windows[sale.instrument_id]
         holding = self._holding(sale.account_id, product_id)
         reserved = holding.reserved_sublet if is_sublet else holding.reserved_sale
-        _add(reserved, (start_day, end_day), leaves_qty - sale.leaves_qty)
+        if sale.link_id:
+            self._reserve_linked(sale, leaves_qty, reserved)
+        else:
+            _add(reserved, (start_day, end_day), leaves_qty - sale.leaves_qty)
         sale.leaves_qty = leaves_qty
         if leaves_qty == 0:
             del self._sales[order_id]
+
+    def _reserve_linked(self, sale: OpenSale, leaves_qty: int, reserved: dict[Span, int]) -> None:
+        """Of linked sales each day reserves the largest that covers it."""
+        group = self._linked[sale.account_id, sale.link_id]
+        for span, qty in self._largest(group):
+            _add(reserved, span, -qty)
+        sale.leaves_qty = leaves_qty
+        for span, qty in self._largest(group):
+            _add(reserved, span, qty)
+        if leaves_qty == 0:
+            group.remove(sale)
+        if not group:
+            del self._linked[sale.account_id, sale.link_id]
+
+    def _largest(self, group: list[OpenSale]) -> Rows:
+        """The largest of some sales on each run of days that one of them covers."""
+        windows = [(self._windows[sale.instrument_id], sale.leaves_qty) for sale in group]
+        bounds = sorted({day for (_, *days, _), _ in windows for day in days})
+        found = [
+            (
+                (start_day, end_day),
+                max((qty for (_, s, e, _), qty in windows if s <= start_day < e), default=0),
+            )
+            for start_day, end_day in pairwise(bounds)
+        ]
+        return [(span, qty) for span, qty in found if qty]
 
     def _holding(self, account_id: int, product_id: int) -> Holding:
         self.changed.add(account_id)

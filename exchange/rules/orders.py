@@ -53,6 +53,7 @@ def place(command: PlaceOrder, state: State, account_id: int) -> None:
         command.display_qty,
         command.self_match_policy,
         _expire_day(command, instrument, state),
+        command.link_id,
     )
     if refusal:
         raise _refused(refusal, state)

@@ -67,6 +67,7 @@ async def test_the_conditions_of_an_order_are_sent_as_they_are_given():
         "min_qty": 2,
         "display_qty": 4,
         "self_match_policy": "cancel_resting",
+        "link_id": 7,
     }
 
     async def part(peer):

@@ -1,12 +1,12 @@
 """
-Forty-nine mistakes, made on purpose one by one: do the tests of the core catch each?
+Sixty-four mistakes, made on purpose one by one: do the tests of the core catch each?
 
 Every mutant is a few edits of the core's source, made in a copy whose changed modules are compiled
 again, and put before the tests: the plain book's, or those that lead a venue through auctions, its
-orders through their origins, and cash and days through holds, trusts and sublets. A mutant that
-survives, or an edit whose text the source no longer has, is an error. Run by `make test-mutants`,
-with words to look for in the mistakes if not all are wanted; it takes a few minutes, so it is no
-part of the suite.
+orders through their origins and links, and cash and days through holds, trusts and sublets. A
+mutant that survives, or an edit whose text the source no longer has, is an error. Run by `make
+test-mutants`, with words to look for in the mistakes if not all are wanted; it takes a few minutes,
+so it is no part of the suite.
 """
 
 import os
@@ -27,6 +27,7 @@ from load_tests.compiled_core import MODULES, ROOT, compile_sources, copy_core
 from tests.core.auction_mistakes import AUCTION_MISTAKES
 from tests.core.book_mistakes import BOOK_MISTAKES, Mutant
 from tests.core.custody_mistakes import CUSTODY_MISTAKES
+from tests.core.link_mistakes import LINK_MISTAKES
 from tests.core.origin_mistakes import ORIGIN_MISTAKES
 
 FLAGS = ("-O0",)
@@ -58,12 +59,14 @@ SUITES = (
     # Seeded tests only: hypothesis would spend the time on the smallest example.
     Suite(
         "venue",
-        AUCTION_MISTAKES + ORIGIN_MISTAKES + CUSTODY_MISTAKES,
+        AUCTION_MISTAKES + ORIGIN_MISTAKES + CUSTODY_MISTAKES + LINK_MISTAKES,
         tuple(sorted(source.stem for source in (ROOT / "matching_core").glob("*.pyx"))),
         (
             "test_wrong_order.py",
             "test_origins.py",
             "test_custody.py",
+            "test_links.py",
+            "test_linked_reference.py::test_random_linked_days_agree_and_lead_into_every_corner_of_a_group",
             "test_custody_reference.py::test_random_custody_days_agree_and_lead_into_every_corner_of_a_sublet",
             "test_reference.py::test_random_trading_days_agree_and_lead_into_every_corner_of_an_auction",
         ),

@@ -40,6 +40,8 @@ prices = st.one_of(st.integers(98, 102), st.sampled_from([1, 2, 3, 50, 1_000]))
 policies = st.sampled_from([1, 1, 2, 3])
 expire_days = st.integers(0, 3).map(lambda ahead: BASE_DAY + ahead)
 picks = st.integers(0, 10**6)
+# Few, so that orders are linked; for whoever sends them.
+links = st.sampled_from([0, 0, 0, 1, 1, 2])
 
 
 class SideBySide(RuleBasedStateMachine):
@@ -119,6 +121,7 @@ class SideBySide(RuleBasedStateMachine):
         exec_inst=st.sampled_from([0, 0, 0, 0, 1]),
         policy=policies,
         expire_day=expire_days,
+        link_id=links,
     )
     def place(
         self,
@@ -133,6 +136,7 @@ class SideBySide(RuleBasedStateMachine):
         display_qty=0,
         policy=1,
         expire_day=0,
+        link_id=0,
     ):
         order_id = self.next_order_id
         self.next_order_id += 1
@@ -153,6 +157,7 @@ class SideBySide(RuleBasedStateMachine):
             display_qty,
             policy,
             expire_day if time_in_force in (DAY, GTD) else 0,
+            link_id,
         )
 
     @rule(
@@ -167,6 +172,7 @@ class SideBySide(RuleBasedStateMachine):
         display_qty=st.sampled_from([0, 0, 1, 2, 2, 3, 4, 8, 30, -1]),
         policy=policies,
         expire_day=expire_days,
+        link_id=links,
     )
     def place_with_conditions(self, **terms):
         """Every combination, the bad ones too."""

@@ -52,7 +52,7 @@ def assert_bytes_are_msgspecs(taken):
 
 def test_the_core_takes_the_fields_of_its_events_in_their_order():
     assert [len(event_type.__struct_fields__) for event_type in CORE_EVENTS] == [
-        14,
+        15,
         6,
         8,
         7,

@@ -19,7 +19,7 @@ EXTREMES = [
     *(2**62, 2**63 - 1, 2**63, 2**64, 10**30),
 ]
 # Every public method that takes integers, with how many; those that answer a code first.
-COMMANDS = {"place": 14, "amend": 4, "cancel": 2, "mass_cancel": 4, "uncross": 1}
+COMMANDS = {"place": 15, "amend": 4, "cancel": 2, "mass_cancel": 4, "uncross": 1}
 WRITERS = {
     "add_account": 1,
     "add_product": 5,
@@ -54,7 +54,7 @@ WRITERS = {
     "release_escrow": 4,
     "close_day": 2,
     "rehome_session": 3,
-    "order_accepted": 14,
+    "order_accepted": 15,
     "order_rested": 6,
     "order_amended": 8,
     "order_cancelled": 7,

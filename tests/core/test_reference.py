@@ -51,6 +51,7 @@ def test_a_long_day_of_seeded_flow_agrees(seed: int) -> None:
                 display_qty,
                 random.choice([1, 2, 3]),
                 BASE_DAY + random.randint(0, 3),
+                random.choice([0, 0, 1, 2, 3]),
             )
         elif random.random() < 0.1:
             day.end_what_is_due(random.randint(0, 3), 2)

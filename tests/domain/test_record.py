@@ -182,7 +182,7 @@ def test_integer_enumerations_travel_as_their_numbers():
     accepted = OrderAccepted(
         7, 3, 3, 0, 1, Side.SELL, 8, 990, TimeInForce.FOK, ExecInst.POST_ONLY, 0
     )
-    wanted = ["order_accepted", 7, 3, 3, 0, 1, 2, 8, 990, 4, 1, 0, 0, 1, 0]
+    wanted = ["order_accepted", 7, 3, 3, 0, 1, 2, 8, 990, 4, 1, 0, 0, 1, 0, 0]
     assert msgspec.msgpack.decode(encode_event(accepted)) == wanted
 
 

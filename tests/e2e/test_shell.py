@@ -99,6 +99,37 @@ def test_the_shell_trades(venue: VenueProcess, market: Market) -> None:
     assert offline == after
 
 
+def test_the_shell_links_orders_and_a_killed_exchange_keeps_them_so(
+    venue: VenueProcess, market: Market
+) -> None:
+    """Exclusive bids for two months: a fill of one takes from the other, also after kill -9."""
+    venue.start()
+    month, next_month = market.month_symbol, market.next_month_symbol
+    for symbol, price in ((month, 1_300), (next_month, 1_200)):
+        done(venue.shell("order", symbol, "buy", 24, price, "--link", 7))
+    sale = ("order", next_month, "sell", 8, 1_200, "--as", "supplier")
+    done(venue.shell(*sale))
+    assert "16/24" in done(venue.shell("orders")).stdout
+    assert [row["leaves_qty"] for row in orders_of(venue)] == [16, 16]
+    assert done(venue.shell("book", month, "--json")).value["bids"] == [[1_300, 16, 1]]
+    again = ("order", month, "buy", 8, 1_250, "--link", 7)
+    failed(venue.shell(*again), REFUSED, "link_instrument (4032)", "has that link already")
+
+    venue.kill()
+    venue.start()
+    assert [row["link_id"] for row in orders_of(venue)] == [7, 7]
+    done(venue.shell("order", month, "sell", 16, 1_300, "--as", "supplier"))
+    ended = [row for row in orders_of(venue) if row["link_id"] == 7]
+    assert {row["order_status"] for row in ended} == {"filled", "cancelled"}
+    assert done(venue.shell("book", next_month, "--json")).value["bids"] == []
+    assert done(venue.shell("balances", "--json")).value["held_amount"] == 0
+
+
+def orders_of(venue: VenueProcess) -> list[dict[str, object]]:
+    """The trader's orders, the open ones first."""
+    return done(venue.shell("orders", "--json")).value["orders"]
+
+
 def test_the_shell_lends(venue: VenueProcess, market: Market) -> None:
     """Pledge request, accept, list, release; marks; and what others may not see."""
     venue.start()

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from exchange.domain.commands import AdvanceClock
+from exchange.domain.commands import AdvanceClock, ListInstrument
 from exchange.domain.enums import SelfMatchPolicy, TimeInForce
 from exchange.domain.record import decode_body
-from exchange.domain.windows import day_at, gate_ns
+from exchange.domain.windows import day_at, gate_ns, parse_window
 from exchange.domain.wire import (
     Ack,
     AmendOrder,
@@ -17,7 +17,7 @@ from exchange.domain.wire import (
     Ping,
     Pong,
 )
-from tests.gateway.conftest import BANK, FORMS, OTHER, SYMBOL, TRADER, buy, sell
+from tests.gateway.conftest import BANK, FORMS, OTHER, SUPPLIER, SYMBOL, TRADER, buy, sell
 
 # -- orders ---------------------------------------------------------------------------------------
 
@@ -68,6 +68,7 @@ async def test_every_condition_of_an_order_reaches_the_record(house, form):
         "expire_day": last_day,
         "display_qty": 2,
         "self_match_policy": "cancel_both",
+        "link_id": 7,
     }
     ack = await socket.ask(replace(buy("a", 6), **conditions))
     command, _ = decode_body(house.records[-1])
@@ -76,7 +77,7 @@ async def test_every_condition_of_an_order_reaches_the_record(house, form):
     assert command.self_match_policy is SelfMatchPolicy.CANCEL_BOTH
     (view,) = house.projections.orders.of(TRADER)
     assert (view.order_id, view.time_in_force, view.leaves_qty) == (ack.order_id, "gtd", 6)
-    assert (view.expire_day, view.display_qty) == (last_day, 2)
+    assert (view.expire_day, view.display_qty, view.link_id) == (last_day, 2, 7)
     assert house.projections.depth.bids(house.june, 5) == [(900, 2, 1)]
 
 
@@ -105,6 +106,40 @@ async def test_conditions_that_do_not_go_together_are_refused_with_thing_value_a
     assert error.message.startswith(f"buy 6 of {SYMBOL}: ")
     assert str(value) in error.message
     assert error.log_seq == len(house.records)
+
+
+async def test_what_a_fill_takes_from_a_linked_order_is_told_before_the_fill(house):
+    """A replacement nobody asked for, or an end with its reason; both before the execution."""
+    quarter = parse_window("Q272")
+    days = {"start_day": quarter.start_day, "end_day": quarter.end_day}
+    await house.sequencer.execute(ListInstrument(key_id=1, product_id=1, kind=quarter.kind, **days))
+    socket = await house.session(TRADER)
+    for name, instrument in (("month", SYMBOL), ("quarter", SYMBOL.replace("M2706", "Q272"))):
+        await socket.ask(replace(buy(name, 5, instrument=instrument), link_id=7))
+    supplier = await house.session(SUPPLIER)
+    for qty in (2, 3):
+        await supplier.ask(sell(f"s{qty}", qty, 900))
+    told = [
+        (each.client_order_id, each.exec_type, each.leaves_qty, each.reason)
+        for each in house.projections.orders.since(TRADER, (0, 0))
+    ]
+    assert told[-4:] == [
+        ("quarter", "replaced", 3, ""),
+        ("month", "trade", 3, ""),
+        ("quarter", "cancelled", 0, "linked_filled"),
+        ("month", "trade", 0, ""),
+    ]
+
+
+async def test_a_linked_order_that_does_not_go_with_the_others_is_refused_in_words(house):
+    socket = await house.session(TRADER)
+    first = await socket.ask(replace(buy("a", 5), link_id=7))
+    error = await socket.ask(replace(buy("b", 5), link_id=7))
+    assert (error.code, error.name) == (4032, "link_instrument")
+    assert (error.value, error.limit) == (house.june, first.order_id)
+    assert f"order {first.order_id}" in error.message
+    error = await socket.ask(replace(sell("c", 5), link_id=7))
+    assert (error.code, error.value, error.limit) == (4031, 2, 1)
 
 
 async def test_a_day_order_is_told_as_expired(house):

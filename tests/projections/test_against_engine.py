@@ -79,6 +79,7 @@ def random_command(dice: random.Random, instruments: list[int], seq: int):
             min_qty=dice.choice([0, 0, 0, 2]),
             display_qty=dice.choice([0, 0, 1, 2, 3]),
             self_match_policy=dice.choice(list(SelfMatchPolicy)),
+            link_id=dice.choice([0, 0, 1, 2]),
         )
     order_id = dice.randint(max(1, seq - 40), seq)
     if roll < 0.85:

@@ -308,6 +308,14 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
     )
 
 
+def linked_step(rng: random.Random, market: Market) -> tuple[int, Command]:
+    """The same, where some orders are exclusive."""
+    key_id, command = step(rng, market)
+    if isinstance(command, PlaceOrder):
+        command = replace(command, link_id=rng.choice([0, 0, 1, 2, 3]))
+    return key_id, command
+
+
 def custody_events() -> list[type[Event]]:
     """Movements outside the order path that no command here makes."""
     return [CapacityWithdrawn, CashPaid, DeliveryDayClosed, EscrowReleased, TitleTransferred]
@@ -325,7 +333,7 @@ def run(seed: int) -> Market:
         ledger.take(*decode_body(record))
     for _ in range(STEPS_COUNT):
         count = len(market.records)
-        outcome = market.execute(*step(rng, market))
+        outcome = market.execute(*linked_step(rng, market))
         assert outcome.reason is None or outcome.reason in REFUSALS
         for record in market.records[count:]:
             ledger.take(*decode_body(record))

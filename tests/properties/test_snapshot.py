@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from exchange.domain.commands import Command
 from exchange.engine.engine import Engine
 from exchange.rules.state import State
-from tests.properties.test_market import new_market, step
+from tests.properties.test_market import linked_step, new_market
 from tests.scenario import Market
 
 STEPS_COUNT = 160
@@ -36,7 +36,7 @@ def next_command(
     """Mostly a new command; sometimes one of before, which must be known as a repetition."""
     if sent and rng.random() < 0.1:
         return rng.choice(sent)
-    key_id, command = step(rng, market)
+    key_id, command = linked_step(rng, market)
     if key_id:
         command = replace(command, command_id=f"step {len(sent)}")
         sent.append((key_id, command))
@@ -72,7 +72,7 @@ def test_a_restored_market_replays_the_rest_of_the_log(seed):
     for _ in range(STEPS_COUNT):
         if rng.random() < 0.1:
             snapshots.append((len(market.records), market.state.canonical()))
-        market.execute(*step(rng, market))
+        market.execute(*linked_step(rng, market))
     for count, data in snapshots:
         by_events, by_commands = Engine(State.restore(data)), Engine(State.restore(data))
         for record in market.records[count:]:

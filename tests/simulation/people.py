@@ -17,7 +17,7 @@ from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY
 from exchange.rules import State
 from matching_core.venue import Venue
-from tests.properties.test_market import step
+from tests.properties.test_market import linked_step
 from tests.simulation.audit import CommandKey
 from tests.simulation.house import Boot, House
 from tests.simulation.virtual_loop import VirtualLoop
@@ -86,7 +86,7 @@ class People:
         if boot.sequencer is None:
             return None
         state = boot.sequencer.engine.state
-        key_id, command = step(self._dice, _Sight(state))
+        key_id, command = linked_step(self._dice, _Sight(state))
         if key_id == 0:
             return None
         self._drawn_count += 1

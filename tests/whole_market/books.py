@@ -64,6 +64,10 @@ class Books:
         self.affiliates: dict[int, set[int]] = defaultdict(set)
         self.instruments: dict[int, e.InstrumentListed] = {}
         self.orders: dict[int, dict[str, Any]] = {}
+        self.groups: dict[tuple[int, int], dict[str, Any]] = {}
+        """What open orders hold by account and link; an order that is linked to none by -id."""
+        self.gave_way: Counter[int] = Counter()
+        """What the record took from linked orders, until the trade that it made room for."""
         self.holds: dict[int, m.HoldOpened] = {}
         self.pledges: dict[int, e.PledgeRequested] = {}
         self.touched: set[tuple[int, int]] = set()

@@ -4,6 +4,7 @@ What each event that moves something does to the oracle's books: one function fo
 Everything else that a record says is words about these.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +23,15 @@ class Ledger(Books):
         """Adds a record's events up and checks every equation that they may break."""
         self.touched.clear()
         self.undone = None
+        self.gave_way.clear()
         for event in events:
             take = TAKE.get(type(event))
             if take is not None:
                 take(self, event)
         assert not any(self.due.values()), f"unpaid escrow: {self.due}"
         self.due.clear()
+        if any(isinstance(event, e.TradeExecuted) for event in events):
+            assert not any(self.gave_way.values()), f"gave way to nothing: {self.gave_way}"
         self.check()
 
 
@@ -39,12 +43,50 @@ def _window(ledger: Ledger, instrument_id: int) -> tuple[int, range, TradingMode
     return listed.product_id, range(listed.start_day, listed.end_day), listed.mode
 
 
-def _reserve(ledger: Ledger, order: dict[str, Any], qty: int) -> None:
-    """A sell order sets its days aside."""
+def _reserved(ledger: Ledger, orders: dict[int, dict[str, Any]]) -> Counter[int]:
+    """What exclusive sales set aside of each day: as much as the largest that covers it."""
+    reserved: Counter[int] = Counter()
+    for order in orders.values():
+        for day in _window(ledger, order["instrument_id"])[1]:
+            reserved[day] = max(reserved[day], order["leaves_qty"])
+    return reserved
+
+
+def _leave(ledger: Ledger, order: dict[str, Any], leaves_qty: int) -> None:
+    """So much of an order is left; a sale's days are set aside."""
+    product_id, span, mode = _window(ledger, order["instrument_id"])
+    name = SUBLET if mode is TradingMode.SUBLET else SALE
+    before = _reserved(ledger, order["group"]["orders"])
+    order["leaves_qty"] = leaves_qty
+    after = _reserved(ledger, order["group"]["orders"])
     if order["side"] is Side.SELL:
-        product_id, span, mode = _window(ledger, order["instrument_id"])
-        name = SUBLET if mode is TradingMode.SUBLET else SALE
-        ledger.move(product_id, span, order["account_id"], name, qty)
+        for day in span:
+            place = range(day, day + 1)
+            ledger.move(product_id, place, order["account_id"], name, after[day] - before[day])
+
+
+def _hold(ledger: Ledger, order: dict[str, Any], amount: int) -> None:
+    """An order and those that it is linked to hold so much more."""
+    ledger.hold(order["account_id"], amount)
+    order["group"]["held_amount"] += amount
+    assert order["group"]["held_amount"] >= 0, "what is held is 0 or more"
+
+
+def _end(ledger: Ledger, order_id: int) -> None:
+    """An order is open no longer; the last of a group holds nothing."""
+    order = ledger.orders.pop(order_id)
+    group = order["group"]
+    del group["orders"][order_id]
+    if not group["orders"]:
+        assert group["held_amount"] == 0, "what has ended holds nothing"
+        del ledger.groups[group["key"]]
+
+
+def _give_way(ledger: Ledger, order_id: int, last_qty: int) -> None:
+    """Before an order trades, each that is linked to it has given way by as much."""
+    for sibling_id in ledger.orders[order_id]["group"]["orders"]:
+        if sibling_id != order_id:
+            assert ledger.gave_way.pop(sibling_id, 0) == last_qty, f"order {sibling_id}"
 
 
 def _accepted(ledger: Ledger, event: e.OrderAccepted) -> None:
@@ -52,28 +94,31 @@ def _accepted(ledger: Ledger, event: e.OrderAccepted) -> None:
         "account_id": event.account_id,
         "instrument_id": event.instrument_id,
         "side": Side(event.side),
-        "leaves_qty": event.order_qty,
-        "held_amount": event.held_amount,
+        "leaves_qty": 0,
     }
+    key = (event.account_id, event.link_id or -event.order_id)
+    nobody = {"key": key, "held_amount": 0, "orders": {}}
+    group = order["group"] = ledger.groups.setdefault(key, nobody)
+    group["orders"][event.order_id] = order
     ledger.orders[event.order_id] = order
-    ledger.hold(event.account_id, event.held_amount)
-    _reserve(ledger, order, event.order_qty)
+    _hold(ledger, order, event.held_amount)
+    _leave(ledger, order, event.order_qty)
 
 
 def _amended(ledger: Ledger, event: e.OrderAmended) -> None:
     order = ledger.orders[event.order_id]
-    ledger.hold(event.account_id, event.held_delta_amount)
-    order["held_amount"] += event.held_delta_amount
-    _reserve(ledger, order, event.leaves_qty - order["leaves_qty"])
-    order["leaves_qty"] = event.leaves_qty
+    _hold(ledger, order, event.held_delta_amount)
+    if not event.is_requeued:
+        ledger.gave_way[event.order_id] += order["leaves_qty"] - event.leaves_qty
+    _leave(ledger, order, event.leaves_qty)
 
 
 def _cancelled(ledger: Ledger, event: e.OrderCancelled) -> None:
-    order = ledger.orders.pop(event.order_id)
+    order = ledger.orders[event.order_id]
     assert order["leaves_qty"] == event.cancelled_qty
-    assert order["held_amount"] == event.released_amount
-    ledger.hold(event.account_id, -event.released_amount)
-    _reserve(ledger, order, -event.cancelled_qty)
+    _hold(ledger, order, -event.released_amount)
+    _leave(ledger, order, 0)
+    _end(ledger, event.order_id)
 
 
 def _traded(ledger: Ledger, event: e.TradeExecuted) -> None:
@@ -88,16 +133,15 @@ def _traded(ledger: Ledger, event: e.TradeExecuted) -> None:
     account_ids = {}
     for order_id, released_amount, fee in sides:
         order = ledger.orders[order_id]
-        ledger.hold(order["account_id"], -released_amount)
-        order["held_amount"] -= released_amount
-        order["leaves_qty"] -= event.last_qty
+        _give_way(ledger, order_id, event.last_qty)
+        _hold(ledger, order, -released_amount)
         account_ids[order["side"]] = order["account_id"]
         is_buyer = order["side"] is Side.BUY
         ledger.pay(order["account_id"], (-price if is_buyer else event.cash_amount) - fee)
         ledger.pay(VENUE, fee)
-        _reserve(ledger, order, -event.last_qty)
+        _leave(ledger, order, order["leaves_qty"] - event.last_qty)
         if order["leaves_qty"] == 0:
-            assert ledger.orders.pop(order_id)["held_amount"] == 0, "a filled order holds nothing"
+            _end(ledger, order_id)
     buyer_id, seller_id = account_ids[Side.BUY], account_ids[Side.SELL]
     if mode is TradingMode.TITLE:
         is_primary = ledger.is_primary(product_id, buyer_id, seller_id)

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from exchange.domain import lending_events
-from exchange.domain.enums import Trust
+from exchange.domain.enums import CancelReason, Trust
+from exchange.domain.events import OrderCancelled
 from exchange.domain.record import EVENT_TYPES
 from exchange.rules import desk_trades
 from tests.whole_market.market import WholeMarket, events_of
@@ -44,8 +45,7 @@ def test_when_all_days_are_delivered_nothing_is_left_in_escrow_in_rents_or_on_ho
     assert ledger.escrow.total() == 0
     assert ledger.trusts[Trust.RENT] == 0
     assert not ledger.holds
-    open_orders = ledger.orders.values()
-    assert ledger.held.total() == sum(order["held_amount"] for order in open_orders)
+    assert ledger.held.total() == sum(group["held_amount"] for group in ledger.groups.values())
 
 
 def test_the_years_have_every_kind_of_event():
@@ -54,6 +54,16 @@ def test_the_years_have_every_kind_of_event():
     )
     lending = {tag for tag, kind in EVENT_TYPES.items() if kind.__module__ in LENDING}
     assert set(EVENT_TYPES) - set(seen) - lending == ELSEWHERE
+
+
+def test_in_the_years_exclusive_orders_give_way_to_each_other():
+    reasons = Counter(
+        event.cancel_reason
+        for seed in SEEDS
+        for event in events_of(year(seed))
+        if isinstance(event, OrderCancelled)
+    )
+    assert reasons[CancelReason.LINKED_FILLED] > 50
 
 
 def test_a_mistake_of_the_rules_is_told_with_its_seed_and_its_day(monkeypatch):

@@ -85,12 +85,15 @@ def order(rng: random.Random, market: WholeMarket) -> Keyed:
         display_qty=rng.choice([0] * 4 + [1, 2]),
         self_match_policy=rng.choice(list(SelfMatchPolicy)),
         expire_day=market.today + rng.randint(0, 3) if time_in_force is TimeInForce.GTD else 0,
+        link_id=rng.choice([0, 0, market.state.seq]),
     )
 
 
 def take(rng: random.Random, market: WholeMarket) -> Keyed:
     """What somebody has in a book, taken at its price or a little beyond."""
     resting = [i for account_id in DEALERS for i in market.core.orders_of_account(account_id)]
+    if rng.random() < 0.4:
+        resting = _linked(market) or resting
     found = market.core.order(rng.choice(resting)) if resting else None
     if found is None:
         return order(rng, market)
@@ -106,6 +109,36 @@ def take(rng: random.Random, market: WholeMarket) -> Keyed:
         limit_price=limit_price + rng.randint(0, 5) * (1 if is_buy else -1),
         time_in_force=rng.choice([TimeInForce.GTC, TimeInForce.IOC]),
         self_match_policy=rng.choice(list(SelfMatchPolicy)),
+    )
+
+
+def _linked(market: WholeMarket) -> list[int]:
+    """The open orders that may have siblings."""
+    open_ids = [i for account_id in DEALERS for i in market.core.orders_of_account(account_id)]
+    return [order_id for order_id in open_ids if market.core.order(order_id)[-1]]
+
+
+def alternative(rng: random.Random, market: WholeMarket) -> Keyed:
+    """An order in another window, exclusive with one that is open."""
+    linked = _linked(market)
+    if not linked:
+        return order(rng, market)
+    open_order = market.core.order(rng.choice(linked))
+    account_id, instrument_id, side, link_id = (open_order[place] for place in (1, 4, 5, -1))
+    wanted = market.state.instruments[instrument_id]
+    others = [market.state.instruments[each] for _, each in market.state.gates]
+    alike = [
+        each.instrument_id
+        for each in others
+        if (each.product_id, each.mode) == (wanted.product_id, wanted.mode)
+    ]
+    return account_id, PlaceOrder(
+        instrument_id=rng.choice(alike or [instrument_id]),
+        side=Side(side),
+        order_qty=rng.randint(1, 12),
+        limit_price=open_order[7] + rng.randint(-10, 10),
+        display_qty=rng.choice([0] * 4 + [1, 2]),
+        link_id=link_id,
     )
 
 

@@ -27,6 +27,7 @@ STEPS: dict[Callable[[random.Random, WholeMarket], Keyed], int] = {
     traders.order: 24,
     traders.take: 24,
     traders.touch: 8,
+    traders.alternative: 8,
     traders.user_window: 2,
     traders.pledge: 7,
     traders.transfer: 2,
