@@ -17,7 +17,7 @@ from tests.rules.liquidations import FIRST, LiquidationMarket, deliver, enforcem
 from tests.rules.markets import cross, day
 from tests.scenario import AUDITOR, BANK, TRADER, secret_hash
 
-SEED = 2
+SEED = 1
 PROOF = {"evidence_sha256": secret_hash("proof")}
 
 

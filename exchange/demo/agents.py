@@ -2,7 +2,8 @@
 The participants' behaviour: one small class each, paced by market time.
 
 * The supplier offers its capacity at what providers ask: around the middle of the field and above.
-* Market makers quote both sides around the reference and keep a stock from which they sell.
+* Market makers quote both sides around the reference, keep a stock from which they sell, and buy
+  what a bank sells cheaply.
 * Desks buy what their jobs need, month contracts ahead of time and days on the day before; what is
   too much they sell; on part of what they own they borrow (`lending`).
 """
@@ -18,10 +19,11 @@ from exchange.domain.wire import AmendOrder, SideWord
 
 from .demand import LAST_ORDER_S, LOT_QTY, DemandPlan, DeskOrder
 from .lending import Borrower
+from .liquidation import BargainHunter
 from .market_time import MarketTime
 from .participant import Participant, Quote, Slot
 from .reference_price import ReferencePrice
-from .venue_setup import PRODUCT_CODE, Venue, symbol_of, windows_ahead
+from .venue_setup import DESK_COUNT, PRODUCT_CODE, Venue, symbol_of, windows_ahead
 
 HOUR_NS = 3_600 * NS_PER_SECOND
 QUOTE_INTERVAL_NS = 4 * HOUR_NS
@@ -132,6 +134,7 @@ class MarketMaker:
         self._half_spread_ppm = half_spread_ppm
         self._rng = rng
         self._restocked_day = 0
+        self._hunter = BargainHunter(participant.client, time, reference, participant.tally)
 
     async def run(self) -> None:
         """Quotes every few hours until cancelled; restocks once a day before that."""
@@ -139,6 +142,7 @@ class MarketMaker:
         while True:
             await self._restock()
             await self.participant.keep_quotes(self._quotes())
+            await self._hunter.look()
             await self._time.next_tick(QUOTE_INTERVAL_NS)
 
     async def _restock(self) -> None:
@@ -206,7 +210,8 @@ class Desk:
         self._plan = plan
         self._number = number
         self._venue = venue
-        self._borrower = Borrower(participant, time, reference, venue)
+        is_careless = number == DESK_COUNT - 1
+        self._borrower = Borrower(participant, time, reference, venue, is_careless=is_careless)
         self._let_months: set[int] = set()
 
     async def run(self) -> None:

@@ -197,11 +197,13 @@ async def run_demo(
                 await wind_up(operator, meter, participants, time, venue)
             for task in keeping:
                 task.cancel()
-        marks = await operator.marks()
+        marks, loans = await operator.marks(), await bank.loans()
         return tally.summary(
             market_days=(time.now_ns - began_ns) // NS_PER_DAY,
             mark_levels=Counter(mark.level for mark in marks.marks),
             pledges=Counter(pledge.pledge_status for pledge in await bank.pledges()),
+            loans=Counter(loan.loan_status for loan in loans),
+            lots=Counter(lot.lot_status for loan in loans for lot in loan.lots),
             imports=[report.describe() for report in imports],
         )
 

@@ -27,6 +27,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     mark_count: int
     marks_by_level: dict[int, int]
     pledges: dict[str, int]
+    loans: dict[str, int]
+    lots: dict[str, int]
     wall_s: float
     orders_per_s: float
     imports: list[str]
@@ -43,6 +45,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             f"marks        {self.mark_count}; by level: {_listed(self.marks_by_level)}",
             f"index        {self.index_count} published",
             f"pledges      {_listed(self.pledges)}",
+            f"loans        {_listed(self.loans)}",
+            f"lots         {_listed(self.lots)}",
             *(f"read         {line}" for line in self.imports),
         ]
         return "\n".join(lines)
@@ -81,6 +85,8 @@ class Tally:
         market_days: int,
         mark_levels: Counter[int],
         pledges: Counter[str],
+        loans: Counter[str],
+        lots: Counter[str],
         imports: list[str],
     ) -> Summary:
         """The figures so far."""
@@ -98,6 +104,8 @@ class Tally:
             mark_count=mark_levels.total(),
             marks_by_level=dict(sorted(mark_levels.items())),
             pledges=dict(sorted(pledges.items())),
+            loans=dict(sorted(loans.items())),
+            lots=dict(sorted(lots.items())),
             wall_s=round(wall_s, 3),
             orders_per_s=round(self.order_count / wall_s, 3) if wall_s > 0 else 0.0,
             imports=imports,

@@ -76,7 +76,7 @@ class LoanLotView(Struct, frozen=True, kw_only=True):
     floor_price: int
     end_ns: int
     lot_status: str
-    """`offered`, `sold`, `withdrawn`, `unsold` or `redeemed`."""
+    """`offered`, `sold`, `withdrawn`, `unsold`, `redeemed` or `cured`."""
     lot_price: int
     """At which it was sold; 0 before."""
     proceeds_amount: int

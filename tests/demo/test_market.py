@@ -14,10 +14,12 @@ from clients.sdk import ExchangeClient, Refused
 from exchange.demo.market import run_demo
 from exchange.demo.venue_setup import PRODUCT_CODE, windows_ahead
 from exchange.domain.enums import LIENED, WindowKind
+from exchange.domain.lending_events import LiquidationClosed, LotSold, WaterfallPaid
 from exchange.domain.record import decode_body
 from exchange.domain.windows import day_of, parse_window
 from exchange.domain.wire import Execution, Orders, PlaceOrder
 from exchange.engine.engine import Engine
+from exchange.engine.replay import verify
 
 from .living_exchange import OPERATOR_TOKENS, LivingExchange, living_exchange
 
@@ -81,6 +83,36 @@ async def test_the_market_lives_on_the_real_files_and_its_log_replays_to_the_sam
     for record in exchange.log.records:
         recovered.apply(record)
     assert recovered.state.hash() == exchange.engine.state.hash()
+
+
+async def test_a_desk_that_does_not_repay_is_sold_and_its_log_is_decided_the_same_again(tmp_path):
+    """One loan goes through default, an auction and its waterfall, whenever its time comes."""
+    stop = asyncio.Event()
+
+    async def until_a_liquidation_is_over(exchange: LivingExchange) -> None:
+        seen = 0
+        while True:
+            new, seen = exchange.log.records[seen:], len(exchange.log.records)
+            if any(isinstance(e, LiquidationClosed) for r in new for e in decode_body(r)[1]):
+                stop.set()
+            await asyncio.sleep(0.2)
+
+    async with living_exchange(FIRST, SPEED) as exchange:
+        watching = asyncio.create_task(until_a_liquidation_is_over(exchange))
+        tokens = tmp_path / "credentials.json"
+        summary = await run_demo(
+            exchange.url, OPERATOR_TOKENS, tokens, None, None, 7_100_000, 30, 1, stop
+        )
+        watching.cancel()
+    assert stop.is_set(), summary
+    events = [e for record in exchange.log.records for e in decode_body(record)[1]]
+    (sold,) = [event for event in events if isinstance(event, LotSold)]
+    (paid,) = [e for e in events if isinstance(e, WaterfallPaid) and e.lot_id == sold.lot_id]
+    assert paid.proceeds_amount == sold.proceeds_amount
+    assert min(paid.costs_amount, paid.interest_amount, paid.principal_amount) > 0
+    assert paid.surplus_amount > 0
+    assert summary.lots["sold"] == 1
+    assert verify(exchange.log.records).state.hash() == exchange.engine.state.hash()
 
 
 async def test_a_run_ends_early_when_it_is_told_to(tmp_path):

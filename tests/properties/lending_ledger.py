@@ -24,18 +24,24 @@ from exchange.domain.events import (
 from exchange.domain.lending_events import (
     LadderChanged,
     LendingForgotten,
+    LiquidationClosed,
+    LiquidationOpened,
     LoanApplied,
     LoanApproved,
     LoanClosed,
+    LoanCured,
     LoanDefaulted,
     LoanDrawn,
     LoanEnded,
     LoanRepaid,
+    LotEnded,
+    LotOffered,
     MarginCallEnded,
     MarginCallIssued,
     PledgeMatured,
+    WaterfallPaid,
 )
-from exchange.domain.movements import CashPaid
+from exchange.domain.movements import CashPaid, CollateralSold
 from exchange.rules.day_book import is_closed
 
 S = LoanStatus
@@ -51,8 +57,13 @@ TURNS = {
     MarginCallIssued: {S.PERFORMING: S.MARGIN_CALLED},
     MarginCallEnded: {S.MARGIN_CALLED: S.PERFORMING},
     LoanDefaulted: {S.DRAWN: S.DEFAULTED, S.PERFORMING: S.DEFAULTED},
-    LoanClosed: {S.DRAWN: S.REPAID, S.PERFORMING: S.REPAID, S.DEFAULTED: S.REPAID},
+    LiquidationOpened: {S.DEFAULTED: S.LIQUIDATING},
+    LoanCured: {S.LIQUIDATING: S.PERFORMING},
+    LoanClosed: dict.fromkeys(
+        (S.DRAWN, S.PERFORMING, S.DEFAULTED, S.LIQUIDATING, S.SHORTFALL), S.REPAID
+    ),
 }
+ENDS = {PledgeStatus.RELEASED, PledgeStatus.MATURED, PledgeStatus.ENFORCED}
 
 
 class LendingLedger:
@@ -66,6 +77,10 @@ class LendingLedger:
         self.requests: dict[int, PledgeRequested] = {}
         self.liens: Counter[int] = Counter()
         """GPUs by pledge."""
+        self.sold: dict[int, list[tuple[int, int]]] = {}
+        """(first day, GPUs) by pledge; what lies before it stays under lien."""
+        self.costs: Counter[int] = Counter()
+        """Of enforcement, unpaid."""
 
     def take(self, events: list[Event]) -> None:
         """Notes a record."""
@@ -85,8 +100,24 @@ class LendingLedger:
                     self.seen[event.source] += 1
                     assert self.principal[event.loan_id] >= 0
                 case LoanClosed():
-                    assert self.principal[event.loan_id] == 0, "closed and still owing"
+                    due = self.principal[event.loan_id] + self.costs[event.loan_id]
+                    assert due == 0, "closed and still owing"
+                case LiquidationOpened():
+                    self.costs[event.loan_id] += event.costs_amount
+                case WaterfallPaid():
+                    self._waterfall(event)
         assert not any(lent.values()), "what is lent is what is paid out"
+
+    def _waterfall(self, event: WaterfallPaid) -> None:
+        """Every fen goes somewhere, and no one is paid before who comes first has all."""
+        parts = [
+            getattr(event, f"{name}_amount")
+            for name in ("costs", "interest", "principal", "fee", "surplus")
+        ]
+        assert sum(parts) == event.proceeds_amount
+        self.costs[event.loan_id] -= event.costs_amount
+        assert self.costs[event.loan_id] >= 0
+        assert not self.costs[event.loan_id] or not any(parts[1:]), "costs come first"
 
     def _turn(self, event: Event) -> None:
         self.seen[type(event).__name__] += 1
@@ -104,6 +135,20 @@ class LendingLedger:
                 assert self.liens[event.pledge_id] >= 0
             case PledgeMatured() | PledgeDeclined():
                 self.liens[event.pledge_id] = 0
+                self.sold.pop(event.pledge_id, None)
+            case CollateralSold():
+                self.liens[event.pledge_id] -= event.sold_qty
+                assert self.liens[event.pledge_id] >= 0, "sold and not under lien"
+                row = (event.start_day, event.sold_qty)
+                self.sold.setdefault(event.pledge_id, []).append(row)
+            case LotOffered():
+                self.seen[event.mode] += 1
+            case LotEnded():
+                self.seen[event.end] += 1
+            case LiquidationClosed(shortfall_amount=claim) if claim:
+                assert self.status[event.loan_id] is S.LIQUIDATING
+                self.status[event.loan_id] = S.SHORTFALL
+                self.seen["claim_left"] += 1
             case MarginCallEnded():
                 self.seen[event.end] += 1
             case LoanDefaulted():
@@ -114,6 +159,7 @@ class LendingLedger:
                 for pledge_id in event.pledge_ids:
                     assert self.liens.pop(pledge_id) == 0, "forgotten under lien"
                     del self.requests[pledge_id]
+                    self.sold.pop(pledge_id, None)
         turns = TURNS.get(type(event))
         if turns is not None:
             self.status[event.loan_id] = turns[self.status[event.loan_id]]
@@ -124,6 +170,7 @@ class LendingLedger:
         for loan_id, loan in state.loans.items():
             if loan.status in OWING:
                 assert loan.principal_amount == self.principal[loan_id]
+                assert loan.costs_amount == self.costs[loan_id]
                 assert loan.interest_amount >= 0
             assert (loan.call is not None) == (loan.status is S.MARGIN_CALLED)
             self._compare_pledges(loan, state)
@@ -139,19 +186,20 @@ class LendingLedger:
         elif loan.status is S.ENDED:
             assert set(statuses) == {PledgeStatus.DECLINED}
         elif loan.status is S.REPAID:
-            assert set(statuses) <= {PledgeStatus.RELEASED, PledgeStatus.MATURED}
+            assert set(statuses) <= ENDS
         else:
-            wanted = LIENED | {PledgeStatus.RELEASED, PledgeStatus.MATURED}
-            assert set(statuses) <= wanted, "drawn, and what it is drawn on is not under lien"
+            assert set(statuses) <= LIENED | ENDS, "what it is drawn on is not under lien"
 
     def _compare_liens(self, state) -> None:
         """Days of an owner under lien are those of its pledges that are not closed."""
         for account_id in state.participants:
             expected: Counter[int] = Counter()
             for pledge_id, request in self.requests.items():
-                qty = self.liens[pledge_id]
-                if qty and request.account_id == account_id:
-                    for day in range(request.start_day, request.end_day):
+                if request.account_id != account_id:
+                    continue
+                parts = [(request.end_day, self.liens[pledge_id]), *self.sold.get(pledge_id, [])]
+                for end_day, qty in parts:
+                    for day in range(request.start_day, end_day if qty else 0):
                         expected[day] += qty
             expected = Counter({d: q for d, q in expected.items() if not is_closed(1, d, state)})
             found: Counter[int] = Counter()

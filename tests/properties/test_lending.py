@@ -12,18 +12,21 @@ from msgspec.structs import replace
 
 from exchange.domain.commands import AdvanceClock, Command, ReleasePledge
 from exchange.domain.delivery_commands import AttestDelivery, RecordReadings, ReportDelivery
-from exchange.domain.enums import OWING, DeliveryStatus, LoanStatus
+from exchange.domain.enums import OWING, DeliveryStatus, LoanStatus, TradingMode
 from exchange.domain.lending_commands import (
     AddCollateral,
+    BuyLot,
     DeclineLoan,
     DrawLoan,
+    EnforceLoan,
+    OfferLot,
     SubstituteCollateral,
 )
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.letting import AcceptSublet, OpenSublet
 from exchange.domain.meter_readings import Reading
 from exchange.domain.record import decode_body
-from exchange.domain.units import NS_PER_DAY, PPM_WHOLE
+from exchange.domain.units import MICRO_PER_FEN, NS_PER_DAY, PPM_WHOLE
 from exchange.domain.windows import day_at, start_ns
 from exchange.rules.clock import owed_before
 from tests.properties.conservation import Ledger
@@ -37,6 +40,7 @@ STEPS_COUNT = 150
 SEEDS = range(20)
 FIRST = day("2027-01-01")
 OVER = (LoanStatus.ENDED, LoanStatus.REPAID)
+IN_LIQUIDATION = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
 PROOF = {"evidence_sha256": secret_hash("proof")}
 
 
@@ -115,6 +119,8 @@ class Random:
         """What is done about a loan that is drawn."""
         rng, loan_id = self.rng, loan.applied.loan_id
         pledge_id = rng.choice(loan.pledge_ids)
+        if loan.status in IN_LIQUIDATION and rng.random() < 0.8:
+            return self.liquidation(loan, borrower_id, bank_id, pledge_id)
         owed_amount = loan.principal_amount + loan.interest_amount
         call = loan.call
         cure_amount = owed_amount // 4 if call is None else call.call_cash_amount
@@ -131,6 +137,37 @@ class Random:
             (borrower_id, DrawLoan(loan_id=loan_id)),
         ]
         return rng.choices(choices, [1, 0.4, 0.3, 0.3, 0.5, 2, 4, 0.5])[0]
+
+    def liquidation(
+        self, loan, borrower_id: int, bank_id: int, pledge_id: int
+    ) -> tuple[int, Command]:
+        """A bank enforces and offers what is pledged, as title or as use; somebody buys."""
+        rng, market = self.rng, self.market
+        loan_id = loan.applied.loan_id
+        if loan.status is LoanStatus.DEFAULTED:
+            costs_amount = rng.choice([0, 1_000, loan.principal_amount // 60])
+            return bank_id, EnforceLoan(loan_id=loan_id, costs_amount=costs_amount, **PROOF)
+        lot_ids = [key for key, lot in market.state.lots.items() if lot.offered.loan_id == loan_id]
+        if lot_ids and rng.random() < 0.6:
+            buyer_id = OTHER if borrower_id == TRADER else TRADER
+            return buyer_id, BuyLot(lot_id=rng.choice(lot_ids), limit_price=10_000)
+        pledge = market.state.pledges[pledge_id]
+        request = pledge.request
+        first_day = max(request.start_day, day_at(market.state.market_ns) + 1)
+        mode = rng.choice([TradingMode.TITLE, TradingMode.TITLE, TradingMode.SUBLET])
+        is_title = mode is TradingMode.TITLE
+        price = self.price * rng.choice([8, 10, 11]) // (10 * MICRO_PER_FEN)
+        return bank_id, OfferLot(
+            pledge_id=pledge_id,
+            mode=mode,
+            start_day=first_day,
+            end_day=request.end_day if is_title else min(request.end_day, first_day + 3),
+            lot_qty=max(1, pledge.pledged_qty // rng.choice([1, 2, 5])),
+            start_price=price,
+            floor_price=price,
+            step_price=0,
+            step_minutes_count=rng.choice([60, 1_440]),
+        )
 
     def sublet(self) -> tuple[int, Command]:
         """Days of the trader are let, pledged or not."""
@@ -216,5 +253,7 @@ def test_the_random_lending_reaches_what_it_is_to_show():
         "LoanDrawn", "LoanEnded", "LoanClosed", "MarginCallIssued", "expired", "met",
         "call_expired", "liquidation_ratio", "maturity", "cash", "covenant", "swept_rent",
         "shortfall_refund", "PledgeReleased", "PledgeMatured", PledgeMarked.__name__,
+        "LiquidationOpened", "title", "sublet", "CollateralSold", "WaterfallPaid",
+        "liquidation", "unsold", "claim_left",
     ):  # fmt: skip
         assert seen[name] > 0, f"{name} never happened: {seen}"
