@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from exchange.projections import Projections
-from exchange.projections.loan_views import changed_loans_view, loans_page
+from exchange.projections.loan_views import changed_loans_view, first_loans, loans_page
 
 from .pages import Pages
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LOANS_AT_A_TIME_COUNT = 200
 """Loans that are shown before commits may go on."""
+ROWS_AT_A_TIME_COUNT = 1_000
+"""And pledges, calls and lots of them: half a megabyte, of which a session may be behind by one."""
 
 
 class LoanFeed:
@@ -46,7 +48,8 @@ class LoanFeed:
         if not readers:
             changed.clear()
             return
-        loan_ids = sorted(changed)[:LOANS_AT_A_TIME_COUNT]
+        sizes = (LOANS_AT_A_TIME_COUNT, ROWS_AT_A_TIME_COUNT)
+        loan_ids = first_loans(sorted(changed), *sizes, self._projections)
         changed.difference_update(loan_ids)
         for account_id, sessions in readers.items():
             message = changed_loans_view(account_id, loan_ids, self._projections)
@@ -56,7 +59,7 @@ class LoanFeed:
         self._pages.turn()
 
     def _tell_page(self, session: "Session", after_id: int) -> int:
-        count, account_id = LOANS_AT_A_TIME_COUNT, session.account_id
-        message = loans_page(account_id, after_id, count, self._projections)
+        sizes = (LOANS_AT_A_TIME_COUNT, ROWS_AT_A_TIME_COUNT)
+        message = loans_page(session.account_id, after_id, *sizes, self._projections)
         session.send(message)
         return message.loans[-1].loan_id if message.left_count else 0

@@ -24,14 +24,32 @@ def loans_view(account_id: int, projections: Projections, loan_id: int = 0) -> w
 
 
 def loans_page(
-    account_id: int, after_loan_id: int, count: int, projections: Projections
+    account_id: int, after_loan_id: int, count: int, rows_count: int, projections: Projections
 ) -> wire.Loans:
-    """The next loans that an account sees, by id; the first page is the snapshot."""
+    """The `first_loans` of the next that an account sees; the first page is the snapshot."""
     viewer_id = viewer_of(account_id, projections)
     loan_ids = projections.loans.ids_seen_by(viewer_id, after_loan_id)
-    page = _loans(viewer_id, loan_ids[:count], projections, is_snapshot=not after_loan_id)
-    left_count = max(0, len(loan_ids) - count)
+    page_ids = first_loans(loan_ids, count, rows_count, projections)
+    page = _loans(viewer_id, page_ids, projections, is_snapshot=not after_loan_id)
+    left_count = len(loan_ids) - len(page_ids)
     return replace(page, after_loan_id=after_loan_id, left_count=left_count)
+
+
+def first_loans(
+    loan_ids: Iterable[int], count: int, rows_count: int, projections: Projections
+) -> list[int]:
+    """
+    Loans from the first on, at most `count`, whose pledges, calls and lots are together at most
+    `rows_count`; one that has more of them is told alone.
+    """
+    found: list[int] = []
+    for loan_id in loan_ids:
+        loan = projections.loans.loans[loan_id]
+        rows_count -= len(loan.pledge_ids) + len(loan.calls) + len(loan.lots)
+        if found and (rows_count < 0 or len(found) == count):
+            break
+        found.append(loan_id)
+    return found
 
 
 def changed_loans_view(

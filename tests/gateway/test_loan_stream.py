@@ -117,6 +117,22 @@ async def test_a_pool_is_told_in_pages_with_every_loan_once_while_nothing_change
     assert (nothing.loans, nothing.left_count) == ([], 0)
 
 
+async def test_loans_on_many_pledges_come_fewer_at_a_time(house, monkeypatch):
+    monkeypatch.setattr(loan_feed, "ROWS_AT_A_TIME_COUNT", 2)
+    for _ in range(4):
+        await do(house, TRADER, APPLICATION)
+    await eventually(lambda: not house.projections.loans.changed)
+    rows = {each: len(loan.pledge_ids) for each, loan in house.projections.loans.loans.items()}
+    socket, page = await reader(house, BANK)
+    pages = [page]
+    while pages[-1].left_count:
+        pages.append(await socket.until(Loans))
+    assert [loan.loan_id for page in pages for loan in page.loans] == [1, 2, 3, 4, 5]
+    for page in pages:
+        assert len(page.loans) == 1 or sum(rows[loan.loan_id] for loan in page.loans) <= 2
+    assert len(pages) == (3 if set(rows.values()) == {1} else 5)
+
+
 async def test_what_changes_between_two_pages_is_told_as_it_stands_last(house, monkeypatch):
     monkeypatch.setattr(loan_feed, "LOANS_AT_A_TIME_COUNT", 1)
     for _ in range(4):
