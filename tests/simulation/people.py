@@ -17,9 +17,12 @@ from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY
 from exchange.rules import State
 from matching_core.venue import Venue
+from tests.properties.delivery_steps import delivery_step
+from tests.properties.test_desk import desk_step
 from tests.properties.test_market import linked_step
 from tests.simulation.audit import CommandKey
 from tests.simulation.house import Boot, House
+from tests.simulation.lenders import lending_step
 from tests.simulation.virtual_loop import VirtualLoop
 
 OPEN = (Reason.OUTCOME_UNKNOWN, Reason.LOG_UNAVAILABLE, Reason.DRAINING, Reason.OVERLOAD)
@@ -86,7 +89,9 @@ class People:
         if boot.sequencer is None:
             return None
         state = boot.sequencer.engine.state
-        key_id, command = linked_step(self._dice, _Sight(state))
+        draws = (linked_step, delivery_step, desk_step, lending_step)
+        draw = self._dice.choices(draws, (12, 3, 3, 2))[0]
+        key_id, command = draw(self._dice, _Sight(state))
         if key_id == 0:
             return None
         self._drawn_count += 1

@@ -68,7 +68,10 @@ def test_a_failing_seed_says_how_to_see_it_again() -> None:
 
 
 def test_the_runs_reach_what_they_are_for() -> None:
-    """Takeovers, conflicts, refused starts, unknown outcomes, repeats, day rolls, loans."""
+    """
+    Takeovers, conflicts, refused starts, unknown outcomes, repeats, day rolls, and the desk,
+    delivery and lending too. Nothing can be lent on a market of a few trades: offers are refused.
+    """
     worlds = [run(seed) for seed in range(CHUNK)]
     history = Counter(word for world in worlds for line in world.history for word in line.split())
     for code in ("log_conflict:", "log_append_outcome_unknown:", "log_went_back:", "orderly"):
@@ -84,6 +87,8 @@ def test_the_runs_reach_what_they_are_for() -> None:
     )
     for tag in ("trade_executed", "command_ids_expired", "command_refused"):
         assert events[tag] >= CHUNK // 5, (tag, events)
+    for tag in ("delivery_started", "bond_posted", "quote_requested", "loan_applied"):
+        assert events[tag] >= CHUNK // 10, (tag, events)
     # It takes a trade, a request and a bank, one after the other.
     assert events["pledge_accepted"] >= 1, events
     answers = sum((world.audit.answers for world in worlds), Counter())
