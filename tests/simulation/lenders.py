@@ -1,4 +1,4 @@
-"""What borrowers and their bank ask for in a simulation: small loans, from application to the end."""
+"""What borrowers and their bank ask for in a simulation: small loans, from asking to the end."""
 
 import random
 from typing import Any
