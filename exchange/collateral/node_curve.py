@@ -1,14 +1,18 @@
 """
-What the published marks of a class and region say of a window: its curve, its level, its spread.
+What the published marks of a class and region say of a window: curve, level, spread; its spot.
 
 `marks` are those of one class and region from the month of the valuation on, in their order. A
 month between or beyond the marked ones is priced by the curve, and so is no better than that. A
 month nobody quotes is charged by its level and leaves the spread to the others; where none of the
 window is quoted, the nearest quoted month speaks for it.
+
+The spot, whose volatility is that of all windows, is a month that still moves: a month that trades
+no more, as that of delivery, stands still however its neighbours fall. And it is one whose past is
+long enough to be asked, so that a month's first trade does not replace a known history by none.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exchange.collateral.haircut_lines import half_spread_ppm
 from exchange.collateral.marks import MarkLevel
@@ -37,6 +41,26 @@ def worst_source(spans: Spans, marks: Sequence[NodeMarked]) -> tuple[MarkLevel, 
         if level > worst:
             worst, observed_day = level, 0 if mark is None else mark.observed_day
     return worst, observed_day
+
+
+def spot_of(
+    marks: Sequence[NodeMarked], observed_counts: Mapping[int, int], parameters: RiskParameters
+) -> NodeMarked | None:
+    """
+    The nearest month with a price of the market's own; None where no month has a price.
+
+    After these come months that the curve or an index moves, and last those that nothing does. A
+    month whose price has been observed (`observed_counts`, by month) for no longer than a holding
+    period comes after all that move and have been.
+    """
+
+    def place(mark: NodeMarked) -> tuple[bool, bool, bool, int]:
+        is_new = observed_counts.get(mark.month, 0) <= parameters.holding_days_count
+        is_still = mark.level > MarkLevel.INDEX
+        return is_still, is_new and not is_still, mark.level > MarkLevel.QUOTES, mark.month
+
+    priced = (mark for mark in marks if mark.mark_micro > 0)
+    return min(priced, key=place, default=None)
 
 
 def curve_points(spans: Spans, marks: Sequence[NodeMarked]) -> list[NodeMarked]:

@@ -5,8 +5,8 @@ This is what rules and projections call. It brings the other modules together an
 nothing itself but the eligible value: the smaller of what the contract would fetch at the marks
 and what its rent is worth today. A contract with an unmarkable month has no eligible value.
 
-The volatility is that of the spot, the nearest node of the same class and region; the strip
-factor takes it along the contract. `level` is the worst among the nodes that the contract
+The volatility is that of the spot, the nearest node of the same class and region that trades; the
+strip factor takes it along the contract. `level` is the worst among the nodes that the contract
 spans, with the age of that node's last real price.
 """
 

@@ -87,7 +87,7 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     end_day: int = 0
     """The pledged window, half-open."""
     spot_month: int = 0
-    """The nearest marked month: whose volatility this is; 0 for none."""
+    """The nearest month that trades: whose volatility this is; 0 for none."""
     spot_seq: int = 0
     """The record of that month's last observation; 0 for none."""
     opening_recovery_days_count: int = 0

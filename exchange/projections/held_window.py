@@ -17,6 +17,7 @@ from exchange.collateral.node_curve import (
     adv_hours,
     curve_points,
     mean_half_spread_ppm,
+    spot_of,
     worst_source,
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
@@ -31,6 +32,7 @@ from exchange.domain.events import (
     RiskParametersPublished,
 )
 from exchange.domain.lending_events import NO_LTV_PPM
+from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
 from exchange.domain.windows import day_at, month_of
 
@@ -68,9 +70,9 @@ def held_view(
         pledged_qty=held_qty,
         loan_id=0,
     )
-    market = _market(instrument.product_id, projections)
-    figures = _figures(request, market, published, projections)
     parameters = published.risk_parameters
+    market = _market(instrument.product_id, parameters, projections)
+    figures = _figures(request, market, published, projections)
     strip_e12 = worth_of(figures, parameters).strip_factor_e12
     history_e12 = historical_es_e12(market.volatility, strip_e12, parameters)
     sources = MarkSources(
@@ -82,7 +84,7 @@ def held_view(
     return mark_view(request, market.product.code, mark, seq)
 
 
-def _market(product_id: int, projections: Projections) -> _Market:
+def _market(product_id: int, parameters: RiskParameters, projections: Projections) -> _Market:
     seq, product = projections.at_seq, projections.listings.products[product_id]
     this_month = month_of(day_at(projections.marks.market_ns_as_of(seq)))
     nodes = [
@@ -91,14 +93,18 @@ def _market(product_id: int, projections: Projections) -> _Market:
         if (mark.gpu_class, mark.region) == (product.gpu_class, product.region)
         and mark.month >= this_month
     ]
-    spot_month = next((mark.month for _, mark in nodes if mark.mark_micro > 0), 0)
-    name = (product.gpu_class, product.region, spot_month)
+    volatilities = {
+        mark.month: projections.marks.volatility_of((mark.gpu_class, mark.region, mark.month))
+        for _, mark in nodes
+    }
+    observed_counts = {month: each.observed_count for month, each in volatilities.items()}
+    spot = spot_of([mark for _, mark in nodes], observed_counts, parameters)
     return _Market(
         product=product,
         marks=[mark for _, mark in nodes],
         seqs={mark.month: mark_seq for mark_seq, mark in nodes},
-        spot_month=spot_month,
-        volatility=projections.marks.volatility_of(name),
+        spot_month=0 if spot is None else spot.month,
+        volatility=Volatility() if spot is None else volatilities[spot.month],
     )
 
 

@@ -1,8 +1,8 @@
 """
 Which figures of the state make a pledge's mark; what they make is `exchange.collateral`'s to say.
 
-The volatility and its history are those of the spot, the nearest marked month of the class and
-region. A position is sold into the months that it spans: their average daily volumes are added up,
+The volatility and its history are those of the spot, the nearest month of the class and region that
+trades. A position is sold into the months that it spans: their average daily volumes are added up,
 their half spreads averaged over the days (`exchange.collateral.node_curve`).
 
 A supplier's share is that of the bank's pool as the last marking cycle found it, with the pledge's
@@ -24,6 +24,7 @@ from exchange.collateral.node_curve import (
     adv_hours,
     curve_points,
     mean_half_spread_ppm,
+    spot_of,
     worst_source,
 )
 from exchange.collateral.pledge_marks import (
@@ -64,7 +65,7 @@ class ProductMarket(Struct, frozen=True):
     marks: list[NodeMarked]
     """Theirs, in the same order."""
     spot: Node | None
-    """The nearest with a price."""
+    """Whose volatility it is; None where nothing has a price."""
     grade: Grade
     """A supplier without a grade counts as the worst."""
     uptime_ppm: int
@@ -108,11 +109,14 @@ def product_market(product_id: int, state: State) -> ProductMarket:
     found.sort(key=itemgetter(0))
     supplier_id = product.supplier_account_id
     grade = state.participants[supplier_id].supplier_grade
+    nodes, marks = {month: node for month, node, _ in found}, [mark for _, _, mark in found]
+    observed_counts = {month: node.volatility.observed_count for month, node in nodes.items()}
+    spot = spot_of(marks, observed_counts, _parameters(state))
     standing = state.standings.get(supplier_id)
     return ProductMarket(
-        nodes={month: node for month, node, _ in found},
-        marks=[mark for _, _, mark in found],
-        spot=next((node for _, node, mark in found if mark.mark_micro > 0), None),
+        nodes=nodes,
+        marks=marks,
+        spot=None if spot is None else nodes[spot.month],
         grade=Grade.E if grade is None else Grade[grade.value],
         uptime_ppm=uptime_ppm(supplier_id, state),
         is_stopped=supplier_id in state.stopped_suppliers,

@@ -134,3 +134,13 @@ def test_a_mark_that_rests_on_another_node_price_is_named(market):
     records = changed(records_of(market), NodeMarked, mark_micro=123)
     with pytest.raises(MarkDiffers, match="mark_differs: pledge"):
         replayed(records).answer(len(records))
+
+
+def test_another_month_s_history_does_not_pass_for_the_spot_s(market):
+    records = records_of(market)
+    last = [e for record in records for e in record.events if isinstance(e, PledgeMarked)][-1]
+    lying = replace(figures_of(last), spot_month=202702, sigma_ewma_e12=1)
+    made = priced(lying, replace(sources_of(last), spot_seq=1), genesis.risk_parameters())
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="spot_month is recorded as 202702"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))

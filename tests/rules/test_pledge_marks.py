@@ -30,6 +30,7 @@ from exchange.rules.valuation import mark_of
 from tests.rules.deliveries import DAY, DeliveryMarket
 from tests.rules.markets import OtherMarket, assert_refused, cross, day, mainland, own, span
 from tests.rules.pledge_marks import PRICE, MarkedMarket
+from tests.rules.test_marks import index
 from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
 
 PARAMETERS = genesis.risk_parameters()
@@ -93,6 +94,31 @@ def test_the_history_of_the_spot_counts_as_it_reaches_the_strip(market):
     mark = market.mark()
     assert mark.historical_es_e12 > 0
     assert mark.sigma_ewma_e12 > PARAMETERS.sigma_floor_e12
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_the_month_that_is_being_delivered_does_not_hide_how_the_others_fall(is_indexed):
+    market = MarkedMarket()
+    market.pledge("M2703")
+    market.advance(start_ns(span("M2701")["start_day"]))
+    market.drain()
+    price = PRICE
+    for _ in range(PARAMETERS.holding_days_count + 2):
+        market.tomorrow()
+        price = price * 95 // 100
+        for instrument_id in market.months[1:]:
+            own(market, OTHER, instrument_id, 5, price)
+        if is_indexed:
+            market.do(1, index(market, PRICE * 10_000))
+        market.cycle()
+    nodes = {node.month: node for node in market.state.market_data.nodes.values()}
+    assert nodes[202701].mark.level == (6 if is_indexed else 7)
+    mark, february = market.mark(), nodes[202702].volatility
+    assert (mark.spot_month, mark.spot_seq) == (202702, nodes[202702].observed_seq)
+    assert mark.sigma_ewma_e12 == february.sigma_ewma_e12 > 30_000_000_000
+    assert mark.historical_es_e12 > 300_000_000_000
+    assert "expected_shortfall" in mark.stress_reasons
+    market.assert_replays()
 
 
 def test_a_month_without_quotes_leaves_the_spread_to_the_others(market):
