@@ -7,8 +7,8 @@ that of a Student t scaled to the holding period; the historical one is what rea
 The larger counts.
 
 A choice the pages leave open: the volatility and the history are those of the spot, the nearest
-node that trades. The damping that the model applies to the spot's volatility is applied to each of its
-historical ten-day moves too (both act on the logarithm), because a strip did not lose what spot
+node that trades. The damping that the model applies to the spot's volatility is applied to each of
+its historical ten-day moves too (both act on the logarithm), because a strip did not lose what spot
 lost. With a factor of one it is the plain historical shortfall.
 """
 

@@ -5,6 +5,9 @@ The haircut is the sum of its lines, at most the whole. In the normal regime the
 to the floor and held under the cap. Any reason of stress takes the floor away until enough
 clear marking days have passed in a row; the day that completes them is normal again. Raw and
 applied ratio are both published.
+
+Marks of one day do not depend on their order: reasons that came and went within it are reasons of
+the day.
 """
 
 from enum import StrEnum
@@ -88,7 +91,7 @@ def haircut(inputs: HaircutInputs, parameters: RiskParameters) -> Haircut:
     ltv_raw_ppm = PPM_WHOLE - haircut_ppm
     reasons = _stress_reasons(inputs, figures, ltv_raw_ppm, parameters)
     recovery_days_count = max(0, inputs.recovery_days_count - 1)
-    if reasons:
+    if reasons or inputs.is_stressed_day:
         recovery_days_count = parameters.stress_exit_days_count
     is_stress = bool(reasons) or recovery_days_count > 0
     floor_ppm = 0 if is_stress else parameters.ltv_floor_ppm

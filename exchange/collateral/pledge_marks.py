@@ -7,7 +7,7 @@ The event carries its figures, so that anybody who has it and the parameters pri
 must come to the same event: `figures_of` takes them out, `priced` puts the results beside them.
 
 Several marks of one day glide from the same place, the last mark of the day before, so that it
-does not matter how often a day is marked.
+does not matter how often a day is marked; a reason of stress in one of them is one of that day.
 """
 
 from msgspec import Struct
@@ -58,6 +58,7 @@ class MarkFigures(Struct, frozen=True, kw_only=True):
     opening_recovery_days_count: int
     opening_ltv_ppm: int
     ruled_amount: int
+    is_stressed_day: bool
 
 
 _FIGURES = MarkFigures.__struct_fields__
@@ -149,6 +150,7 @@ def haircut_of(figures: MarkFigures, worth: Worth, parameters: RiskParameters) -
             is_disputed=figures.is_disputed,
             is_halted=figures.is_halted,
             recovery_days_count=figures.opening_recovery_days_count,
+            is_stressed_day=figures.is_stressed_day,
         ),
         parameters,
     )

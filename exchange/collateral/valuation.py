@@ -51,6 +51,7 @@ class ContractInputs(Struct, frozen=True, kw_only=True):
     is_halted: bool = False
     recovery_days_count: int = 0
     """From the haircut of the last marking day."""
+    is_stressed_day: bool = False
     recorded_es_e12: int | None = None
     """The historical shortfall as a mark states it, where the prices behind it are not at hand."""
 
@@ -182,6 +183,7 @@ def haircut_inputs(
         is_disputed=inputs.is_disputed,
         is_halted=inputs.is_halted,
         recovery_days_count=inputs.recovery_days_count,
+        is_stressed_day=inputs.is_stressed_day,
     )
 
 

@@ -96,6 +96,8 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     """The applied ratio of the marking day before, from which it glides; -1 where none does."""
     ruled_amount: int = 0
     """The value that a ruling put in the model's place, for the day of the ruling; 0 for none."""
+    is_stressed_day: bool = False
+    """An earlier mark of the same day had reasons of stress: it is no clear day."""
 
 
 class PledgesMarked(Event, frozen=True, kw_only=True, tag="pledges_marked"):

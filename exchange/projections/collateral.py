@@ -38,6 +38,7 @@ INPUTS = (
     "opening_recovery_days_count",
     "opening_ltv_ppm",
     "ruled_amount",
+    "is_stressed_day",
 )
 """Of the event; a flag is 0 or 1."""
 

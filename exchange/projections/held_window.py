@@ -153,6 +153,7 @@ def _figures(
         opening_recovery_days_count=0,
         opening_ltv_ppm=NO_LTV_PPM,
         ruled_amount=0,
+        is_stressed_day=False,
     )
 
 

@@ -117,7 +117,13 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
     "ltv_raw_ppm": ("1 - haircut", ("haircut_ppm",), (), ()),
     "ltv_ppm": (
         "clamp(raw, FLOOR, CAP); under stress, and until EXIT clear days are over, no floor",
-        ("ltv_raw_ppm", "is_halted", "opening_recovery_days_count", "recovery_days_count"),
+        (
+            "ltv_raw_ppm",
+            "is_halted",
+            "opening_recovery_days_count",
+            "is_stressed_day",
+            "recovery_days_count",
+        ),
         ("ltv_floor_ppm", "ltv_cap_ppm", "stress_exit_days_count"),
         (),
     ),

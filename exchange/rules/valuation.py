@@ -12,6 +12,7 @@ supplier that was ended delivers nothing, so its days have no value.
 
 from collections.abc import Mapping
 from operator import itemgetter
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -73,6 +74,17 @@ class ProductMarket(Struct, frozen=True):
     is_terminated: bool
 
 
+class Carried(NamedTuple):
+    """What of earlier marks goes into the next."""
+
+    recovery_days_count: int = 0
+    """Of the marking day before, as is the ratio."""
+    ltv_ppm: int = NO_LTV_PPM
+    ruled_amount: int = 0
+    """For the day of the ruling only; of fewer GPUs than it was ruled for it is their part, down."""
+    is_stressed_day: bool = False
+
+
 def mark_of(
     request: PledgeRequested,
     pledged_qty: int,
@@ -128,10 +140,19 @@ def is_known(figures: MarkFigures, pledge: Pledge, state: State) -> bool:
     """
     Whether the mark in force was made from the same figures of the market.
 
-    A share of the pool that costs nothing may change without.
+    A share of the pool that costs nothing may change without; that a mark had reasons of stress is
+    no news to it.
     """
     mark = pledge.mark
-    if mark is None or figures != replace(figures_of(mark), historical_es_e12=0, pool_share_ppm=0):
+    if mark is None:
+        return False
+    known = replace(
+        figures_of(mark),
+        historical_es_e12=0,
+        pool_share_ppm=0,
+        is_stressed_day=_is_stressed(mark),
+    )
+    if figures != known:
         return False
     free_ppm = _parameters(state).concentration_free_ppm
     share = _share_ppm(pledge.request, mark.value_amount, state)
@@ -158,7 +179,7 @@ def market_figures(
     points = curve_points(spans, market.marks)
     spot = Volatility() if market.spot is None else market.spot.volatility
     is_decayed = level is MarkLevel.DECAYED
-    recovery_days_count, ltv_ppm, ruled_amount = _carried(pledge, pledged_qty, today)
+    carried = _carried(pledge, pledged_qty, today)
     return MarkFigures(
         pledge_id=request.pledge_id,
         valuation_day=today,
@@ -187,9 +208,10 @@ def market_figures(
             d.disputed.pledge_id == request.pledge_id for d in state.mark_disputes.values()
         ),
         is_halted=market.is_stopped or _is_halted(product, first_day, request.end_day, state),
-        opening_recovery_days_count=recovery_days_count,
-        opening_ltv_ppm=ltv_ppm,
-        ruled_amount=ruled_amount,
+        opening_recovery_days_count=carried.recovery_days_count,
+        opening_ltv_ppm=carried.ltv_ppm,
+        ruled_amount=carried.ruled_amount,
+        is_stressed_day=carried.is_stressed_day,
     )
 
 
@@ -229,23 +251,24 @@ def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
 
 
-def _carried(pledge: Pledge | None, pledged_qty: int, today: int) -> tuple[int, int, int]:
-    """
-    What of the mark in force goes into the next: days of recovery, applied ratio, ruled value.
-
-    The first two are those of the marking day before; a ruled value is for its own day only,
-    and of fewer GPUs than it was ruled for it is their part, down.
-    """
+def _carried(pledge: Pledge | None, pledged_qty: int, today: int) -> Carried:
+    """What of the mark in force goes into the next one, whether of its own day or of a later."""
     mark = None if pledge is None else pledge.mark
     if pledge is None or mark is None:
-        return 0, NO_LTV_PPM, 0
+        return Carried()
     ltv_ppm = mark.applied_ltv_ppm if pledge.status in LIENED else NO_LTV_PPM
     if mark.valuation_day < today:
-        return mark.recovery_days_count, ltv_ppm, 0
+        return Carried(mark.recovery_days_count, ltv_ppm)
     if mark.opening_ltv_ppm != NO_LTV_PPM:
         ltv_ppm = mark.opening_ltv_ppm
     ruled_amount = mark.ruled_amount * pledged_qty // mark.pledged_qty
-    return mark.opening_recovery_days_count, ltv_ppm, ruled_amount
+    is_stressed_day = _is_stressed(mark)
+    return Carried(mark.opening_recovery_days_count, ltv_ppm, ruled_amount, is_stressed_day)
+
+
+def _is_stressed(mark: PledgeMarked) -> bool:
+    """Whether the mark, or one before it on its day, had reasons of stress."""
+    return mark.is_stressed_day or bool(mark.stress_reasons)
 
 
 def _is_halted(product: ProductDefined, first_day: int, end_day: int, state: State) -> bool:

@@ -145,6 +145,12 @@ def test_a_new_reason_starts_the_count_of_clear_days_again():
     )
 
 
+def test_a_reason_that_came_and_went_within_the_day_leaves_all_ten_days_to_come():
+    result = haircut(calm(is_stressed_day=True, recovery_days_count=1), PARAMETERS)
+    assert (result.regime, result.stress_reasons) == (Regime.STRESS, ())
+    assert result.recovery_days_count == 10
+
+
 def test_an_open_dispute_costs_two_points_unless_more_was_ruled():
     def dispute_ppm(**changes):
         return haircut(calm(**changes), PARAMETERS).lines.dispute_ppm

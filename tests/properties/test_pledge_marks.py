@@ -61,6 +61,7 @@ def figures(draw: st.DrawFn) -> MarkFigures:
         opening_recovery_days_count=draw(st.integers(0, 10)),
         opening_ltv_ppm=draw(st.sampled_from([NO_LTV_PPM, 0, 500_000, 700_000])),
         ruled_amount=0,
+        is_stressed_day=draw(st.booleans()),
     )
 
 

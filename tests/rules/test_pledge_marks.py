@@ -189,7 +189,31 @@ def test_a_halt_that_overlaps_the_window_is_stress_and_another_is_not(market):
     assert (mark.is_halted, mark.regime, mark.stress_reasons) == (True, "STRESS", ["halt"])
     market.do(1, ResumeInstrument(instrument_id=market.months[1]))
     (mark,) = market.cycle()
-    assert (mark.is_halted, mark.regime) == (False, "NORMAL"), "the day is not over"
+    exit_count = PARAMETERS.stress_exit_days_count
+    assert (mark.is_halted, mark.stress_reasons) == (False, [])
+    assert (mark.regime, mark.recovery_days_count) == ("STRESS", exit_count), "it is no clear day"
+    assert market.cycle() == []
+    market.tomorrow()
+    (mark,) = market.cycle()
+    assert (mark.regime, mark.recovery_days_count) == ("STRESS", exit_count - 1)
+
+
+def test_stress_that_begins_again_within_the_last_day_of_recovery_counts_from_the_start(market):
+    market.pledge("M2703")
+    for is_halting in (True, False):
+        for _ in range(PARAMETERS.stress_exit_days_count - 1):
+            market.tomorrow()
+            own(market, OTHER, market.months[2], 5, PRICE)
+            market.cycle()
+        assert (market.mark().recovery_days_count, market.mark().regime) == (
+            (0, "NORMAL") if is_halting else (1, "STRESS")
+        )
+        for command in (HaltInstrument, ResumeInstrument):
+            market.do(1, command(instrument_id=market.months[2]))
+            market.cycle()
+        assert market.mark().recovery_days_count == PARAMETERS.stress_exit_days_count
+        assert market.mark().stress_reasons == []
+    market.assert_replays()
 
 
 def test_a_stopped_supplier_is_stress_and_an_ended_one_is_worth_nothing(market):
