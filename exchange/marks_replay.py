@@ -120,9 +120,13 @@ class MarksReplay:
             "mark_seqs": [seqs[point.month] for point in points],
             "adv_hours": adv_hours(spans, marks),
             "half_spread_ppm": mean_half_spread_ppm(spans, marks, parameters),
+            "is_trading_day": self._is_trading_day(mark.valuation_day, seq),
             **self._spot(marks, seq, parameters),
         }
         return found
+
+    def _is_trading_day(self, day: int, seq: int) -> bool:
+        return self.marks.trading_days_between(day - 1, day, seq) > 0
 
     def _spot(
         self, marks: Sequence[NodeMarked], seq: int, parameters: RiskParameters

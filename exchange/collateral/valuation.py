@@ -52,6 +52,7 @@ class ContractInputs(Struct, frozen=True, kw_only=True):
     recovery_days_count: int = 0
     """From the haircut of the last marking day."""
     is_stressed_day: bool = False
+    is_trading_day: bool = True
     recorded_es_e12: int | None = None
     """The historical shortfall as a mark states it, where the prices behind it are not at hand."""
 
@@ -184,6 +185,7 @@ def haircut_inputs(
         is_halted=inputs.is_halted,
         recovery_days_count=inputs.recovery_days_count,
         is_stressed_day=inputs.is_stressed_day,
+        is_trading_day=inputs.is_trading_day,
     )
 
 

@@ -98,6 +98,8 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     """The value that a ruling put in the model's place, for the day of the ruling; 0 for none."""
     is_stressed_day: bool = False
     """An earlier mark of the same day had reasons of stress: it is no clear day."""
+    is_trading_day: bool = True
+    """Whether the venue trades on the valuation day: a day of recovery, and a step of the glide."""
 
 
 class PledgesMarked(Event, frozen=True, kw_only=True, tag="pledges_marked"):

@@ -39,6 +39,7 @@ INPUTS = (
     "opening_ltv_ppm",
     "ruled_amount",
     "is_stressed_day",
+    "is_trading_day",
 )
 """Of the event; a flag is 0 or 1."""
 

@@ -154,6 +154,7 @@ def _figures(
         opening_ltv_ppm=NO_LTV_PPM,
         ruled_amount=0,
         is_stressed_day=False,
+        is_trading_day=projections.marks.trading_days_between(today - 1, today, seq) > 0,
     )
 
 

@@ -116,20 +116,22 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
     "haircut_ppm": ("min(1, the sum of the lines)", (), (), ()),
     "ltv_raw_ppm": ("1 - haircut", ("haircut_ppm",), (), ()),
     "ltv_ppm": (
-        "clamp(raw, FLOOR, CAP); under stress, and until EXIT clear days are over, no floor",
+        "clamp(raw, FLOOR, CAP); under stress and until EXIT clear trading days are over no floor",
         (
             "ltv_raw_ppm",
             "is_halted",
             "opening_recovery_days_count",
             "is_stressed_day",
+            "is_trading_day",
             "recovery_days_count",
         ),
         ("ltv_floor_ppm", "ltv_cap_ppm", "stress_exit_days_count"),
         (),
     ),
     "applied_ltv_ppm": (
-        "from the day before towards ltv, the haircut at most UP or DOWN a day; -1: no day before",
-        ("opening_ltv_ppm", "ltv_ppm"),
+        "from the day before towards ltv, the haircut at most UP or DOWN a trading day; -1: no day "
+        "before",
+        ("opening_ltv_ppm", "ltv_ppm", "is_trading_day"),
         ("glide_up_ppm", "glide_down_ppm"),
         (),
     ),

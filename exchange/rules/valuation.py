@@ -47,7 +47,7 @@ from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at, month_of
 
 from .lending_state import Pledge
-from .listing import trading_days_between
+from .listing import is_trading_day, trading_days_between
 from .market_data import Node
 from .noted_trades import are_affiliated
 from .state import State
@@ -81,7 +81,7 @@ class Carried(NamedTuple):
     """Of the marking day before, as is the ratio."""
     ltv_ppm: int = NO_LTV_PPM
     ruled_amount: int = 0
-    """For the day of the ruling only; of fewer GPUs than it was ruled for it is their part, down."""
+    """For the day of the ruling only; of fewer GPUs than it was ruled for their part, down."""
     is_stressed_day: bool = False
 
 
@@ -212,6 +212,7 @@ def market_figures(
         opening_ltv_ppm=carried.ltv_ppm,
         ruled_amount=carried.ruled_amount,
         is_stressed_day=carried.is_stressed_day,
+        is_trading_day=is_trading_day(today, state),
     )
 
 

@@ -124,6 +124,7 @@ def marked(pledge_id: int, of: ContractInputs, mark: CollateralMark | None = Non
         end_day=of.contract.end_day,
         opening_recovery_days_count=of.recovery_days_count,
         is_stressed_day=of.is_stressed_day,
+        is_trading_day=of.is_trading_day,
     )
 
 

@@ -136,6 +136,17 @@ def test_a_mark_that_rests_on_another_node_price_is_named(market):
         replayed(records).answer(len(records))
 
 
+def test_a_mark_that_calls_a_trading_day_closed_is_named(market):
+    records = records_of(market)
+    last = [e for record in records for e in record.events if isinstance(e, PledgeMarked)][-1]
+    made = priced(
+        replace(figures_of(last), is_trading_day=False), sources_of(last), genesis.risk_parameters()
+    )
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="is_trading_day is recorded as False"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
+
+
 def test_another_month_s_history_does_not_pass_for_the_spot_s(market):
     records = records_of(market)
     last = [e for record in records for e in record.events if isinstance(e, PledgeMarked)][-1]

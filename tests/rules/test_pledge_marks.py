@@ -22,7 +22,7 @@ from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY, PPM_WHOLE
-from exchange.domain.windows import start_ns
+from exchange.domain.windows import day_at, start_ns
 from exchange.rules import pledge_marking
 from exchange.rules.delivery_state import Standing
 from exchange.rules.suppliers import uptime_ppm
@@ -385,6 +385,31 @@ def test_stress_is_left_after_ten_clear_days_however_often_they_are_marked(marke
     assert found[0] == ("STRESS", 9)
     assert found[8] == ("STRESS", 1)
     assert found[9] == found[10] == ("NORMAL", 0)
+
+
+def test_on_closed_days_marks_are_made_and_nothing_recovers_or_glides():
+    """Tuesday the 24th is stressed; three holidays, a weekend and a trading day follow."""
+    market = MarkedMarket(holidays=("2026-11-25", "2026-11-26", "2026-11-27"))
+    market.pledge("M2703")
+    first = market.mark().applied_ltv_ppm
+    market.tomorrow()
+    worse = replace(PARAMETERS, base_ppm=400_000)
+    market.do(1, PublishRiskParameters(risk_parameters=worse))
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.do(1, ResumeInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.do(1, PublishRiskParameters(risk_parameters=PARAMETERS))
+    found = []
+    for _ in range(6):
+        market.tomorrow()
+        (mark,) = market.cycle()
+        assert mark.valuation_day == day_at(market.state.market_ns)
+        found.append((mark.is_trading_day, mark.recovery_days_count, mark.applied_ltv_ppm))
+    exit_count, low = PARAMETERS.stress_exit_days_count, first - PARAMETERS.glide_up_ppm
+    assert found[:5] == [(False, exit_count, low)] * 5
+    assert found[5] == (True, exit_count - 1, low + PARAMETERS.glide_down_ppm)
+    market.assert_replays()
 
 
 def test_a_mark_is_of_the_day_on_which_it_is_made(market):
