@@ -188,6 +188,12 @@ def _certificate_table(certificate: BorrowingBase) -> Table:
         totals.excess_amount,
     )
     shown.add_row("all", "", *map(money, sums))
+    lent = (totals.liens_value_amount, totals.liens_lendable_amount)
+    if totals.liens_count:
+        shown.add_row("none", "lien only", *map(money, lent))
+    if totals.offers_count:
+        offered = (totals.offers_lendable_amount, totals.offered_amount)
+        shown.add_row("none", "not drawn", "", *map(money, offered))
     return shown
 
 

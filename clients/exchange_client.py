@@ -270,8 +270,21 @@ class ExchangeClient(DeskClient, LendingClient, LiquidationClient, BankClient):
         return await self.follow("desk_trades", callback=callback)
 
     async def follow_loans(self, callback: Callback | None = None) -> Subscription:
-        """Loans that concern the account: all, then each as its marks, step, calls or lots move."""
+        """
+        Loans that concern the account: all, then each as its marks, step, calls or lots move.
+
+        Many come in pages with changes in between: `snapshot` marks the first, `after_loan_id` the
+        others, and the last has no `left_count`. A loan is as it was told last.
+        """
         return await self.follow("loans", callback=callback)
+
+    async def follow_lots(self, callback: Callback | None = None) -> Subscription:
+        """
+        Lots on offer: all, then new ones, those whose price fell, and those that are `gone`.
+
+        Many come in pages as loans do, behind `after_lot_id`.
+        """
+        return await self.follow("lots", callback=callback)
 
     async def follow_marks(self, callback: Callback | None = None) -> Subscription:
         """Official prices as they are published."""

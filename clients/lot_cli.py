@@ -1,10 +1,11 @@
 """
-The shell's half for liquidations: loan enforce, lot offer | withdraw | buy | list.
+The shell's half for liquidations: loan enforce, lot offer | withdraw | buy | list | follow.
 
 Prices are fen per GPU-hour; a lot's window is a code, as X270301-270401.
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, cast
@@ -12,7 +13,7 @@ from typing import Annotated, cast
 import typer
 
 from clients.sdk import SyncExchangeClient
-from exchange.domain.lot_wire import ModeWord
+from exchange.domain.lot_wire import LotNews, LotView, ModeWord
 from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import date_of
 
@@ -95,7 +96,6 @@ def lot_list(exchange: SyncExchangeClient) -> Answer:
     columns = ("product", "what", "first, last", "GPUs", "price", "floor", "total", "falls")
     lots = table(f"lots at seq {view.as_of_seq}", "lot", *columns)
     for lot in view.lots:
-        falls = datetime.fromtimestamp(lot.next_step_ns // NS_PER_SECOND, UTC)
         lots.add_row(
             str(lot.lot_id),
             lot.product,
@@ -105,6 +105,44 @@ def lot_list(exchange: SyncExchangeClient) -> Answer:
             money(lot.lot_price),
             money(lot.floor_price),
             money(lot.notional_amount),
-            f"{falls:%m-%d %H:%M}Z",
+            _falls(lot),
         )
     return view, lots
+
+
+@lot_commands.command("follow")
+@asks("trader")
+def lot_follow(
+    exchange: SyncExchangeClient,
+    count: Annotated[
+        int, typer.Option(help="Stop after so many messages; 0 for never.", min=0)
+    ] = 0,
+) -> Iterator[Answer]:
+    """Print what is on offer, and then each new lot, each fall of a price and each end."""
+    updates = exchange.updates(exchange.follow_lots())
+    for number, news in enumerate(updates, start=1):
+        if isinstance(news, LotNews):
+            yield news, "\n".join(_lines_of(news))
+        if number == count:
+            return
+
+
+def _lines_of(news: LotNews) -> list[str]:
+    """A line a lot."""
+    standing = [
+        f"lot {lot.lot_id} at {money(lot.lot_price)}: {lot.lot_qty} x {lot.product} {lot.window}, "
+        f"{'' if lot.mode == 'title' else 'use only, '}"
+        f"{'ends' if lot.lot_price == lot.floor_price else 'falls'} {_falls(lot)}"
+        for lot in news.lots
+    ]
+    gone = [
+        f"lot {lot.lot_id} is {lot.end}{f' at {money(lot.lot_price)}' if lot.lot_price else ''}"
+        for lot in news.gone
+    ]
+    return standing + gone or ["nothing is on offer"]
+
+
+def _falls(lot: LotView) -> str:
+    """When the price falls next; at the floor, when the lot ends."""
+    moment = datetime.fromtimestamp(lot.next_step_ns // NS_PER_SECOND, UTC)
+    return f"{moment:%m-%d %H:%M}Z"

@@ -21,6 +21,7 @@ import msgspec
 
 from exchange.domain.desk_wire import Desk, DeskTrades
 from exchange.domain.lending_views import Loans
+from exchange.domain.lot_wire import LotNews
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.wire import (
@@ -401,6 +402,7 @@ class Session:
                 | Desk()
                 | DeskTrades()
                 | Loans()
+                | LotNews()
             ):
                 self._deliver(message)
             case Bye():

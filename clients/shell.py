@@ -6,7 +6,7 @@ or `--url` and `--token-file` for an exchange elsewhere. `--json` prints one JSO
 tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailable, 5 protocol.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -112,21 +112,24 @@ def told(receipt: Receipt, done: str) -> Answer:
     return receipt, f"{done} at seq {receipt.log_seq}"
 
 
-def asks(who: str) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+def asks(
+    who: str,
+) -> Callable[[Callable[..., Answer | Iterator[Answer]]], Callable[..., None]]:
     """
     Makes a command of what asks the exchange, by default as `who`.
 
     The function takes the connected client and then its own arguments; the options that every
-    command has follow them, and its answer is printed.
+    command has follow them, and its answer is printed, or each of its answers as they come.
     """
 
-    def command_of(ask: Callable[..., Answer]) -> Callable[..., None]:
+    def command_of(ask: Callable[..., Answer | Iterator[Answer]]) -> Callable[..., None]:
         def command(
             data: Path, url: str, token_file: Path | None, who: str, as_json: bool, **own: Any
         ) -> None:
             with connect(data, url, token_file, who) as exchange:
-                value, shown = ask(exchange, **own)
-            show(value, as_json, shown)
+                answers = ask(exchange, **own)
+                for value, shown in [answers] if isinstance(answers, tuple) else answers:
+                    show(value, as_json, shown)
 
         options = [
             Parameter("data", Parameter.KEYWORD_ONLY, default=DEFAULT_DATA, annotation=DataDir),

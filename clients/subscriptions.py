@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from exchange.domain.desk_wire import Desk, DeskTrades
 from exchange.domain.lending_views import Loans
+from exchange.domain.lot_wire import LotNews
 from exchange.domain.wire import (
     AnyMessage,
     Balances,
@@ -26,7 +27,17 @@ from .errors import ExchangeError, ProtocolError
 
 MAX_WAITING = 10_000
 Update = (
-    Book | Trade | Orders | Execution | Positions | Balances | Marks | Desk | DeskTrades | Loans
+    Book
+    | Trade
+    | Orders
+    | Execution
+    | Positions
+    | Balances
+    | Marks
+    | Desk
+    | DeskTrades
+    | Loans
+    | LotNews
 )
 Callback = Callable[[Update], None]
 
@@ -193,3 +204,5 @@ def _route_of_message(update: Update) -> str:
             return "desk_trades"
         case Loans():
             return "loans"
+        case LotNews():
+            return "lots"

@@ -204,6 +204,7 @@ class SyncExchangeClient:
     melting = _waiting(ExchangeClient.melting)
     stress = _waiting(ExchangeClient.stress)
     follow_loans = _waiting(ExchangeClient.follow_loans)
+    follow_lots = _waiting(ExchangeClient.follow_lots)
     explain_mark = _waiting(ExchangeClient.explain_mark)
     log_head = _waiting(ExchangeClient.log_head)
     health = _waiting(ExchangeClient.health)

@@ -10,7 +10,9 @@ is quick. It reads the log by itself and writes nothing.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -19,7 +21,7 @@ from exchange.domain.proofs import RecordProof, SignedHead
 from exchange.domain.record import Record, decode_body
 from exchange.domain.statement import Statement, StatementAsked
 from exchange.domain.windows import start_ns
-from exchange.extract import extract_lines
+from exchange.extract_maker import ExtractMaker
 from exchange.gateway.worker import Worker
 from exchange.log import (
     ChainVerifier,
@@ -39,6 +41,9 @@ from exchange.reading import reading_client
 
 CHECKPOINT_EVERY = 20_000
 """Records between two checkpoints; folding that many takes a fraction of a second."""
+PART_BYTES = 1 << 20
+PART_FRAMES_COUNT = 2_000
+"""Of an extract at a time: what is in memory of it, and what others wait for."""
 
 
 class Checkpoint(Struct, frozen=True):
@@ -47,6 +52,14 @@ class Checkpoint(Struct, frozen=True):
     head: Head
     market_ns: int
     projections: bytes
+
+
+class ExtractPart(Struct, frozen=True):
+    """A bank's extract up to a frame's end: how it goes on, and what it came to."""
+
+    maker: ExtractMaker
+    after: Head
+    lines: bytes = b""
 
 
 class Past:
@@ -108,12 +121,19 @@ class Past:
             frames = read_stretch(client, name, seq, signed.position, self._archive)
             return prove(frames, seq, signed)
 
-    def extract(self, bank_account_id: int, seq: int, heads: list[SignedHead]) -> bytes:
-        """A bank's extract up to record `seq`, which is in the log."""
+    def extract(self, part: ExtractPart, heads: list[SignedHead]) -> ExtractPart:
+        """The next part; `heads` are those signed from there on, more than it may have frames."""
+        maker, after, left, lines = part.maker, part.after, deque(heads), bytearray()
         with reading_client(self._settings) as client:
-            frames = read_frames(client, ChainVerifier(self._settings.name), self._archive)
-            lines = extract_lines(frames, heads, bank_account_id, seq)
-            return b"".join(line + b"\n" for line in lines)
+            frames = read_frames(client, ChainVerifier(self._settings.name, after), self._archive)
+            for frame in islice(frames, PART_FRAMES_COUNT):
+                lines += b"".join(maker.lines_of(frame, left))
+                after = frame.head
+                if maker.is_over or len(lines) >= PART_BYTES:
+                    break
+        if maker.is_over or after == part.after:
+            lines += b"".join(maker.end())
+        return ExtractPart(maker, after, bytes(lines))
 
     def _keep(self, head: Head, market_ns: int, projections: Projections) -> None:
         if head.seq >= self._checkpoints[-1].head.seq + CHECKPOINT_EVERY:
@@ -126,6 +146,7 @@ class LogHistory:
 
     def __init__(self, event_log: EventLog, settings: LogSettings, signed: SignedHeads) -> None:
         self._event_log = event_log
+        self._settings = settings
         self._signed = signed
         self._worker = Worker(_begin, settings)
 
@@ -151,9 +172,14 @@ class LogHistory:
         signed = self._signed.first_over(seq)
         return None if signed is None else await self._worker.run(_prove, seq, signed)
 
-    async def extract(self, bank_account_id: int, seq: int) -> bytes:
-        """What a bank's marks depend on, up to a durable record."""
-        return await self._worker.run(_extract, bank_account_id, seq, list(self._signed.heads))
+    async def extract(self, bank: str, bank_account_id: int, seq: int) -> AsyncIterator[bytes]:
+        """What a bank's marks depend on, up to a durable record; others are answered in between."""
+        maker = ExtractMaker(bank, bank_account_id, seq)
+        part = ExtractPart(maker, self._settings.name.genesis)
+        while not part.maker.is_over:
+            heads = self._signed.page(part.after.seq, PART_FRAMES_COUNT + 2)
+            part = await self._worker.run(_extract, part, heads)
+            yield part.lines
 
     def close(self) -> None:
         """Ends the worker, without waiting for what it still answers."""
@@ -187,8 +213,8 @@ def _statement(asked: StatementAsked, seq: int) -> Statement:
     return _PAST[0].statement(asked, seq)
 
 
-def _extract(bank_account_id: int, seq: int, heads: list[SignedHead]) -> bytes:
-    return _PAST[0].extract(bank_account_id, seq, heads)
+def _extract(part: ExtractPart, heads: list[SignedHead]) -> ExtractPart:
+    return _PAST[0].extract(part, heads)
 
 
 def _prove(seq: int, signed: SignedHead) -> RecordProof:

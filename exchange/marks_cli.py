@@ -7,21 +7,32 @@ All of them only read. Exit codes are those of `exchange.cli`.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec import Struct
 
-from clients.check_proof import FAILURES, check
+from clients.check_extract import check
+from clients.check_proof import FAILURES
 from clients.shell import DEFAULT_DATA, DataDir
 from exchange.domain.commands import Command
-from exchange.domain.proofs import PROOF_FORMAT
+from exchange.domain.events import ParticipantAdmitted
 from exchange.domain.record import Record, events_of
-from exchange.extract import ExtractUnreadable, extract_lines, records_in
+from exchange.extract import (
+    FACTS_FORMAT,
+    RECORD_FORMAT,
+    ExtractOfAnother,
+    ExtractUnreadable,
+    records_in,
+)
+from exchange.extract_maker import ExtractMaker, extract_lines
 from exchange.log import Frame, SignedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
-from exchange.log.witness import replace_durably
+from exchange.log.witness import replace_in_parts
 from exchange.marks_replay import MarksReplay
 from exchange.reading import archived_frames, reading_frames
 from exchange.settings import VENUE_FILE, ArchiveDirs, PasswordFile, RedisUrl, log_settings
@@ -53,12 +64,13 @@ def recompute(
     Compute the marks in force after a record again, and print what HTTP answers, byte for byte.
 
     Every mark is priced again from its own figures, and these are compared with the node marks that
-    it names. An extract needs nothing but itself; it is of one bank. Exit 0 done; 1 a mark or the
-    bytes of --check differ, which are named; 2 a file that cannot be read.
+    it names. An extract needs nothing but itself; it is of one bank, which --bank may only confirm.
+    Exit 0 done; 1 a mark or the bytes of --check differ, which are named; 2 a file that cannot be
+    read, or an extract of another bank.
     """
     source = log or data
     if source.is_file():
-        account_id, records = _from_extract(source, as_of_seq, public_key)
+        account_id, records = _from_extract(source, as_of_seq, bank, public_key)
         replay = _replayed(records, as_of_seq)
     else:
         with _frames(source) as frames:
@@ -88,24 +100,21 @@ def log_extract(
     `exchange marks recompute --log FILE` computes them again from it, anywhere. Exit 0 done.
     """
     settings = log_settings(data, redis_url, redis_password_file, archive_dirs)
-    replay = MarksReplay()
     with reading_frames(settings) as frames:
-        for record in _records(frames, None):
-            replay.take(record)
-    account_id = _account_named(bank, replay)
+        account_id, last_seq = _account_in(_records(frames, None), bank)
     heads = SignedHeads(data / SIGNED_HEADS_FILE, settings.name).heads
+    heads = [head for head in heads if head.seq <= last_seq]
+    counts: Counter[str] = Counter()
     with reading_frames(settings) as frames:
-        lines = list(extract_lines(frames, heads, account_id, replay.at_seq))
-    replace_durably(to, *(line + b"\n" for line in lines))
-    proved_count = sum(line.startswith(_PROOF) for line in lines)
+        lines = extract_lines(frames, heads, ExtractMaker(bank, account_id, last_seq))
+        replace_in_parts(to, _counted(lines, counts))
     typer.echo(
-        f"{to} has {proved_count} whole records of {bank} with their proofs and facts of "
-        f"{len(lines) - 1 - proved_count} others, up to seq {replay.at_seq}"
+        f"{to} has {counts[RECORD_FORMAT]} whole records of {bank} with their proofs and facts of "
+        f"{counts[FACTS_FORMAT]} others, up to seq {last_seq}"
     )
 
 
 _NOTHING = Command()
-_PROOF = b'{"format":"' + PROOF_FORMAT.encode() + b'"'
 
 
 @contextlib.contextmanager
@@ -126,20 +135,23 @@ def _records(frames: Iterable[Frame], to_seq: int | None) -> Iterator[Record]:
             yield Record(seq, 0, _NOTHING, events_of(encoded))
 
 
-def _from_extract(file: Path, as_of_seq: int, public_key: str) -> tuple[int, list[Record]]:
+def _from_extract(
+    file: Path, as_of_seq: int, bank: str, public_key: str
+) -> tuple[int, list[Record]]:
     """Whose extract it is, and its records; with a key, each proof is checked before."""
-    lines = file.read_bytes().splitlines()
-    head, records = records_in(lines)
+    with file.open("rb") as lines:
+        head, records = records_in(lines)
+    if bank and bank != head.bank:
+        raise ExtractOfAnother(head, bank)
     if as_of_seq > head.last_seq:
         raise typer.BadParameter(f"the extract ends at {head.last_seq}", param_hint="--as-of-seq")
-    for number, line in enumerate(lines, start=1):
-        if public_key and line.startswith(_PROOF):
-            try:
-                check(line.decode(), bytes.fromhex(public_key))
-            except FAILURES as failure:
-                raise ExtractUnreadable(
-                    f"extract_unproved: line {number} of {file}: {failure}"
-                ) from failure
+    if public_key:
+        try:
+            with file.open("rb") as lines:
+                proved_count, stated_count = check(lines, bytes.fromhex(public_key))
+        except FAILURES as failure:
+            raise ExtractUnreadable(f"extract_unproved: {file}: {failure}") from failure
+        typer.echo(f"{proved_count} records are proved, of {stated_count} facts stated", err=True)
     return head.bank_account_id, records
 
 
@@ -152,8 +164,36 @@ def _replayed(records: Iterable[Record], to_seq: int) -> MarksReplay:
     return replay
 
 
+def _counted(lines: Iterable[bytes], counts: Counter[str]) -> Iterator[bytes]:
+    """The lines, counted by their format."""
+    for line in lines:
+        counts[msgspec.json.decode(line, type=_Line).format] += 1
+        yield line
+
+
+class _Line(Struct, frozen=True):
+    format: str
+
+
+def _account_in(records: Iterable[Record], name: str) -> tuple[int, int]:
+    """The account of that name, and the last record; all that is kept of the log."""
+    account_id = last_seq = 0
+    for record in records:
+        last_seq = record.seq
+        for event in record.events:
+            if isinstance(event, ParticipantAdmitted) and event.name == name:
+                account_id = event.account_id
+    if not account_id:
+        raise _nobody(name)
+    return account_id, last_seq
+
+
 def _account_named(name: str, replay: MarksReplay) -> int:
     for account_id, account in replay.participants.accounts.items():
         if account.name == name:
             return account_id
-    raise typer.BadParameter(f"nobody is named {name!r}", param_hint="--bank")
+    raise _nobody(name)
+
+
+def _nobody(name: str) -> typer.BadParameter:
+    return typer.BadParameter(f"nobody is named {name!r}", param_hint="--bank")

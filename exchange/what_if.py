@@ -29,6 +29,7 @@ from exchange.engine.compare import StateDifference, compare_states
 from exchange.fork import Fork, Given, NotThere
 from exchange.gateway.named import command_from
 from exchange.rules import State
+from exchange.rules.lending_state import Pledge
 from exchange.rules.marks import SHORTEST_CYCLE_NS
 
 _KINDS: dict[str, type[Command]] = {
@@ -116,7 +117,8 @@ def imagine(fork: Fork, what_if: WhatIf) -> Imagined:
     fork.step = 0
     fork.advance(fork.state.market_data.marked_ns + SHORTEST_CYCLE_NS)
     fork.mark()
-    pledges = _pledge_values(marks_before, fork.pledge_marks(), fork.state)
+    asked = {**before.pledges, **fork.state.pledges}
+    pledges = _pledge_values(marks_before, fork.pledge_marks(), asked)
     return Imagined(fork.given, compare_states(before, fork.state), pledges)
 
 
@@ -216,12 +218,12 @@ def _numbered(fork: Fork, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pledge_values(
-    before: dict[int, PledgeMarked], after: dict[int, PledgeMarked], state: State
+    before: dict[int, PledgeMarked], after: dict[int, PledgeMarked], asked: dict[int, Pledge]
 ) -> list[PledgeValue]:
     values = []
     for pledge_id in sorted(before.keys() | after.keys()):
         old, new = before.get(pledge_id), after.get(pledge_id)
-        request = state.pledges[pledge_id].request
+        request = asked[pledge_id].request
         values.append(
             PledgeValue(
                 pledge_id=pledge_id,

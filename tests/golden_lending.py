@@ -1,4 +1,4 @@
-"""Scripts of lending for the golden logs: chance, a loan called and lost, one that melts away."""
+"""Scripts of lending for the golden logs: chance, a loan called and lost, one cured, one melted."""
 
 from exchange.domain.enums import MarkLine
 from exchange.domain.lending_commands import (
@@ -9,8 +9,10 @@ from exchange.domain.lending_commands import (
     RuleMark,
     WithdrawLot,
 )
+from exchange.domain.units import NS_PER_DAY
+from exchange.rules.lending_past import FORGET_DAYS
 from tests.properties.test_lending import STEPS_COUNT, Random
-from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer
+from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer, repay
 from tests.rules.liquidations import FIRST, LiquidationMarket, deliver, enforcement, lot
 from tests.rules.markets import cross, day
 from tests.scenario import AUDITOR, BANK, TRADER, secret_hash
@@ -51,6 +53,16 @@ def called_and_lost() -> LiquidationMarket:
     for each in loan.pledge_ids:
         market.bought(market.do(BANK, lot(market, pledge_id=each, **price)).seq, 200)
     cross(market, market.state.market_ns)
+    return market
+
+
+def cured_and_forgotten() -> LiquidationMarket:
+    """A sale that brings the loan back to its ratio; it is repaid and forgotten."""
+    market = LiquidationMarket(index_micro=7 * YUAN)
+    price = {"start_price": 700, "floor_price": 700}
+    market.bought(market.do(BANK, lot(market, lot_qty=48, **price)).seq, 700)
+    market.do(TRADER, repay(10**15))
+    cross(market, market.state.market_ns + FORGET_DAYS * NS_PER_DAY)
     return market
 
 

@@ -1,7 +1,7 @@
 """The past of an exchange whose log is a list of records in this process."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from exchange.domain.events import ClockAdvanced, VenueCreated
 from exchange.domain.proofs import RecordProof, SignedHead
@@ -20,6 +20,8 @@ class MemoryHistory:
         self.max_statement_lines = MAX_STATEMENT_LINES
         self.heads: list[SignedHead] = []
         """What a test puts there."""
+        self.extract_parts: list[bytes | Exception] = []
+        """The same."""
 
     def signed_heads(self, from_seq: int, count: int) -> list[SignedHead]:
         """As a test put them there."""
@@ -30,9 +32,12 @@ class MemoryHistory:
         assert self.heads == [], "proofs want a real log"
         return None
 
-    async def extract(self, bank_account_id: int, seq: int) -> bytes:
-        """There are no frames to take anything from."""
-        raise AssertionError("extracts want a real log")
+    async def extract(self, bank: str, bank_account_id: int, seq: int) -> AsyncIterator[bytes]:
+        """What a test put there; there are no frames to take anything from."""
+        for part in self.extract_parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part
 
     async def records(self, from_seq: int, count: int) -> list[Record]:
         """Decoded, without market time."""

@@ -6,15 +6,19 @@ import pytest
 from exchange.domain.events import ClockAdvanced
 from exchange.domain.record import encode_event
 from exchange.extract import (
+    END_FORMAT,
     EXTRACT_FORMAT,
     FACTS_FORMAT,
+    ExtractEnd,
     ExtractHead,
     ExtractUnreadable,
     Facts,
     records_in,
 )
 
-HEAD = ExtractHead(format=EXTRACT_FORMAT, venue_id="test", bank_account_id=5, last_seq=9)
+HEAD = ExtractHead(
+    format=EXTRACT_FORMAT, venue_id="test", bank="bank", bank_account_id=5, last_seq=9
+)
 
 
 def facts(seq: int, market_ns: int) -> Facts:
@@ -23,9 +27,15 @@ def facts(seq: int, market_ns: int) -> Facts:
     return Facts(format=FACTS_FORMAT, seq=seq, events=[event], trades=[])
 
 
+def end(count: int) -> ExtractEnd:
+    """The last line, after so many."""
+    return ExtractEnd(format=END_FORMAT, lines_count=count)
+
+
 def read(*lines: msgspec.Struct):
     """The records of an extract with these lines."""
-    return records_in(map(msgspec.json.encode, (HEAD, *lines)))[1]
+    whole = (HEAD, *lines, end(1 + len(lines)))
+    return records_in(map(msgspec.json.encode, whole))[1]
 
 
 def test_a_record_is_told_once():
@@ -44,3 +54,25 @@ def test_what_is_no_event_is_no_line_of_an_extract():
     bad = msgspec.structs.replace(facts(3, 30), events=["c0"])
     with pytest.raises(ExtractUnreadable, match="line 2"):
         read(bad)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [HEAD, facts(3, 30)],
+        [HEAD, end(2)],
+        [HEAD, facts(3, 30), end(1)],
+        [HEAD, end(1), facts(3, 30)],
+        [HEAD, end(1), end(2)],
+    ],
+    ids=["no end", "a line fewer", "a line more", "goes on", "ends twice"],
+)
+def test_what_does_not_end_where_it_says_is_refused(lines):
+    with pytest.raises(ExtractUnreadable, match=r"cut off|behind its end"):
+        records_in(map(msgspec.json.encode, lines))
+
+
+@pytest.mark.parametrize("lines", [[], [b""], [b'{"format":"gx-extract-1"}'], [b"{}"], [b"no"]])
+def test_what_begins_otherwise_is_no_extract(lines):
+    with pytest.raises(ExtractUnreadable):
+        records_in(lines)

@@ -34,7 +34,6 @@ from exchange.domain import desk_commands as d
 from exchange.domain import desk_events as de
 from exchange.domain import enums
 from exchange.domain import letting as l
-from exchange.domain import movements as m
 from exchange.domain import substitution as sb
 from exchange.domain.enums import Role, Scope
 from exchange.domain.meter_readings import HourRuling, Reading
@@ -58,7 +57,8 @@ from exchange.log import (
 )
 from exchange.log.frame import HEADER, HEADER_BYTES
 from exchange.rules.state import State
-from tests.golden_lending import called_and_lost, lent, melted
+from tests.golden_delivery import planned, postponed
+from tests.golden_lending import called_and_lost, cured_and_forgotten, lent, melted
 from tests.properties.test_deliveries import deliver_step, terminate
 from tests.properties.test_desk import desk_step, fund_desk
 from tests.properties.test_market import new_market, step
@@ -102,12 +102,6 @@ ENUMERATIONS = [
     ),
     Reason,
 ]
-NOT_YET = {
-    # They need another side's word at the right moment.
-    m.SubletEnded, dle.DeliveryPostponed,
-    # A day of a thousand payouts, which has a test of its own.
-    dle.SettlementPlanned,
-}  # fmt: skip
 
 
 # -- fields ----------------------------------------------------------------------------------------
@@ -278,7 +272,7 @@ def missing_from(records: list[bytes]) -> set[type]:
     for record in records:
         command, events = decode_body(record)
         seen |= {type(command), *map(type, events)}
-    return {*COMMANDS, *EVENT_TYPES.values()} - NOT_YET - seen
+    return {*COMMANDS, *EVENT_TYPES.values()} - seen
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -389,10 +383,10 @@ def substitute(market: Market) -> None:
 
 def written_markets() -> list[Market]:
     """One of each script, by the first seed with which they reach everything."""
-    lending = [lent(), called_and_lost(), melted()]
+    others = [lent(), called_and_lost(), melted(), cured_and_forgotten(), postponed(), planned()]
     for seed in count(FIRST_SEED):
         markets = [scripted(seed), delivered(seed)]
-        everything = [*markets, *lending]
+        everything = [*markets, *others]
         if not missing_from([record for market in everything for record in market.records]):
             return everything
     raise AssertionError("no seed reaches everything")

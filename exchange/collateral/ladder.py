@@ -8,6 +8,7 @@ Every rounding favours the lender: calls and sale sizes up, lendable amounts and
 A loan is principal with accrued interest, a value is the collateral's, both in fen.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -83,6 +84,19 @@ class Waterfall(Struct, frozen=True, kw_only=True):
 def lendable_amount(value_amount: int, ltv_ppm: int) -> int:
     """What a value lends at a ratio, down."""
     return value_amount * ltv_ppm // PPM_WHOLE
+
+
+def ltv_together_ppm(parts: Sequence[tuple[int, int]]) -> int:
+    """(value, ratio) of several pledges weighted by value, down; 0 for what is worth nothing."""
+    value_amount = sum(value for value, _ in parts)
+    return sum(value * ltv for value, ltv in parts) // value_amount if value_amount else 0
+
+
+def lendable_together(parts: Sequence[tuple[int, int]]) -> int:
+    """What (value, ratio) of several pledges lend: down for each and for all, the smaller."""
+    each_amount = sum(lendable_amount(value, ltv) for value, ltv in parts)
+    value_amount = sum(value for value, _ in parts)
+    return min(each_amount, lendable_amount(value_amount, ltv_together_ppm(parts)))
 
 
 def rungs(drawn_ltv_ppm: int, parameters: RiskParameters) -> Rungs:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-CERTIFICATE_FORMAT = "gx-borrowing-base-1"
+CERTIFICATE_FORMAT = "gx-borrowing-base-2"
 DOMAIN = b"gx-certificate-1"
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
 
@@ -47,6 +47,33 @@ class CertifiedPledge(Struct, frozen=True, kw_only=True):
     """Value at the applied ratio, down."""
 
 
+class CertifiedLien(CertifiedPledge, frozen=True, kw_only=True):
+    """A pledge for something outside the exchange's loans: here nothing is drawn on it."""
+
+    account_id: int
+    bank_account_id: int
+    lendable_amount: int
+    """To a new loan."""
+
+
+class CertifiedOffer(Struct, frozen=True, kw_only=True):
+    """A loan that is asked for, or offered, and not drawn: nothing is under lien for it yet."""
+
+    loan_id: int
+    account_id: int
+    bank_account_id: int
+    loan_status: str
+    applied_amount: int
+    offered_amount: int
+    """The bank's principal, held for it; 0 while there are no terms."""
+    interest_ppm: int
+    maturity_day: int
+    lapse_ns: int
+    value_amount: int
+    lendable_amount: int
+    """On the days asked for, at the marks in force; no more than this may be drawn."""
+
+
 class CertifiedCall(Struct, frozen=True, kw_only=True):
     """An open margin call."""
 
@@ -72,34 +99,49 @@ class CertifiedLoan(Struct, frozen=True, kw_only=True):
     principal_amount: int
     interest_amount: int
     owed_amount: int
+    costs_amount: int
+    """Of enforcement, unpaid."""
     value_amount: int
     base_amount: int
     availability_amount: int
     """What may still be drawn or released: the excess; 0 where there is none, and in default."""
     excess_amount: int
-    """The base less what is owed; negative is a deficit."""
+    """The base less what is owed and the costs; negative is a deficit."""
     margin_calls: list[CertifiedCall]
     pledges: list[CertifiedPledge]
 
 
 class CertifiedTotals(Struct, frozen=True, kw_only=True):
-    """Sums over the loans; one loan's availability does not fill another's deficit."""
+    """
+    Sums over the loans; one loan's availability does not fill another's deficit.
+
+    What is under lien without a loan, and what is not drawn, is added up apart: neither is part of
+    any loan's base.
+    """
 
     loans_count: int
     pledges_count: int
     value_amount: int
     base_amount: int
     owed_amount: int
+    costs_amount: int
     availability_amount: int
     deficit_amount: int
     excess_amount: int
     margin_calls_count: int
     call_cash_amount: int
     """Of open calls, less what was paid on them."""
+    liens_count: int
+    liens_value_amount: int
+    liens_lendable_amount: int
+    offers_count: int
+    offered_amount: int
+    """What banks hold for terms that may still be taken."""
+    offers_lendable_amount: int
 
 
 class BorrowingBase(Struct, frozen=True, kw_only=True):
-    """The availability certificate, loans by id."""
+    """The availability certificate: loans, then what is not lent, each by id."""
 
     format: str
     venue_id: str
@@ -113,6 +155,8 @@ class BorrowingBase(Struct, frozen=True, kw_only=True):
     borrower_account_id: int
     """Whose loans; 0 for all."""
     loans: list[CertifiedLoan]
+    liens: list[CertifiedLien]
+    offers: list[CertifiedOffer]
     totals: CertifiedTotals
 
 
@@ -173,13 +217,18 @@ _OF_PLEDGE = tuple(name for name in CertifiedPledge.__struct_fields__ if name no
 _OF_CALL = tuple(
     name for name in CertifiedCall.__struct_fields__ if name not in (*_LOAN, *_OF_PLEDGE)
 )
-_OF_TOTALS = ("loans_count", "pledges_count", "margin_calls_count", "deficit_amount")
-COLUMNS = (*_HEAD, *_LOAN, *_OF_PLEDGE, *_OF_CALL, *_OF_TOTALS)
+_OF_OFFER = ("applied_amount", "offered_amount", "lapse_ns", "lendable_amount")
+_OF_TOTALS = (
+    "loans_count", "pledges_count", "margin_calls_count", "deficit_amount", "liens_count",
+    "liens_value_amount", "liens_lendable_amount", "offers_count", "offers_lendable_amount",
+)  # fmt: skip
+COLUMNS = (*_HEAD, *_LOAN, *_OF_PLEDGE, *_OF_CALL, *_OF_OFFER, *_OF_TOTALS)
 
 
 def csv_of(certificate: BorrowingBase) -> str:
     """
-    The certificate as CSV: a row for each loan, each of its pledges and open calls, one of totals.
+    The certificate as CSV: a row for each loan, each of its pledges and open calls, each lien
+    outside loans and each offer, one of totals.
 
     `row` says which it is; a column that means nothing in a row is empty. The row of totals says by
     bank and account whose loans these are, 0 for all, so that a part or an empty pool cannot pass
@@ -197,6 +246,10 @@ def csv_of(certificate: BorrowingBase) -> str:
             writer.writerow({**msgspec.structs.asdict(pledge), **of_loan, "row": "pledge"})
         for call in loan.margin_calls:
             writer.writerow({**msgspec.structs.asdict(call), **of_loan, "row": "margin_call"})
+    for lien in certificate.liens:
+        writer.writerow({**msgspec.structs.asdict(lien), **head, "row": "lien"})
+    for offer in certificate.offers:
+        writer.writerow({**msgspec.structs.asdict(offer), **head, "row": "offer"})
     whose = {
         "account_id": certificate.borrower_account_id,
         "bank_account_id": certificate.bank_account_id,

@@ -286,6 +286,18 @@ class PledgeMatured(Event, frozen=True, kw_only=True, tag="pledge_matured"):
     pledge_id: int
 
 
+class LendingForgotten(Event, frozen=True, kw_only=True, tag="lending_forgotten"):
+    """
+    Loans and pledges that have been over for long, to which nothing refers, left the live state.
+
+    Their history is in the log; what was looked at and is still needed is looked at again later.
+    """
+
+    loan_ids: list[int]
+    pledge_ids: list[int]
+    looked_at_count: int
+
+
 # -- liquidation ----------------------------------------------------------------------------------
 
 

@@ -128,13 +128,18 @@ class Loans(Message, frozen=True, kw_only=True, tag="loans"):
     """
     Loans that the account may see, by id: all, or in the channel `loans` those that changed.
 
-    The first message of the channel is the snapshot.
+    The first message of the channel is the snapshot, of many loans its first page: the others come
+    between the changes, and each loan is as it stands when it is told.
     """
 
     as_of_seq: int
     market_ns: int
     loans: list[LoanView]
     snapshot: bool = False
+    after_loan_id: int = 0
+    """Of a later page of the snapshot: behind which loan it begins."""
+    left_count: int = 0
+    """Of a page: loans of the snapshot that are still to come."""
 
 
 class RunwayView(Struct, frozen=True, kw_only=True):

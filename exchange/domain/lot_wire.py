@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .units import MAX_PRICE, Day, Id, Name, Price, Qty
+from .wire_words import Message
 
 ModeWord = Literal["title", "sublet"]
 Sha256Hex = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -72,6 +73,38 @@ class LotView(Struct, frozen=True, kw_only=True):
     pledge_id: int = 0
     buyer_account_id: int = 0
     """Of a block; to its buyer too."""
+
+
+class LotGone(Struct, frozen=True, kw_only=True):
+    """A lot that is over."""
+
+    lot_id: int
+    end: str
+    """`sold`, `withdrawn`, `unsold`, or `redeemed` where the loan was repaid first."""
+    ended_seq: int
+    lot_price: int
+    """At which it was sold, fen per GPU-hour; 0 where it was not."""
+
+
+class LotNews(Message, frozen=True, kw_only=True, tag="lots"):
+    """
+    The channel `lots`, to whoever `GET /v1/lots` would show them.
+
+    The first message is the snapshot, of many lots its first page: the others come between the
+    news, and each lot is as it was told last. Then come new lots, those whose price fell, and those
+    that are gone.
+    """
+
+    as_of_seq: int
+    market_ns: int
+    """Of the prices."""
+    lots: list[LotView]
+    gone: list[LotGone]
+    snapshot: bool = False
+    after_lot_id: int = 0
+    """Of a later page of the snapshot: behind which lot it begins."""
+    left_count: int = 0
+    """Of a page: lots of the snapshot that are still to come."""
 
 
 class Lots(Struct, frozen=True, kw_only=True):

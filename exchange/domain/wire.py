@@ -29,6 +29,7 @@ from .desk_wire import (
     WithdrawQuoteRequest,
 )
 from .lending_views import Loans
+from .lot_wire import LotNews
 from .reasons import Reason
 from .units import (
     CommandId,
@@ -409,6 +410,7 @@ AnyMessage = (
     | Desk
     | DeskTrades
     | Loans
+    | LotNews
     | Pong
     | Done
     | Bye

@@ -126,19 +126,26 @@ async def disputes(request: web.Request) -> web.Response:
     return json_answer(found, as_of_seq=projections.at_seq)
 
 
-@routes.get("/v1/collateral/extract")
-async def extract(request: web.Request) -> web.Response:
+@routes.get("/v1/collateral/extract", allow_head=False)
+async def extract(request: web.Request) -> web.StreamResponse:
     """
     What the asking bank's marks depend on, with proofs where a signed head stands for them.
 
-    As lines of JSON, of which `exchange marks recompute --log` computes the marks again.
+    As lines of JSON, of which `exchange marks recompute --log` computes the marks again. They are
+    sent as they are made; what breaks off has no last line.
     """
     identity = identity_of(request, Role.BANK)
     seq = request.app[HUB].projections.at_seq
-    with one_at_a_time(request, identity.account_id):
-        body = await request.app[HISTORY].extract(identity.account_id, seq)
     headers = {"As-Of-Seq": str(seq), "Cache-Control": "private, no-cache"}
-    return web.Response(body=body, content_type="application/x-ndjson", headers=headers)
+    response = web.StreamResponse(headers=headers)
+    response.content_type = "application/x-ndjson"
+    with one_at_a_time(request, identity.account_id):
+        asked = (identity.participant.name, identity.account_id, seq)
+        async for part in request.app[HISTORY].extract(*asked):
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write(part)
+    return response
 
 
 async def _parts(

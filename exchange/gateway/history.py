@@ -6,7 +6,7 @@ it, because an answer about the past takes as long as its replay. One question a
 so that nobody can queue up history.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -41,8 +41,8 @@ class History(Protocol):
     async def prove(self, seq: int) -> RecordProof | None:
         """The proof of a durable record; None where no signed head stands for it yet."""
 
-    async def extract(self, bank_account_id: int, seq: int) -> bytes:
-        """What a bank's marks depend on, up to a durable record, as lines of JSON."""
+    def extract(self, bank: str, bank_account_id: int, seq: int) -> AsyncIterator[bytes]:
+        """What a bank's marks depend on, up to a durable record, as lines of JSON, in parts."""
 
 
 HISTORY: web.AppKey[History] = web.AppKey("history")

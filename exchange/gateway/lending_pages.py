@@ -1,6 +1,12 @@
 """The availability certificate, melting and stress as pages for people."""
 
-from exchange.domain.certificates import BorrowingBase, CertifiedLoan, DocumentSignature
+from exchange.domain.certificates import (
+    BorrowingBase,
+    CertifiedLien,
+    CertifiedLoan,
+    CertifiedOffer,
+    DocumentSignature,
+)
 from exchange.domain.lending_views import Melting, Stress
 from exchange.domain.windows import date_of
 
@@ -25,6 +31,8 @@ def certificate_page(certificate: BorrowingBase, signed: DocumentSignature) -> s
         ("open margin calls", totals.margin_calls_count),
         ("called and unpaid, CNY", yuan(totals.call_cash_amount)),
         ("deficits, CNY", yuan(totals.deficit_amount)),
+        ("lendable on pledges outside loans, CNY", yuan(totals.liens_lendable_amount)),
+        ("held for terms that are not taken, CNY", yuan(totals.offered_amount)),
     ]
     return page(
         f"Availability certificate, {date}",
@@ -41,6 +49,10 @@ def certificate_page(certificate: BorrowingBase, signed: DocumentSignature) -> s
         _pledge_table(certificate.loans),
         "<h2>Open margin calls</h2>",
         _call_table(certificate.loans),
+        "<h2>Pledges outside loans</h2>",
+        _lien_table(certificate.liens),
+        "<h2>Asked for or offered, and not drawn</h2>",
+        _offer_table(certificate.offers),
         "<h2>Signature of the certificate as JSON</h2>",
         f"<p>SHA-256 <code>{signed.sha256}</code><br>signature <code>{signed.signature}</code><br>"
         f"key <code>{signed.public_key}</code></p>",
@@ -48,16 +60,19 @@ def certificate_page(certificate: BorrowingBase, signed: DocumentSignature) -> s
 
 
 def waterfall(certificate: BorrowingBase) -> str:
-    """Value, less haircuts the base, less what is owed the availability, or a deficit."""
+    """Value, less haircuts the base, less what is due the availability, or a deficit."""
     totals = certificate.totals
     value, base, owed = totals.value_amount, totals.base_amount, totals.owed_amount
-    low, high = sorted((base - owed, 0))
+    costs = totals.costs_amount
+    excess = base - owed - costs
+    low, high = sorted((excess, 0))
     rows = [
         Bar("value", 0, value, "value", value),
         Bar("haircuts", base, value, "less", base - value),
         Bar("borrowing base", 0, base, "base", base),
         Bar("owed", base - owed, base, "owed", -owed),
-        Bar("excess" if base >= owed else "deficit", low, high, _colour(base - owed), base - owed),
+        *([Bar("costs of enforcement", excess, base - owed, "owed", -costs)] if costs else []),
+        Bar("excess" if excess >= 0 else "deficit", low, high, _colour(excess), excess),
         Bar("availability", 0, totals.availability_amount, "free", totals.availability_amount),
     ]
     return bars("from value to availability", rows)
@@ -198,6 +213,47 @@ def _pledge_table(loans: list[CertifiedLoan]) -> str:
         )
         for loan in loans
         for each in loan.pledges
+    ]
+    return table(columns, rows)
+
+
+def _lien_table(liens: list[CertifiedLien]) -> str:
+    columns = (
+        "pledge", "owner", "bank", "product", "first day", "last day", "GPUs", "value", "lendable",
+        "mark",
+    )  # fmt: skip
+    rows = [
+        (
+            each.pledge_id,
+            each.account_id,
+            each.bank_account_id,
+            each.product,
+            date_of(each.start_day).isoformat(),
+            date_of(each.end_day - 1).isoformat(),
+            each.pledged_qty,
+            yuan(each.value_amount),
+            yuan(each.lendable_amount),
+            f"level {each.level}, seq {each.mark_seq}",
+        )
+        for each in liens
+    ]
+    return table(columns, rows)
+
+
+def _offer_table(offers: list[CertifiedOffer]) -> str:
+    columns = ("loan", "borrower", "bank", "status", "applied", "offered", "value", "lendable")
+    rows = [
+        (
+            each.loan_id,
+            each.account_id,
+            each.bank_account_id,
+            each.loan_status,
+            yuan(each.applied_amount),
+            yuan(each.offered_amount),
+            yuan(each.value_amount),
+            yuan(each.lendable_amount),
+        )
+        for each in offers
     ]
     return table(columns, rows)
 

@@ -5,7 +5,6 @@ from aiohttp import web
 
 from exchange.domain.enums import Role
 from exchange.domain.lending_views import Loans
-from exchange.projections.borrowing_base import OPEN_CALLS
 from exchange.projections.loan_views import ALL_ACCOUNTS
 from exchange.projections.views import Question, answer
 
@@ -46,17 +45,16 @@ async def loan(request: web.Request) -> web.Response:
 @routes.get("/v1/margin_calls")
 async def margin_calls(request: web.Request) -> web.Response:
     """Calls of the loans that the account may see: those that are open, with `?all` all."""
-    identity = identity_of(request)
-    seq = as_of_seq(request)
-    body = await asked(request, Question(noun="loans", account_id=viewer_of(identity)), seq)
+    viewer, seq = viewer_of(identity_of(request)), as_of_seq(request)
     wants_all = "all" in request.query
-    calls = [
-        call
-        for loan in msgspec.json.decode(body, type=Loans).loans
-        for call in loan.margin_calls
-        if wants_all or call.call_status in OPEN_CALLS
-    ]
-    return json_answer(calls, as_of_seq=seq)
+    projections = request.app[HUB].projections
+    question = Question(noun="margin_calls", account_id=viewer, wants_all=wants_all)
+    is_short = not wants_all and len(projections.loans.called_ids(viewer)) <= MAX_LOANS_INLINE
+    if is_short and seq == projections.at_seq:
+        body = answer(question, projections)
+    else:
+        body = await asked(request, question, seq)
+    return json_answer(msgspec.Raw(body), as_of_seq=seq)
 
 
 def viewer_of(identity: Identity) -> int:

@@ -6,13 +6,9 @@ import msgspec
 from aiohttp import web
 
 from exchange.domain import lending_commands as lc
-from exchange.domain.enums import Role, TradingMode
-from exchange.domain.lending_events import LotOffered
-from exchange.domain.lot_prices import lot_price, next_step_ns
-from exchange.domain.lot_wire import EnforcementRequest, LotPurchase, LotRequest, Lots, LotView
-from exchange.domain.units import HOURS_PER_DAY
-from exchange.projections import Projections
-from exchange.projections.desk_views import window_code
+from exchange.domain.enums import TradingMode
+from exchange.domain.lot_wire import EnforcementRequest, LotPurchase, LotRequest, Lots
+from exchange.projections.lot_views import lots_seen
 
 from .answers import json_answer, path_id
 from .border import HUB, acting_identity_of, command_id_of, identity_of
@@ -24,19 +20,10 @@ routes = web.RouteTableDef()
 @routes.get("/v1/lots")
 async def lots(request: web.Request) -> web.Response:
     """Lots on offer to anybody, blocks to oneself, and a bank's own; operators and auditors all."""
-    identity = identity_of(request)
-    projections = request.app[HUB].projections
-    sees_all = identity.has_role(Role.OPERATOR, Role.AUDITOR)
-    market_ns = projections.venue.market_ns
-    found = [
-        _view(lot, market_ns, sees_all or identity.account_id == bank_id, projections)
-        for lot in projections.lots.seen_by(identity.account_id, sees_all=sees_all)
-        for bank_id in (projections.lots.bank_of(lot),)
-    ]
-    return json_answer(
-        Lots(as_of_seq=projections.at_seq, market_ns=market_ns, lots=found),
-        as_of_seq=projections.at_seq,
-    )
+    account_id, projections = identity_of(request).account_id, request.app[HUB].projections
+    at_seq, market_ns = projections.at_seq, projections.venue.market_ns
+    found = Lots(as_of_seq=at_seq, market_ns=market_ns, lots=lots_seen(account_id, projections))
+    return json_answer(found, as_of_seq=at_seq)
 
 
 @routes.post("/v1/loans/{loan_id}/enforce")
@@ -87,27 +74,3 @@ def _envelope(request: web.Request) -> dict[str, Any]:
         "command_id": command_id_of(request),
         "valid_until_ns": request.app[HUB].valid_until_ns(0),
     }
-
-
-def _view(
-    lot: LotOffered, market_ns: int, knows_parties: bool, projections: Projections
-) -> LotView:
-    price = lot_price(lot, market_ns)
-    hours = HOURS_PER_DAY * (lot.end_day - lot.start_day) * lot.lot_qty
-    return LotView(
-        lot_id=lot.lot_id,
-        product=projections.listings.products[lot.product_id].code,
-        mode=lot.mode.value,
-        window=window_code(lot.start_day, lot.end_day),
-        start_day=lot.start_day,
-        end_day=lot.end_day,
-        lot_qty=lot.lot_qty,
-        lot_price=price,
-        floor_price=lot.floor_price,
-        notional_amount=price * hours,
-        next_step_ns=next_step_ns(lot, market_ns),
-        end_ns=lot.end_ns,
-        loan_id=lot.loan_id if knows_parties else 0,
-        pledge_id=lot.pledge_id if knows_parties else 0,
-        buyer_account_id=lot.buyer_account_id,
-    )

@@ -174,6 +174,8 @@ async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse
                 await check_header(request, hub.witness)
         return await handler(request)
     except EXPECTED as raised:
+        if request.writer.output_size:
+            raise  # An answer is under way: it is cut off, for it must not look whole.
         return answer_to(raised, request)
 
 

@@ -5,7 +5,7 @@ Books are shared: a feed for each instrument and depth works out the changed lev
 conflation interval, encodes and frames them once per subprotocol, and writes the same bytes to
 every reader. A reader that falls behind is skipped and gets a fresh snapshot once it has caught up;
 one that stays behind is closed. Own orders are never skipped: that stream is closed instead, and
-resumed from its position.
+resumed from its position. Loans and lots have feeds of their own (`loan_feed`, `lot_feed`).
 """
 
 import asyncio
@@ -31,11 +31,12 @@ from exchange.domain.wire import (
 from exchange.projections import Projections
 from exchange.projections.desk import DeskTrade
 from exchange.projections.desk_views import public_trade_view, public_trades_view
-from exchange.projections.loan_views import changed_loans_view
 from exchange.projections.orders import Step
 from exchange.projections.views import indication_view, private_view, session_word
 
 from .codec import Codec
+from .loan_feed import LoanFeed
+from .lot_feed import LotFeed
 from .settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 SNAPSHOT_TRADES_COUNT = 50
-_PRIVATE = ("orders", "positions", "balances", "desk", "loans")
-LOANS_AT_A_TIME_COUNT = 200
-"""Changed loans that are shown before commits may go on."""
+_PRIVATE = ("orders", "positions", "balances", "desk")
+_FED = ("loans", "lots")
+"""Each by a feed of its own."""
 
 
 class Channel(Struct, frozen=True):
@@ -131,6 +132,10 @@ class Streams:
         self._is_publish_due = False
         self._published_s = 0.0
         self._order_readers = self._private["orders"]
+        self._feeds: dict[str, LoanFeed | LotFeed] = {
+            "loans": LoanFeed(projections),
+            "lots": LotFeed(projections, self._broadcast),
+        }
         projections.orders.listener = self._on_step
         projections.trades.listener = self._on_trade
         projections.desk.listener = self._on_desk_trade
@@ -139,7 +144,7 @@ class Streams:
 
     def parse(self, name: str) -> Channel | None:
         """The channel of that name; None where there is none."""
-        if name in _PRIVATE or name in ("marks", "desk_trades"):
+        if name in _PRIVATE or name in _FED or name in ("marks", "desk_trades"):
             return Channel(name, name)
         kind, _, rest = name.partition(":")
         depth = 0
@@ -172,6 +177,9 @@ class Streams:
             case "marks":
                 self._marks.add(session)
                 session.send(marks_message(self._projections, self._projections.at_seq))
+            case kind if kind in _FED:
+                self._feeds[kind].join(session)
+                self._publish_later()
             case kind:
                 self._private[kind][session.account_id].add(session)
                 session.send(private_view(kind, session.account_id, self._projections))
@@ -196,6 +204,8 @@ class Streams:
                 self._desk_trades.discard(session)
             case "marks":
                 self._marks.discard(session)
+            case kind if kind in _FED:
+                self._feeds[kind].leave(session)
             case kind:
                 self._private[kind][session.account_id].discard(session)
 
@@ -265,13 +275,13 @@ class Streams:
             loop.call_later(due_s, self.publish)
 
     def publish(self) -> None:
-        """Sends books, positions, balances, desks and loans that moved since the last time."""
+        """Sends books and what else moved since the last time."""
         self._is_publish_due = False
         self._published_s = asyncio.get_running_loop().time()
         projections = self._projections
         for instrument_id in projections.depth.changed | projections.sessions.changed:
-            for feed in self._books.get(instrument_id, {}).values():
-                self._publish_book(feed)
+            for book in self._books.get(instrument_id, {}).values():
+                self._publish_book(book)
         projections.depth.changed.clear()
         projections.sessions.changed.clear()
         self._catch_up()
@@ -291,24 +301,10 @@ class Streams:
                     for session in list(readers[account_id]):
                         session.send(message)
             changed.clear()
-        self._publish_loans()
-        if self._lagging or projections.loans.changed:
+        for feed in self._feeds.values():
+            feed.publish()
+        if self._lagging or any(feed.has_more for feed in self._feeds.values()):
             self._publish_later()
-
-    def _publish_loans(self) -> None:
-        """Sends loans that changed to those they concern; of many, the rest next time."""
-        projections, changed = self._projections, self._projections.loans.changed
-        readers = {account: found for account, found in self._private["loans"].items() if found}
-        if not readers:
-            changed.clear()
-            return
-        loan_ids = sorted(changed)[:LOANS_AT_A_TIME_COUNT]
-        changed.difference_update(loan_ids)
-        for account_id, sessions in readers.items():
-            message = changed_loans_view(account_id, loan_ids, projections)
-            if message.loans:
-                for session in list(sessions):
-                    session.send(message)
 
     def _publish_book(self, feed: BookFeed) -> None:
         change = feed.advance(self._projections)
@@ -335,7 +331,7 @@ class Streams:
             if session.behind_bytes() == 0:
                 del self._lagging[session]
                 for channel in session.channels.values():
-                    if channel.kind not in _PRIVATE:
+                    if channel.kind not in (*_PRIVATE, "loans"):
                         self.subscribe(session, channel)
             elif time.monotonic() - since_s > self._settings.public_behind_s:
                 session.bye(Reason.SLOW_CONSUMER, 4003)

@@ -33,6 +33,7 @@ from exchange.log.errors import (
     LogError,
 )
 from exchange.log.frame import (
+    HEADER_BYTES,
     EncodedFrame,
     EpochBarrier,
     Frame,
@@ -150,7 +151,8 @@ class Appender:
     async def append_again(self, frame: Frame) -> Head:
         """Appends a frame of an archive as it was once written; it follows `head` in its chain."""
         assert frame.header.prev == self.head.header_hash, "the caller verifies the chain"
-        return await self._send(EncodedFrame(frame.data, frame.head))
+        header, body = frame.data[:HEADER_BYTES], frame.data[HEADER_BYTES:]
+        return await self._send(EncodedFrame(header, body, frame.head))
 
     async def close(self) -> None:
         """Closes the connection; what was acknowledged stays."""
@@ -169,7 +171,7 @@ class Appender:
         try:
             async with asyncio.timeout(APPEND_SECONDS):
                 answer = await self._connection.call(
-                    *self._call, "1", self.name.key, prev_id, new_id, frame.data
+                    *self._call, "1", self.name.key, prev_id, new_id, (frame.header, frame.body)
                 )
                 if answer != b"OK":
                     raise _refusal(answer, prev_id, new_id)

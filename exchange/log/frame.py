@@ -27,10 +27,10 @@ byte of the body: so one hash stands for the whole log before it.
 from collections.abc import Sequence
 from hashlib import sha256
 from struct import Struct
-from zlib import crc32
 
 import msgspec
 
+from exchange.log.crc32 import crc32
 from exchange.log.errors import (
     BadBody,
     BadCrc,
@@ -117,10 +117,16 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class EncodedFrame(msgspec.Struct, frozen=True):
-    """A frame to be appended, and the log's head once it is."""
+    """A frame to be appended, in two parts, and the log's head once it is."""
 
-    data: bytes
+    header: bytes
+    body: bytes
     head: Head
+
+    @property
+    def data(self) -> bytes:
+        """The whole frame; sending it needs no such copy."""
+        return self.header + self.body
 
 
 def encode_records(
@@ -199,7 +205,7 @@ def _encode(
     header = unsealed + _CRC.pack(crc32(body, crc32(unsealed)))
     last_seq = first_seq + count - 1
     head = Head(epoch, last_seq, sha256(header).digest(), after.committed_seq, at_ns)
-    return EncodedFrame(header + body, head)
+    return EncodedFrame(header, body, head)
 
 
 def _read_body(header: FrameHeader, data: bytes, entry_id: str) -> Frame:

@@ -37,15 +37,30 @@ def merkle_root(records: Sequence[bytes]) -> bytes:
 
 def merkle_proof(records: Sequence[bytes], index: int) -> list[ProofStep]:
     """What shows, with the record at `index` and the root only, that the record is in the tree."""
-    assert 0 <= index < len(records), f"record {index} of {len(records)}"
-    level = _hashes(_LEAF, records)
+    return proof_steps(merkle_levels(records), index)
+
+
+def merkle_levels(records: Sequence[bytes]) -> list[bytes]:
+    """
+    The tree's levels, leaves first, each one's hashes back to back: made once for the proofs of any
+    number of its records.
+    """
+    levels = [_hashes(_LEAF, records)]
+    while len(levels[-1]) > DIGEST_BYTES:
+        levels.append(_hashes(_NODE, _cut(levels[-1], _GROUP_BYTES)))
+    return levels
+
+
+def proof_steps(levels: list[bytes], index: int) -> list[ProofStep]:
+    """As `merkle_proof`, in the tree of these levels."""
+    count = len(levels[0]) // DIGEST_BYTES
+    assert 0 <= index < count, f"record {index} of {count}"
     steps: list[ProofStep] = []
-    while len(level) > DIGEST_BYTES:
-        groups, place = _cut(level, _GROUP_BYTES), index % WIDTH
+    for level in levels[:-1]:
+        place = index % WIDTH
         index //= WIDTH
-        group = _cut(groups[index], DIGEST_BYTES)
+        group = _cut(level[index * _GROUP_BYTES : (index + 1) * _GROUP_BYTES], DIGEST_BYTES)
         steps.append((place, group[:place] + group[place + 1 :]))
-        level = _hashes(_NODE, groups)
     return steps
 
 

@@ -7,6 +7,7 @@ error, and what became of the command is the caller's question.
 
 import asyncio
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
 import hiredis
@@ -14,6 +15,8 @@ import hiredis
 from exchange.log.address import ServerAddress
 
 ReplyError = hiredis.ReplyError
+Word = str | bytes | tuple[bytes, ...]
+"""A word of a command, in parts that the server sees as one if it is a tuple."""
 _READ_BYTES = 1 << 16
 
 
@@ -44,17 +47,16 @@ class Connection:
             raise
         return connection
 
-    async def call(self, *words: str | bytes) -> Any:
+    async def call(self, *words: Word) -> Any:
         """Sends one command and returns its reply; an error reply is raised as ReplyError."""
         await self.send(words)
         return await self.receive()
 
-    async def send(self, *commands: tuple[str | bytes, ...]) -> None:
+    async def send(self, *commands: tuple[Word, ...]) -> None:
         """Sends commands in one write; each reply has to be received before more is sent."""
         assert not self._awaited_count, "one question at a time"
         self._awaited_count = len(commands)
-        packed = [hiredis.pack_command(words) for words in commands]  # type: ignore[arg-type]
-        self._writer.write(b"".join(packed))
+        self._writer.writelines([piece for words in commands for piece in _pieces(words)])
         await self._writer.drain()
 
     async def receive(self) -> Any:
@@ -83,3 +85,14 @@ class Connection:
             await self._writer.wait_closed()
         except OSError:
             return  # It was lost before: closed is what was asked for.
+
+
+def _pieces(words: tuple[Word, ...]) -> Iterator[bytes]:
+    """One command as it goes over the wire; nothing long is copied."""
+    yield b"*%d\r\n" % len(words)
+    for word in words:
+        whole = word.encode() if isinstance(word, str) else word
+        parts = whole if isinstance(whole, tuple) else (whole,)
+        yield b"$%d\r\n" % sum(map(len, parts))
+        yield from parts
+        yield b"\r\n"

@@ -8,6 +8,7 @@ clean stop: it does not say where the log ends, only what it must not lack.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -151,6 +152,11 @@ def require(witness: Witness, frame: Frame | None, first: Frame | None) -> None:
 
 def replace_durably(path: Path, *parts: bytes | memoryview) -> None:
     """Puts `parts` at `path` so that a power cut leaves the old or the new, never a mixture."""
+    replace_in_parts(path, parts)
+
+
+def replace_in_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """As `replace_durably`; the parts are made as they are written, and an error leaves the old."""
     temporary = path.with_name(path.name + ".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:

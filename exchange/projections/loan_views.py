@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from exchange.collateral.ladder import lendable_amount, rungs
 from exchange.domain import lending_views as wire
 from exchange.domain.enums import LIENED, OWING, PledgeStatus, Role
@@ -17,9 +19,19 @@ ALL_ACCOUNTS = 0
 
 def loans_view(account_id: int, projections: Projections, loan_id: int = 0) -> wire.Loans:
     """The loans that concern an account, or all (0); with `loan_id` that one, if it does."""
-    found = projections.loans.loans
-    loan_ids = [loan_id] if loan_id else sorted(found)
+    loan_ids = [loan_id] if loan_id else projections.loans.ids_seen_by(account_id)
     return _loans(account_id, loan_ids, projections, is_snapshot=True)
+
+
+def loans_page(
+    account_id: int, after_loan_id: int, count: int, projections: Projections
+) -> wire.Loans:
+    """The next loans that an account sees, by id; the first page is the snapshot."""
+    viewer_id = viewer_of(account_id, projections)
+    loan_ids = projections.loans.ids_seen_by(viewer_id, after_loan_id)
+    page = _loans(viewer_id, loan_ids[:count], projections, is_snapshot=not after_loan_id)
+    left_count = max(0, len(loan_ids) - count)
+    return replace(page, after_loan_id=after_loan_id, left_count=left_count)
 
 
 def changed_loans_view(
@@ -55,7 +67,7 @@ def _loans(
 def loan_view(loan: Loan, projections: Projections) -> wire.LoanView:
     """One loan, with what is owed as of the market's day."""
     applied = loan.applied
-    pledges = [_pledge_view(pledge_id, projections) for pledge_id in loan.pledge_ids]
+    pledges = [pledge_view(pledge_id, projections) for pledge_id in loan.pledge_ids]
     interest_amount, principal_amount = loan.owed_amounts(day_at(projections.venue.market_ns))
     owed_amount = interest_amount + principal_amount
     liened = [pledge for pledge in pledges if is_behind(pledge)]
@@ -87,6 +99,20 @@ def loan_view(loan: Loan, projections: Projections) -> wire.LoanView:
         margin_calls=[call_view(call, loan) for call in loan.calls],
         lots=[_lot_view(lot) for lot in loan.lots],
     )
+
+
+def calls_view(
+    account_id: int, projections: Projections, *, wants_all: bool
+) -> list[wire.MarginCallView]:
+    """Calls of the loans that concern an account, or all (0): those that are open, or all."""
+    table = projections.loans
+    loan_ids = table.ids_seen_by(account_id) if wants_all else table.called_ids(account_id)
+    return [
+        call_view(call, table.loans[loan_id])
+        for loan_id in loan_ids
+        for call in table.loans[loan_id].calls
+        if wants_all or call.end is None
+    ]
 
 
 def call_view(call: Call, loan: Loan) -> wire.MarginCallView:
@@ -129,7 +155,8 @@ def _margin_call_value_amount(loan: Loan, owed_amount: int, projections: Project
     return owed_amount * PPM_WHOLE // steps.margin_call_ppm
 
 
-def _pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeView:
+def pledge_view(pledge_id: int, projections: Projections) -> wire.LoanPledgeView:
+    """A pledge with the mark in force."""
     pledge = projections.pledges.pledges[pledge_id]
     asked, qty = pledge.request, liened_qty(pledge)
     product = projections.listings.products[asked.product_id]

@@ -5,7 +5,9 @@ Interest accrues here as it does in the rules: a stretch ends where the principa
 `exchange.collateral.interest`. What is owed is asked for with a day.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
@@ -77,6 +79,11 @@ class Loan(Struct):
         """The call that waits."""
         return self.calls[-1] if self.calls and self.calls[-1].end is None else None
 
+    @property
+    def seen_by(self) -> set[int]:
+        """Its two sides, and 0 for who sees all."""
+        return {0, self.applied.account_id, self.applied.bank_account_id}
+
     def owed_amounts(self, day: int) -> tuple[int, int]:
         """Interest and principal owed on a day of market time; nothing before it is drawn."""
         if self.status not in OWING:
@@ -112,6 +119,10 @@ class Loans(Projection[LoansState]):
         self._loan_ids: dict[int, int] = {}
         """By pledge."""
         self._lots: dict[int, Lot] = {}
+        self._seen: dict[int, list[int]] = {}
+        """Loans in order by either side's account; by 0, all."""
+        self._called: dict[int, set[int]] = defaultdict(set)
+        """Those with an open call, by the same."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """A loan's life; a mark of what secures it is news of it."""
@@ -138,9 +149,14 @@ class Loans(Projection[LoansState]):
             e.LoanCured: self._cure,
         }
 
-    def concerning(self, account_id: int) -> Iterator[Loan]:
-        """Loans of the account, and loans by it."""
-        return (loan for loan in self.loans.values() if loan.is_for(account_id))
+    def ids_seen_by(self, account_id: int, after_loan_id: int = 0) -> list[int]:
+        """Loans of the account and by it, or of all accounts (0), behind one; in their order."""
+        loan_ids = self._seen.get(account_id, [])
+        return loan_ids[bisect_right(loan_ids, after_loan_id) :]
+
+    def called_ids(self, account_id: int) -> list[int]:
+        """Those of them, in their order, with an open call."""
+        return sorted(self._called.get(account_id, ()))
 
     # -- checkpoint
 
@@ -157,6 +173,9 @@ class Loans(Projection[LoansState]):
             for pledge_id in loan.pledge_ids
         }
         self._lots = {lot.offered.lot_id: lot for loan in self.loans.values() for lot in loan.lots}
+        self._seen, self._called = {}, defaultdict(set)
+        for loan in self.loans.values():
+            self._show(loan)
 
     # -- what secures it
 
@@ -174,12 +193,13 @@ class Loans(Projection[LoansState]):
     # -- terms
 
     def _apply(self, event: e.LoanApplied, record: Record, _index: int) -> None:
-        self.loans[event.loan_id] = Loan(
+        loan = self.loans[event.loan_id] = Loan(
             applied=event,
             pledge_ids=list(event.pledge_ids),
             lapse_ns=event.lapse_ns,
             changed_seq=record.seq,
         )
+        self._show(loan)
         self.changed.add(event.loan_id)
 
     def _approve(self, event: e.LoanApproved, record: Record, _index: int) -> None:
@@ -222,6 +242,8 @@ class Loans(Projection[LoansState]):
     def _call(self, event: e.MarginCallIssued, record: Record, _index: int) -> None:
         loan = self._turned(event.loan_id, record, LoanStatus.MARGIN_CALLED)
         loan.calls.append(Call(event, event.due_ns))
+        for account_id in loan.seen_by:
+            self._called[account_id].add(event.loan_id)
 
     def _extend_call(self, event: e.MarginCallExtended, record: Record, _index: int) -> None:
         self._turned(event.loan_id, record).calls[-1].due_ns = event.due_ns
@@ -230,6 +252,8 @@ class Loans(Projection[LoansState]):
         loan = self._turned(event.loan_id, record)
         call = loan.calls[-1]
         call.end, call.ended_seq = event.end, record.seq
+        for account_id in loan.seen_by:
+            self._called[account_id].discard(event.loan_id)
         loan.status = LoanStatus.PERFORMING
 
     def _default(self, event: e.LoanDefaulted, record: Record, _index: int) -> None:
@@ -266,6 +290,14 @@ class Loans(Projection[LoansState]):
         self._turned(event.loan_id, record, LoanStatus.PERFORMING)
 
     # -- finding
+
+    def _show(self, loan: Loan) -> None:
+        """A loan has come, which both sides see."""
+        loan_id = loan.applied.loan_id
+        for account_id in loan.seen_by:
+            insort(self._seen.setdefault(account_id, []), loan_id)
+            if loan.open_call is not None:
+                self._called[account_id].add(loan_id)
 
     def _turned(self, loan_id: int, record: Record, status: LoanStatus | None = None) -> Loan:
         """The loan that something happened to, at its new status if it has one."""

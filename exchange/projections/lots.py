@@ -11,6 +11,16 @@ from exchange.domain.record import Record
 from .projection import Handler, Projection
 
 
+class GoneLot(Struct, frozen=True):
+    """A lot that is over: `sold`, or why it ended."""
+
+    offered: LotOffered
+    end: str
+    ended_seq: int
+    lot_price: int
+    """At which it was sold; 0 where it was not."""
+
+
 class LotsState(Struct):
     """The checkpoint."""
 
@@ -19,13 +29,20 @@ class LotsState(Struct):
 
 
 class Lots(Projection[LotsState]):
-    """Those that stand, by id; what became of the others is in the log."""
+    """
+    Those that stand, by id; what became of the others is in the log.
+
+    `changed` and `gone` collect what has something new to see since whoever publishes last took it
+    out; they are no state.
+    """
 
     state_type = LotsState
 
     def __init__(self) -> None:
         super().__init__()
         self.lots: dict[int, LotOffered] = {}
+        self.changed: set[int] = set()
+        self.gone: dict[int, GoneLot] = {}
         self._bank_ids: dict[int, int] = {}
         """By pledge of a loan."""
 
@@ -35,7 +52,7 @@ class Lots(Projection[LotsState]):
             PledgeRequested: self._request_pledge,
             LotOffered: self._offer,
             LotEnded: self._end,
-            LotSold: self._end,
+            LotSold: self._sell,
         }
 
     def bank_of(self, lot: LotOffered) -> int:
@@ -47,10 +64,13 @@ class Lots(Projection[LotsState]):
         return [
             lot
             for _, lot in sorted(self.lots.items())
-            if sees_all
-            or lot.buyer_account_id in (0, account_id)
-            or self.bank_of(lot) == account_id
+            if self.is_seen(lot, account_id, sees_all=sees_all)
         ]
+
+    def is_seen(self, lot: LotOffered, account_id: int, *, sees_all: bool = False) -> bool:
+        """Whether the lot is for anybody, a block to the account, or its own."""
+        is_for = lot.buyer_account_id in (0, account_id)
+        return sees_all or is_for or self.bank_of(lot) == account_id
 
     def state(self) -> LotsState:
         """By id."""
@@ -68,6 +88,14 @@ class Lots(Projection[LotsState]):
 
     def _offer(self, event: LotOffered, _record: Record, _index: int) -> None:
         self.lots[event.lot_id] = event
+        self.changed.add(event.lot_id)
 
-    def _end(self, event: LotEnded | LotSold, _record: Record, _index: int) -> None:
-        del self.lots[event.lot_id]
+    def _end(self, event: LotEnded, record: Record, _index: int) -> None:
+        self._drop(event.lot_id, event.end.value, record.seq, 0)
+
+    def _sell(self, event: LotSold, record: Record, _index: int) -> None:
+        self._drop(event.lot_id, "sold", record.seq, event.lot_price)
+
+    def _drop(self, lot_id: int, end: str, seq: int, lot_price: int) -> None:
+        self.gone[lot_id] = GoneLot(self.lots.pop(lot_id), end, seq, lot_price)
+        self.changed.discard(lot_id)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from exchange.domain.certificates import BorrowingBase
 from exchange.domain.enums import SessionState
+from exchange.domain.lending_views import MarginCallView
 from exchange.domain.wire import (
     Balances,
     Book,
@@ -27,7 +28,7 @@ from .borrowing_base import borrowing_base_view
 from .bundle import Projections
 from .desk_views import desk_view
 from .indication import indication_of
-from .loan_views import loans_view, viewer_of
+from .loan_views import calls_view, loans_view
 from .secured import SecuredLoans, secured_view
 from .sessions import COLLECTING
 
@@ -39,6 +40,7 @@ Noun = Literal[
     "book",
     "trades",
     "loans",
+    "margin_calls",
     "borrowing_base",
     "secured_loans",
 ]
@@ -62,6 +64,8 @@ class Question(Struct, frozen=True, kw_only=True):
     count: int = 0
     """Levels of a side, trades or loans, at most."""
     loan_id: int = 0
+    wants_all: bool = False
+    """Margin calls that are over too."""
     after_loan_id: int = 0
     bank_account_id: int = 0
     borrower_account_id: int = 0
@@ -69,11 +73,13 @@ class Question(Struct, frozen=True, kw_only=True):
 
 def view(
     question: Question, projections: Projections
-) -> Message | list[Trade] | BorrowingBase | SecuredLoans:
+) -> Message | list[Trade] | list[MarginCallView] | BorrowingBase | SecuredLoans:
     """The view as of where the projections stand; empty for what did not exist yet."""
     match question.noun:
         case "loans":
             return loans_view(question.account_id, projections, question.loan_id)
+        case "margin_calls":
+            return calls_view(question.account_id, projections, wants_all=question.wants_all)
         case "borrowing_base":
             return borrowing_base_view(
                 question.bank_account_id, question.borrower_account_id, projections
@@ -100,9 +106,7 @@ def answer(question: Question, projections: Projections) -> bytes:
 
 
 def private_view(noun: str, account_id: int, projections: Projections) -> Message:
-    """An account's orders, positions, balances, desk or loans."""
-    if noun == "loans":
-        return loans_view(viewer_of(account_id, projections), projections)
+    """An account's orders, positions, balances or desk."""
     if noun == "desk":
         return desk_view(account_id, projections)
     if noun == "orders":

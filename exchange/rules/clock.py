@@ -12,7 +12,8 @@ take several records too, between which trading goes on.
 
 Offers of sublets and substitutions that lapse do so in the record that comes to their moment, and
 so do lots that nobody has bought; each fall of a lot's price is a boundary too, so that it is
-exact. A liquidation with nothing left to sell ends with the next record of the clock.
+exact. A liquidation with nothing left to sell ends with the next record of the clock. Lending that
+has been over for long is forgotten in records of the clock, see `lending_past`.
 
 Where a session state or an auction ends at the same moment, that comes first, in its own record;
 then books uncross (`UncrossBooks`), a trading day's settlement prices are published
@@ -40,6 +41,7 @@ from . import substitutions
 from .book_trades import forget_records
 from .delivery_clock import due_deliveries, next_delivery_ns, starting_days
 from .desk_clock import clear_desk, desk_ends, next_desk_ns
+from .lending_past import forgotten
 from .letting import lapses, next_lapse_ns
 from .liquidation import ended_liquidations
 from .loan_clock import due_loans, next_loan_ns
@@ -130,6 +132,7 @@ def decide_clock(command: AdvanceClock, state: State, account_id: int) -> list[E
     return [
         ClockAdvanced(market_ns=to_ns, is_complete=is_complete),
         *_expired_command_ids(to_ns, state),
+        *forgotten(to_ns, state),
         *lapsed,
         *changes,
         *work,

@@ -86,7 +86,7 @@ def _taken(
     applied = loan.applied
     request = requested(
         offer,
-        len(state.pledges) + 1,
+        state.pledge_count + 1,
         applied.loan_id,
         applied.bank_account_id,
         state,

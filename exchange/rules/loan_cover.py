@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from exchange.collateral.interest import accrued_amount
-from exchange.collateral.ladder import Waterfall, lendable_amount, waterfall
+from exchange.collateral.ladder import (
+    Waterfall,
+    lendable_amount,
+    lendable_together,
+    ltv_together_ppm,
+    waterfall,
+)
 from exchange.domain.enums import LIENED
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason, Refused, require
@@ -117,14 +123,11 @@ def owed_amount(loan: Loan, state: State) -> int:
 def cover_of(marks: Iterable[PledgeMarked]) -> Cover:
     """What these marks say together."""
     found = list(marks)
-    value_amount = sum(mark.value_amount for mark in found)
-    weighted = sum(mark.value_amount * mark.ltv_ppm for mark in found)
-    ltv_ppm = weighted // value_amount if value_amount else 0
-    lendable = sum(mark.lendable_amount for mark in found)
+    parts = [(mark.value_amount, mark.ltv_ppm) for mark in found]
     return Cover(
-        value_amount=value_amount,
-        ltv_ppm=ltv_ppm,
-        lendable_amount=min(lendable, lendable_amount(value_amount, ltv_ppm)),
+        value_amount=sum(mark.value_amount for mark in found),
+        ltv_ppm=ltv_together_ppm(parts),
+        lendable_amount=lendable_together(parts),
         base_amount=sum(lendable_amount(m.value_amount, m.applied_ltv_ppm) for m in found),
     )
 

@@ -24,6 +24,7 @@ from exchange.domain.lending_events import (
 )
 from exchange.domain.risk_parameters import RiskParameters
 
+from .lending_past import note_loan_over
 from .lending_state import Loan
 from .loan_cover import Debt
 from .loan_dues import note_due
@@ -114,6 +115,7 @@ def evolve_closed(event: LoanClosed, state: State) -> None:
     assert left_amount == 0, "a loan is closed when nothing is due"
     loan.status = LoanStatus.REPAID
     note_due(loan, state)
+    note_loan_over(event.loan_id, state)
 
 
 def evolve_cured(event: LoanCured, state: State) -> None:

@@ -30,6 +30,7 @@ from exchange.domain.movements import CashPaid, HoldClosed, HoldOpened
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
+from .lending_past import note_loan_over
 from .lending_state import Loan
 from .listing import trading_gate_ns
 from .loan_cover import Cover, cover_of, known_loan, own_loan
@@ -60,10 +61,10 @@ def decide_apply(command: ApplyForLoan, state: State, account_id: int) -> list[E
     maturity_day = command.maturity_day
     require(maturity_day > today, Reason.BAD_WINDOW, maturity_day, today)
     require(maturity_day <= last_day, Reason.BAD_WINDOW, maturity_day, last_day)
-    loan_id = len(state.loans) + 1
+    loan_id = state.loan_count + 1
     requests = [
         requested(offer, number, loan_id, bank_id, state, account_id)
-        for number, offer in enumerate(command.collateral, start=len(state.pledges) + 1)
+        for number, offer in enumerate(command.collateral, start=state.pledge_count + 1)
     ]
     require_free(requests, state)
     applied = LoanApplied(
@@ -196,6 +197,7 @@ def evolve_applied(event: LoanApplied, state: State) -> None:
     """The bank has the word."""
     loan = Loan(event, LoanStatus.APPLIED, [], lapse_ns=event.lapse_ns)
     state.loans[event.loan_id] = loan
+    state.loan_count = event.loan_id
     note_due(loan, state)
 
 
@@ -213,6 +215,7 @@ def evolve_ended(event: LoanEnded, state: State) -> None:
     loan = state.loans[event.loan_id]
     loan.status, loan.principal_amount, loan.hold_id = LoanStatus.ENDED, 0, 0
     note_due(loan, state)
+    note_loan_over(event.loan_id, state)
 
 
 def evolve_drawn(event: LoanDrawn, state: State) -> None:

@@ -30,10 +30,10 @@ from .valuation import (
     product_market,
 )
 
-SLICES_COUNT = 370
-"""GPU-days of distinct dates after which a record takes no more: a year."""
-LOOKS_COUNT = 8
-"""Pledges that one record looks at, about half a millisecond: nobody's order waits for longer."""
+SLICES_COUNT = 180
+"""GPU-days of distinct dates after which a record takes no more: half a year."""
+LOOKS_COUNT = 4
+"""Pledges that one record looks at: about half a millisecond of the writer's time."""
 
 
 # -- decide ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
 from .day_book import open_spans
+from .lending_past import note_pledge_over
 from .lending_state import Pledge
 from .pledge_release import released
 from .state import State
@@ -40,7 +41,7 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
     require(command.bank_account_id != account_id, Reason.SAME_PERSON, account_id)
     _require_room(account_id, state)
     request = PledgeRequested(
-        pledge_id=len(state.pledges) + 1,
+        pledge_id=state.pledge_count + 1,
         account_id=account_id,
         bank_account_id=command.bank_account_id,
         product_id=command.product_id,
@@ -158,7 +159,10 @@ def _require_asked(pledge: Pledge) -> None:
 
 def evolve_request(event: PledgeRequested, state: State) -> None:
     """The request stands."""
-    state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
+    pledge = state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
+    state.pledge_count = event.pledge_id
+    state.pledge_ids.setdefault(event.account_id, []).append(event.pledge_id)
+    note_pledge_over(pledge, state, event.start_day)
     if event.loan_id:
         state.loans[event.loan_id].pledge_ids.append(event.pledge_id)
 
@@ -179,7 +183,9 @@ def evolve_accept(event: PledgeAccepted, state: State) -> None:
 
 def evolve_decline(event: PledgeDeclined, state: State) -> None:
     """The request is over."""
-    state.pledges[event.pledge_id].status = PledgeStatus.DECLINED
+    pledge = state.pledges[event.pledge_id]
+    pledge.status = PledgeStatus.DECLINED
+    note_pledge_over(pledge, state)
 
 
 def evolve_release(event: PledgeReleased, state: State) -> None:
@@ -192,3 +198,5 @@ def evolve_release(event: PledgeReleased, state: State) -> None:
     request, product_id = pledge.request, pledge.request.product_id
     for start_day, end_day in open_spans(product_id, request.start_day, request.end_day, state):
         state.core.lift_lien(request.account_id, product_id, start_day, end_day, event.released_qty)
+    if not pledge.pledged_qty:
+        note_pledge_over(pledge, state)

@@ -25,6 +25,7 @@ from .bonds import standing_of
 from .day_book import day_book, is_closed, liens_on
 from .delivery import set_due
 from .delivery_state import DeliveryDay
+from .lending_past import note_pledge_over
 from .repayments import Earnings
 from .shortfall import payouts
 from .state import State
@@ -157,6 +158,7 @@ def evolve_matured(event: PledgeMatured, state: State) -> None:
     """Nothing of it is left to be under lien."""
     pledge = state.pledges[event.pledge_id]
     pledge.status, pledge.pledged_qty, pledge.sold = PledgeStatus.MATURED, 0, []
+    note_pledge_over(pledge, state)
 
 
 def sublets_over(product_id: int, day: int, state: State) -> list[int]:

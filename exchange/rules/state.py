@@ -7,9 +7,10 @@ bytes of the whole are one deterministic encoding plus the core's own snapshot; 
 reads them back.
 
 Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`), `gates` (those of
-them that are open), `delivery_dues` (from `deliveries`), `loan_dues` (from `loans`) and
-`stopped_suppliers` (from `standings`). All else is state: with it no event of the past is needed to
-go on. The order of a dict's entries means nothing to any rule, and does not survive.
+them that are open), `delivery_dues` (from `deliveries`), `loan_dues` (from `loans`), `pledge_ids`
+(from `pledges`) and `stopped_suppliers` (from `standings`). All else is state: with it no event of
+the past is needed to go on. The order of a dict's entries means nothing to any rule, and does not
+survive.
 """
 
 import hashlib
@@ -194,7 +195,15 @@ class State:
     """Pledged days on offer, by id."""
     swept_sublets: dict[int, int] = field(default_factory=dict)
     """Sublets that lots have let and whose whole rent repays: the pledge, by sublet."""
+    pledge_ids: dict[int, list[int]] = field(default_factory=dict)
+    """Those of `pledges` by owner, in order."""
+    pledge_count: int = 0
+    """Ever asked for; those that are over for long are in `pledges` no more."""
     loans: dict[int, Loan] = field(default_factory=dict)
+    loan_count: int = 0
+    """Ever applied for, likewise."""
+    lending_past: list[tuple[int, int, int]] = field(default_factory=list)
+    """(day, loan, pledge outside loans) of what may be forgotten from that day, in order."""
     loan_dues: list[tuple[int, int]] = field(default_factory=list)
     """(due_ns, loan_id) of those that the clock comes to by itself, in order."""
     mark_disputes: dict[int, MarkDispute] = field(default_factory=dict)

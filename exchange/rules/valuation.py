@@ -179,7 +179,11 @@ def market_figures(
     points = curve_points(spans, market.marks)
     spot = Volatility() if market.spot is None else market.spot.volatility
     is_decayed = level is MarkLevel.DECAYED
-    carried = _carried(pledge, pledged_qty, today)
+    carried = (
+        Carried(_recovery_left(request, today, state))
+        if pledge is None or pledge.mark is None
+        else _carried(pledge, pledge.mark, pledged_qty, today)
+    )
     return MarkFigures(
         pledge_id=request.pledge_id,
         valuation_day=today,
@@ -252,11 +256,30 @@ def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
 
 
-def _carried(pledge: Pledge | None, pledged_qty: int, today: int) -> Carried:
+def _recovery_left(request: PledgeRequested, today: int, state: State) -> int:
+    """
+    Clear days that a first mark still needs: the most that a mark of these days was left with.
+
+    A regime is the collateral's, and left after clear *marking* days: who has had the same days
+    valued under stress does not shed it by releasing them, or asking again, here or at another
+    bank. So the marks of the owner's other pledges of the product's days count while the state
+    remembers them; days on which nobody marked them are not clear ones. The glide is a drawn
+    loan's: a new lien begins at its own ratio.
+    """
+    found = [0]
+    for pledge_id in state.pledge_ids.get(request.account_id, ()):
+        other = state.pledges[pledge_id]
+        mark, asked = other.mark, other.request
+        if mark is None or not mark.recovery_days_count or asked.product_id != request.product_id:
+            continue
+        if asked.start_day < request.end_day and request.start_day < asked.end_day:
+            # Its own day is not over: what it was left with is what this one is to be left with.
+            found.append(mark.recovery_days_count + (mark.valuation_day == today))
+    return max(found)
+
+
+def _carried(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> Carried:
     """What of the mark in force goes into the next one, whether of its own day or of a later."""
-    mark = None if pledge is None else pledge.mark
-    if pledge is None or mark is None:
-        return Carried()
     ltv_ppm = mark.applied_ltv_ppm if pledge.status in LIENED else NO_LTV_PPM
     if mark.valuation_day < today:
         return Carried(mark.recovery_days_count, ltv_ppm)

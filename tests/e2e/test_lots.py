@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from exchange.domain.lot_wire import Lots
+from exchange.domain.lot_wire import LotNews, Lots
 
 from .processes import VenueProcess
 from .test_loans import SPEED, Scene
@@ -31,6 +31,7 @@ def test_the_shell_names_what_there_is_not(
     listed = done(venue.shell("lot", "list", "--json"))
     assert msgspec.json.decode(listed.stdout, type=Lots).lots == []
     assert "lots at seq" in done(venue.shell("lot", "list")).stdout
+    assert "nothing is on offer" in done(venue.shell("lot", "follow", "--count", 1)).stdout
 
 
 async def _default(venue: VenueProcess, market: Market) -> None:
@@ -65,6 +66,11 @@ def test_a_loan_in_default_is_enforced_and_its_collateral_sold_over_a_kill(
     (lot,) = msgspec.json.decode(listed.stdout, type=Lots).lots
     assert (lot.lot_id, lot.lot_qty, lot.loan_id) == (lot_id, 512, 0)
     assert 1_000 <= lot.lot_price <= 1_100
+    followed = done(venue.shell("lot", "follow", "--count", 1, "--as", "other", "--json"))
+    (seen,) = msgspec.json.decode(followed.stdout, type=LotNews).lots
+    assert (seen.lot_id, seen.loan_id) == (lot_id, 0)
+    said = done(venue.shell("lot", "follow", "--count", 1)).stdout
+    assert f"lot {lot_id} at 1" in said
     failed(venue.shell("lot", "buy", lot_id, 1_100), REFUSED, "affiliate (4062)")
     done(venue.shell("lot", "buy", lot_id, 1_100, "--as", "other"))
     failed(venue.shell("lot", "buy", lot_id, 1_100, "--as", "other"), REFUSED, "4081")

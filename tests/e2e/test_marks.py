@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,15 @@ from pathlib import Path
 import msgspec
 
 from clients.sdk import ExchangeClient
-from exchange.domain.proofs import PROOF_FORMAT
-from exchange.extract import EXTRACT_FORMAT, FACTS_FORMAT
-from tests.e2e.test_proof import checked, frames_of, genesis_key
+from exchange.extract import (
+    END_FORMAT,
+    EXTRACT_FORMAT,
+    FACTS_FORMAT,
+    HEADER_FORMAT,
+    RECORD_FORMAT,
+    SIGNED_FORMAT,
+)
+from tests.e2e.test_proof import frames_of, genesis_key
 
 from .processes import VenueProcess, in_time
 from .venue import ACCOUNT_IDS, PRODUCT, Market, fetch
@@ -25,6 +32,17 @@ def elsewhere(*words: object) -> subprocess.CompletedProcess[bytes]:
     env = os.environ | {"TZ": "America/Caracas", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-m", "exchange.cli", *map(str, words)]
     return subprocess.run(command, capture_output=True, cwd=ROOT, env=env, check=False)
+
+
+def stranger_says(folder: Path, extract: Path, public_key: str) -> tuple[int, str]:
+    """What somebody hears who has two files of ours and any Python."""
+    alone = folder / "elsewhere"
+    alone.mkdir(exist_ok=True)
+    for name in ("check_extract.py", "check_proof.py"):
+        shutil.copy(ROOT / "clients" / name, alone)
+    command = [sys.executable, "-S", "check_extract.py", extract, "--public-key", public_key]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=alone, check=False)
+    return done.returncode, done.stdout
 
 
 async def lend(venue: VenueProcess, market: Market) -> None:
@@ -108,14 +126,25 @@ async def test_a_bank_computes_its_marks_from_its_extract_alone(
     told.write_bytes(answer.body.replace(b'"pledge_id":1', b'"pledge_id":9'))
     differs = await asyncio.to_thread(elsewhere, *asked)
     assert (differs.returncode, b"is not what record" in differs.stderr) == (1, True)
+    own = await asyncio.to_thread(elsewhere, *asked[:4], "--log", extract, "--bank", "bank")
+    assert (own.returncode, own.stdout) == (0, answer.body), own
+    strange = await asyncio.to_thread(elsewhere, *asked[:4], "--log", extract, "--bank", "trader")
+    assert (strange.returncode, strange.stdout) == (2, b"")
+    said = "extract_of_another_bank: the extract is of 'bank', account {}, and --bank asks for"
+    assert said.format(ACCOUNT_IDS["bank"]).encode() in strange.stderr
+    assert b"'trader'" in strange.stderr
     unproved = await asyncio.to_thread(elsewhere, *asked, "--public-key", "00" * 32)
     assert (unproved.returncode, b"extract_unproved" in unproved.stderr) == (2, True)
 
     lines = served.body.splitlines()
     formats = [msgspec.json.decode(line)["format"] for line in lines]
     assert formats[0] == EXTRACT_FORMAT
-    assert set(formats[1:]) == {PROOF_FORMAT, FACTS_FORMAT}
-    one = tmp_path / "one.json"
-    one.write_bytes(lines[len(lines) - 1 - formats[::-1].index(PROOF_FORMAT)])
-    assert checked(one, public_key).exit_code == 0
+    assert set(formats[1:-1]) == {RECORD_FORMAT, HEADER_FORMAT, SIGNED_FORMAT, FACTS_FORMAT}
+    assert formats[-1] == END_FORMAT
+    counts = formats.count(RECORD_FORMAT), formats.count(FACTS_FORMAT)
+    assert stranger_says(tmp_path, extract, public_key) == (
+        0,
+        "proved: {} whole records; stated: facts of {} others\n".format(*counts),
+    )
+    assert stranger_says(tmp_path, extract, "00" * 32)[0] == 1
     assert b"place_order".hex().encode() not in served.body, "nobody's orders"

@@ -4,12 +4,14 @@ import hashlib
 
 import msgspec
 import pytest
+from aiohttp import ClientPayloadError
 
 from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
 from exchange.domain.commands import AdvanceClock
 from exchange.domain.enums import Side
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.reasons import Reason, Refused
 from exchange.domain.record import decode_body, encode_event
 from exchange.domain.units import NS_PER_DAY
 from tests.gateway.test_http import (
@@ -208,3 +210,25 @@ async def test_an_owner_asks_what_a_held_window_would_lend(pledged):
     assert len((await pledged.get(path, OTHER))[1]) == 1
     assert (await pledged.get(f"{path}&as_of_seq={len(pledged.records)}", TRADER))[1] == body[:1]
     assert (await pledged.get(f"{MARKS}?instrument=none", TRADER))[0] == 404
+
+
+EXTRACT = "/v1/collateral/extract"
+
+
+async def test_an_extract_is_sent_as_it_is_made_to_its_bank_alone(pledged):
+    pledged.history.extract_parts = [b"one\n" * 40_000, b"two\n"]
+    assert (await raw(pledged, EXTRACT))[:2] == (200, b"one\n" * 40_000 + b"two\n")
+    for key_id in (TRADER, OPERATOR, AUDITOR):
+        assert (await raw(pledged, EXTRACT, key_id))[0] == 403
+    async with pledged.client.head(EXTRACT, headers=bearer(BANK)) as response:
+        assert response.status == 405
+
+
+async def test_an_extract_that_breaks_off_does_not_look_whole(pledged):
+    pledged.history.extract_parts = [Refused(Reason.OVERLOAD, 2, 2)]
+    assert (await raw(pledged, EXTRACT))[0] == 503
+    pledged.history.extract_parts = [b"one\n", Refused(Reason.OVERLOAD, 2, 2)]
+    with pytest.raises(ClientPayloadError):
+        await raw(pledged, EXTRACT)
+    pledged.history.extract_parts = [b"one\n"]
+    assert (await raw(pledged, EXTRACT))[:2] == (200, b"one\n"), "the account may ask again"

@@ -145,7 +145,9 @@ async def test_a_proof_is_for_one_record_at_one_place_under_one_key(log):
     for seq in range(last_seq + 1, last_seq + 40):
         behind = msgspec.structs.replace(of_last, seq=seq)
         with pytest.raises(ValueError, match="another record"):
-            pytest.fail(f"behind its frame: {check_proof.check(text_of(behind), SIGNER.public_key)}")
+            pytest.fail(
+                f"behind its frame: {check_proof.check(text_of(behind), SIGNER.public_key)}"
+            )
     stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     with pytest.raises(ValueError, match="under this key"):
         check_proof.check(text_of(proof), stranger)

@@ -23,6 +23,7 @@ from exchange.domain.events import (
 )
 from exchange.domain.lending_events import (
     LadderChanged,
+    LendingForgotten,
     LoanApplied,
     LoanApproved,
     LoanClosed,
@@ -107,6 +108,12 @@ class LendingLedger:
                 self.seen[event.end] += 1
             case LoanDefaulted():
                 self.seen[event.cause] += 1
+            case LendingForgotten():
+                for loan_id in event.loan_ids:
+                    assert self.status.pop(loan_id) in (S.ENDED, S.REPAID)
+                for pledge_id in event.pledge_ids:
+                    assert self.liens.pop(pledge_id) == 0, "forgotten under lien"
+                    del self.requests[pledge_id]
         turns = TURNS.get(type(event))
         if turns is not None:
             self.status[event.loan_id] = turns[self.status[event.loan_id]]

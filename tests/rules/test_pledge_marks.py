@@ -412,6 +412,58 @@ def test_on_closed_days_marks_are_made_and_nothing_recovers_or_glides():
     market.assert_replays()
 
 
+def in_recovery(market):
+    """A pledge of March that was under stress yesterday and has nine clear days to go."""
+    pledge_id = market.pledge("M2703")
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.tomorrow()
+    market.do(1, ResumeInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    assert market.mark(pledge_id).recovery_days_count == 9
+    return pledge_id
+
+
+def asked_again(market, **fields):
+    """(regime, clear days that are left) of the first mark of another request."""
+    mark = market.mark(market.request(**{"code": "M2703", **fields}))
+    return mark.regime, mark.recovery_days_count
+
+
+def test_days_that_are_released_and_pledged_again_are_no_sooner_out_of_stress(market):
+    market.do(BANK, ReleasePledge(pledge_id=in_recovery(market)))
+    assert asked_again(market) == ("STRESS", 9)
+    market.tomorrow()
+    assert asked_again(market, qty=5) == ("STRESS", 8)
+
+
+def test_days_on_which_nobody_marked_them_are_not_clear_ones(market):
+    market.do(BANK, ReleasePledge(pledge_id=in_recovery(market)))
+    for _ in range(12):
+        market.tomorrow()
+    assert asked_again(market) == ("STRESS", 8)
+
+
+def test_it_is_no_other_at_another_bank_or_while_the_first_is_pledged(market):
+    other_bank = market.admit("other bank", Role.BANK)
+    in_recovery(market)
+    assert asked_again(market, qty=5) == ("STRESS", 9)
+    assert asked_again(market, qty=5, bank_account_id=other_bank) == ("STRESS", 9)
+
+
+def test_other_days_and_other_owners_have_a_history_of_their_own(market):
+    in_recovery(market)
+    assert asked_again(market, code="M2702") == ("NORMAL", 0)
+    assert asked_again(market, key_id=OTHER) == ("NORMAL", 0)
+
+
+def test_a_new_lien_begins_at_its_own_ratio_and_does_not_glide(market):
+    """What glides is the haircut of a loan that is drawn."""
+    market.do(BANK, ReleasePledge(pledge_id=in_recovery(market)))
+    mark = market.mark(market.pledge("M2703"))
+    assert (mark.opening_ltv_ppm, mark.applied_ltv_ppm) == (NO_LTV_PPM, mark.ltv_ppm)
+
+
 def test_a_mark_is_of_the_day_on_which_it_is_made(market):
     market.pledge()
     assert market.mark().valuation_day == FIRST_DAY

@@ -1,0 +1,190 @@
+"""
+Making a bank's extract, frame by frame.
+
+    frames, signed heads ─▶ ExtractMaker ─▶ lines, at once
+
+Nothing of a frame is kept: a record is told whole where a head is there that will stand for it, and
+every header from there on, up to that head. So what is done and told grows with the log, whatever
+lies between two heads, and what is remembered is whose pledges and loans are the bank's. A maker
+can be handed to another process between two frames.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from exchange.domain import events as e
+from exchange.domain import lending_events as le
+from exchange.domain.delivery_events import DeliveryFinalized
+from exchange.domain.enums import TradingMode, WindowKind
+from exchange.domain.events import Event
+from exchange.domain.letting import RentFloorPublished
+from exchange.domain.proofs import SignedHead
+from exchange.domain.record import encode_event, events_of
+from exchange.domain.windows import month_of
+from exchange.log import Frame
+from exchange.log.errors import ProofImpossible
+from exchange.log.frame import HEADER_BYTES
+from exchange.log.merkle import merkle_levels, proof_steps
+
+from . import extract as x
+
+_PUBLIC = (
+    e.RiskParametersPublished,
+    e.CalendarPublished,
+    e.ProductDefined,
+    e.IndexPricePublished,
+    e.NodeMarked,
+    e.NodeObserved,
+    e.MarksPublished,
+    RentFloorPublished,
+    le.PledgesMarked,
+)
+_STATED = (e.VenueCreated, DeliveryFinalized)
+"""Known to everybody concerned, in records that hold more."""
+
+
+def extract_lines(
+    frames: Iterable[Frame], heads: Iterable[SignedHead], maker: "ExtractMaker"
+) -> Iterator[bytes]:
+    """The extract line by line, from the log's verified frames and its heads."""
+    left = deque(heads)
+    for frame in frames:
+        yield from maker.lines_of(frame, left)
+        if maker.is_over:
+            break
+    yield from maker.end()
+
+
+class ExtractMaker(Struct):
+    """An extract under way."""
+
+    bank: str
+    bank_account_id: int
+    last_seq: int
+    own: dict[str, set[int]] = msgspec.field(
+        default_factory=lambda: {"pledge_id": set(), "loan_id": set(), "dispute_id": set()}
+    )
+    """What is the bank's, by the name that events have for it."""
+    months: dict[int, tuple[str, int]] = {}
+    """Symbol and month of month windows, by instrument."""
+    lines_count: int = 0
+    is_open: bool = False
+    """Whole records were told, and their head is still to come."""
+    is_over: bool = False
+    """All is told but the end."""
+
+    def lines_of(self, frame: Frame, left: deque[SignedHead]) -> Iterator[bytes]:
+        """
+        What is told of the frame that follows the last one; `left` are the signed heads from there
+        on, of which those are taken out that end up to here.
+
+        Raises `ProofImpossible` where a head was signed over another frame than this.
+        """
+        if not self.lines_count:
+            yield self._line(self._head(frame))
+        position = (frame.header.epoch, frame.header.last_seq)
+        while left and left[0].position < position:
+            left.popleft()
+        yield from self._records(frame, is_proved=bool(left))
+        if self.is_open:
+            header = frame.data[:HEADER_BYTES].hex()
+            yield self._line(x.HeaderLine(format=x.HEADER_FORMAT, header=header))
+            if left and left[0].position == position:
+                yield self._line(_signed(left.popleft(), frame))
+                self.is_open = False
+        is_told = frame.header.last_seq >= self.last_seq
+        self.is_over = is_told and not (self.is_open and left)
+
+    def end(self) -> Iterator[bytes]:
+        """The last line; there is none where there was no frame."""
+        self.is_over = True
+        if self.lines_count:
+            yield self._line(x.ExtractEnd(format=x.END_FORMAT, lines_count=self.lines_count))
+
+    def _line(self, line: Struct) -> bytes:
+        self.lines_count += 1
+        return msgspec.json.encode(line) + b"\n"
+
+    def _head(self, frame: Frame) -> x.ExtractHead:
+        return x.ExtractHead(
+            format=x.EXTRACT_FORMAT,
+            venue_id=frame.header.venue_id.rstrip(b"\0").decode(),
+            bank=self.bank,
+            bank_account_id=self.bank_account_id,
+            last_seq=self.last_seq,
+        )
+
+    def _records(self, frame: Frame, *, is_proved: bool) -> Iterator[bytes]:
+        levels: list[bytes] = []
+        first_seq = frame.header.first_seq
+        asked_count = max(0, self.last_seq + 1 - first_seq)
+        for index, encoded in enumerate(frame.records[:asked_count]):
+            told = self._told(first_seq + index, encoded, is_proved=is_proved)
+            if isinstance(told, x.Facts):
+                yield self._line(told)
+            elif told:
+                levels = levels or merkle_levels(frame.records)
+                self.is_open = True
+                yield self._line(_whole(first_seq + index, encoded, levels, index))
+
+    def _told(self, seq: int, encoded: bytes, *, is_proved: bool) -> x.Facts | bool:
+        """Whether the record is told whole, or what is told of it."""
+        events = events_of(encoded)
+        trades = [fact for event in events if (fact := self._trade(event)) is not None]
+        may_be_told = [self._is_own(event) or isinstance(event, _PUBLIC) for event in events]
+        if is_proved and events and all(may_be_told):
+            return True
+        told = [
+            event
+            for event, may_be in zip(events, may_be_told, strict=True)
+            if may_be or isinstance(event, _STATED)
+        ]
+        return _facts(seq, told, trades) if told or trades else False
+
+    def _is_own(self, event: Event) -> bool:
+        """Whether it is of a pledge to the bank, of its loan, or of a dispute about that."""
+        if getattr(event, "bank_account_id", 0) == self.bank_account_id:
+            for name, own in self.own.items():
+                _add(own, getattr(event, name, 0))
+        is_own = any(getattr(event, name, 0) in own for name, own in self.own.items())
+        if is_own and isinstance(event, le.MarkDisputed):
+            _add(self.own["dispute_id"], event.dispute_id)
+        return is_own
+
+    def _trade(self, event: Event) -> x.TradeFact | None:
+        if isinstance(event, e.InstrumentListed):
+            is_title = event.mode is TradingMode.TITLE
+            if event.kind is WindowKind.MONTH and is_title:
+                self.months[event.instrument_id] = (event.symbol, month_of(event.start_day))
+        elif isinstance(event, e.TradeExecuted) and event.instrument_id in self.months:
+            return x.TradeFact(*self.months[event.instrument_id], event.last_price, event.last_qty)
+        return None
+
+
+def _add(own: set[int], number: Any) -> None:
+    """No id is 0, which events have that are of none."""
+    if number:
+        own.add(number)
+
+
+def _whole(seq: int, encoded: bytes, levels: list[bytes], index: int) -> x.WholeRecord:
+    siblings = [[each.hex() for each in others] for _, others in proof_steps(levels, index)]
+    return x.WholeRecord(format=x.RECORD_FORMAT, seq=seq, record=encoded.hex(), siblings=siblings)
+
+
+def _signed(signed: SignedHead, frame: Frame) -> x.SignedLine:
+    if frame.header_hash.hex() != signed.header_hash:
+        raise ProofImpossible(
+            f"log_proof_impossible: the head that was signed at seq {signed.seq} has the "
+            f"header hash {signed.header_hash}, the log {frame.header_hash.hex()}"
+        )
+    return x.SignedLine(format=x.SIGNED_FORMAT, signed_head=signed)
+
+
+def _facts(seq: int, events: Iterable[Event], trades: Sequence[x.TradeFact] = ()) -> x.Facts:
+    encoded = [encode_event(event).hex() for event in events]
+    return x.Facts(format=x.FACTS_FORMAT, seq=seq, events=encoded, trades=list(trades))
