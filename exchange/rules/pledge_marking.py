@@ -118,6 +118,10 @@ def evolve_marked(event: PledgeMarked, state: State) -> None:
     """The mark stands until the next one."""
     pledge = state.pledges[event.pledge_id]
     pledge.mark, pledge.mark_seq = event, state.seq
+    if event.recovery_days_count:
+        state.recovering_ids.add(event.pledge_id)
+    else:
+        state.recovering_ids.discard(event.pledge_id)
 
 
 def evolve_marking(event: PledgesMarked, state: State) -> None:

@@ -12,7 +12,6 @@ supplier that was ended delivers nothing, so its days have no value.
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -39,7 +38,7 @@ from exchange.collateral.pledge_marks import (
 from exchange.collateral.present_value import YEAR_DAYS, discount_factor_e12
 from exchange.collateral.valuation import eligible_amount
 from exchange.collateral.volatility import Volatility
-from exchange.domain.enums import LIENED, PledgeStatus, TradingMode
+from exchange.domain.enums import PledgeStatus, TradingMode
 from exchange.domain.events import NodeMarked, PledgeRequested, ProductDefined
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
@@ -48,6 +47,7 @@ from exchange.domain.windows import day_at, month_of
 
 from .lending_state import Pledge
 from .listing import is_trading_day, trading_days_between
+from .mark_history import carried, is_stressed
 from .market_data import Node
 from .noted_trades import are_affiliated
 from .state import State
@@ -74,17 +74,6 @@ class ProductMarket(Struct, frozen=True):
     is_terminated: bool
 
 
-class Carried(NamedTuple):
-    """What of earlier marks goes into the next."""
-
-    recovery_days_count: int = 0
-    """Of the marking day before, as is the ratio."""
-    ltv_ppm: int = NO_LTV_PPM
-    ruled_amount: int = 0
-    """For the day of the ruling only; of fewer GPUs than it was ruled for their part, down."""
-    is_stressed_day: bool = False
-
-
 def mark_of(
     request: PledgeRequested,
     pledged_qty: int,
@@ -96,6 +85,16 @@ def mark_of(
         market = product_market(request.product_id, state)
     figures = market_figures(request, pledged_qty, state, market)
     return finished(figures, request, state, market)
+
+
+def replacing_mark(request: PledgeRequested, replaced: Pledge, state: State) -> PledgeMarked:
+    """The first mark of what takes a pledge's place: it glides from there, or is the worse."""
+    market = product_market(request.product_id, state)
+    figures = market_figures(request, request.pledged_qty, state, market, replaced)
+    mark = finished(figures, request, state, market)
+    if mark.ltv_ppm >= mark.opening_ltv_ppm:
+        return mark
+    return finished(replace(figures, opening_ltv_ppm=NO_LTV_PPM), request, state, market)
 
 
 def fill_tables(state: State) -> None:
@@ -150,7 +149,7 @@ def is_known(figures: MarkFigures, pledge: Pledge, state: State) -> bool:
         figures_of(mark),
         historical_es_e12=0,
         pool_share_ppm=0,
-        is_stressed_day=_is_stressed(mark),
+        is_stressed_day=is_stressed(mark),
     )
     if figures != known:
         return False
@@ -166,7 +165,11 @@ def marked_qty(pledge: Pledge) -> int:
 
 
 def market_figures(
-    request: PledgeRequested, pledged_qty: int, state: State, market: ProductMarket
+    request: PledgeRequested,
+    pledged_qty: int,
+    state: State,
+    market: ProductMarket,
+    replaced: Pledge | None = None,
 ) -> MarkFigures:
     """Every figure but the two that need the worth of the slices, which are 0."""
     today, product = day_at(state.market_ns), state.products[request.product_id]
@@ -179,11 +182,7 @@ def market_figures(
     points = curve_points(spans, market.marks)
     spot = Volatility() if market.spot is None else market.spot.volatility
     is_decayed = level is MarkLevel.DECAYED
-    carried = (
-        Carried(_recovery_left(request, today, state))
-        if pledge is None or pledge.mark is None
-        else _carried(pledge, pledge.mark, pledged_qty, today)
-    )
+    before = carried(request, pledged_qty, state, replaced)
     return MarkFigures(
         pledge_id=request.pledge_id,
         valuation_day=today,
@@ -212,10 +211,10 @@ def market_figures(
             d.disputed.pledge_id == request.pledge_id for d in state.mark_disputes.values()
         ),
         is_halted=market.is_stopped or _is_halted(product, first_day, request.end_day, state),
-        opening_recovery_days_count=carried.recovery_days_count,
-        opening_ltv_ppm=carried.ltv_ppm,
-        ruled_amount=carried.ruled_amount,
-        is_stressed_day=carried.is_stressed_day,
+        opening_recovery_days_count=before.recovery_days_count,
+        opening_ltv_ppm=before.ltv_ppm,
+        ruled_amount=before.ruled_amount,
+        is_stressed_day=before.is_stressed_day,
         is_trading_day=is_trading_day(today, state),
     )
 
@@ -254,45 +253,6 @@ def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int
     change_amount = value_amount - state.pool_values.get(request.pledge_id, 0)
     supplier_amount = pool.get(supplier_id, 0) + change_amount
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
-
-
-def _recovery_left(request: PledgeRequested, today: int, state: State) -> int:
-    """
-    Clear days that a first mark still needs: the most that a mark of these days was left with.
-
-    A regime is the collateral's, and left after clear *marking* days: who has had the same days
-    valued under stress does not shed it by releasing them, or asking again, here or at another
-    bank. So the marks of the owner's other pledges of the product's days count while the state
-    remembers them; days on which nobody marked them are not clear ones. The glide is a drawn
-    loan's: a new lien begins at its own ratio.
-    """
-    found = [0]
-    for pledge_id in state.pledge_ids.get(request.account_id, ()):
-        other = state.pledges[pledge_id]
-        mark, asked = other.mark, other.request
-        if mark is None or not mark.recovery_days_count or asked.product_id != request.product_id:
-            continue
-        if asked.start_day < request.end_day and request.start_day < asked.end_day:
-            # Its own day is not over: what it was left with is what this one is to be left with.
-            found.append(mark.recovery_days_count + (mark.valuation_day == today))
-    return max(found)
-
-
-def _carried(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> Carried:
-    """What of the mark in force goes into the next one, whether of its own day or of a later."""
-    ltv_ppm = mark.applied_ltv_ppm if pledge.status in LIENED else NO_LTV_PPM
-    if mark.valuation_day < today:
-        return Carried(mark.recovery_days_count, ltv_ppm)
-    if mark.opening_ltv_ppm != NO_LTV_PPM:
-        ltv_ppm = mark.opening_ltv_ppm
-    ruled_amount = mark.ruled_amount * pledged_qty // mark.pledged_qty
-    is_stressed_day = _is_stressed(mark)
-    return Carried(mark.opening_recovery_days_count, ltv_ppm, ruled_amount, is_stressed_day)
-
-
-def _is_stressed(mark: PledgeMarked) -> bool:
-    """Whether the mark, or one before it on its day, had reasons of stress."""
-    return mark.is_stressed_day or bool(mark.stress_reasons)
 
 
 def _is_halted(product: ProductDefined, first_day: int, end_day: int, state: State) -> bool:

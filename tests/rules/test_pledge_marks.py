@@ -8,6 +8,7 @@ from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.domain.commands import (
     AcceptPledge,
     DeclinePledge,
+    DefineProduct,
     HaltInstrument,
     PublishMarks,
     PublishRiskParameters,
@@ -16,7 +17,7 @@ from exchange.domain.commands import (
     ResumeInstrument,
 )
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
-from exchange.domain.enums import PledgeStatus, Role
+from exchange.domain.enums import PledgeStatus, ProductKind, Role
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
@@ -451,10 +452,80 @@ def test_it_is_no_other_at_another_bank_or_while_the_first_is_pledged(market):
     assert asked_again(market, qty=5, bank_account_id=other_bank) == ("STRESS", 9)
 
 
-def test_other_days_and_other_owners_have_a_history_of_their_own(market):
+def test_what_is_under_lien_passes_its_recovery_on_to_other_days_and_other_owners(market):
+    pledge_id = in_recovery(market)
+    assert asked_again(market, code="M2702") == ("STRESS", 9)
+    assert asked_again(market, key_id=OTHER) == ("STRESS", 9)
+    market.do(BANK, ReleasePledge(pledge_id=pledge_id))
+    for asked_id in (2, 3):
+        market.do(BANK, DeclinePledge(pledge_id=asked_id))
+    assert asked_again(market, code="M2701") == ("NORMAL", 0)
+    stranger = market.admit("stranger", Role.TRADER)
+    market.deposit(stranger, 10**12)
+    own(market, stranger, market.months[1], 10, PRICE)
+    assert asked_again(market, key_id=stranger, code="M2702") == ("NORMAL", 0)
+    market.assert_replays()
+
+
+def test_stress_of_this_very_day_makes_it_no_clear_day_for_a_new_pledge_either(market):
+    market.pledge("M2703")
+    for command in (HaltInstrument, ResumeInstrument):
+        market.do(1, command(instrument_id=market.months[2]))
+        market.cycle()
+    assert asked_again(market, code="M2702") == ("STRESS", PARAMETERS.stress_exit_days_count)
+
+
+def test_the_longest_recovery_is_passed_on(market):
     in_recovery(market)
+    market.pledge("M2701", 5)
+    for _ in range(2):
+        market.tomorrow()
+        market.cycle()
+    market.do(1, HaltInstrument(instrument_id=market.months[0]))
+    market.cycle()
+    market.do(1, ResumeInstrument(instrument_id=market.months[0]))
+    market.tomorrow()
+    market.cycle()
+    assert {market.mark(n).recovery_days_count for n in (1, 2)} == {6, 9}
+    assert asked_again(market, code="M2702") == ("STRESS", 9)
+
+
+def test_what_is_only_asked_for_passes_nothing_on_to_others(market):
+    """Or asking would be a way to take the floor from everybody."""
+    market.request("M2703")
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    assert market.mark().regime == "STRESS"
+    assert asked_again(market, key_id=OTHER, code="M2702") == ("NORMAL", 0)
     assert asked_again(market, code="M2702") == ("NORMAL", 0)
-    assert asked_again(market, key_id=OTHER) == ("NORMAL", 0)
+
+
+def test_that_an_owner_is_of_the_supplier_s_house_is_that_owner_s_stress_alone(market):
+    sister = market.admit("sister", Role.TRADER, affiliate_ids=[SUPPLIER])
+    market.deposit(sister, 10**12)
+    own(market, sister, market.months[1], 10, PRICE)
+    market.pledge(qty=5, key_id=sister)
+    assert market.mark().recovery_days_count == PARAMETERS.stress_exit_days_count
+    assert asked_again(market, code="M2702") == ("NORMAL", 0)
+
+
+def test_another_class_has_a_regime_of_its_own(market):
+    in_recovery(market)
+    market.do(
+        1,
+        DefineProduct(
+            code="B200-SG",
+            kind=ProductKind.GPU_TIME,
+            gpu_class="B200",
+            region="SG",
+            supplier_account_id=SUPPLIER,
+            lot_qty=1,
+        ),
+    )
+    request = replace(market.state.pledges[1].request, pledge_id=9, product_id=2)
+    assert mark_of(request, 10, market.state).opening_recovery_days_count == 0
+    same = replace(request, product_id=1)
+    assert mark_of(same, 10, market.state).opening_recovery_days_count == 10
 
 
 def test_a_new_lien_begins_at_its_own_ratio_and_does_not_glide(market):
