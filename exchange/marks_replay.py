@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from exchange.collateral.curve import months_within
+from exchange.collateral.marks import MarkLevel
 from exchange.collateral.node_curve import (
     adv_hours,
     curve_points,
@@ -97,7 +98,7 @@ class MarksReplay:
         market = self._market(mark, seq, product, parameters)
         if mark.level == 0:
             # A supplier that was ended has no value whatever the nodes say.
-            market.pop("level", None)
+            del market["level"], market["age_days_count"]
         _require_equal(mark, seq, market, list(market))
 
     def _market(
@@ -113,8 +114,12 @@ class MarksReplay:
         marks, seqs = [node for _, node in nodes], {node.month: at for at, node in nodes}
         spans = months_within(max(mark.start_day, mark.valuation_day + 1), mark.end_day)
         points = curve_points(spans, marks)
+        level, observed_day = worst_source(spans, marks)
+        is_decayed, today = level is MarkLevel.DECAYED, mark.valuation_day
+        age_days_count = self.marks.trading_days_between(observed_day, today, seq)
         found: dict[str, object] = {
-            "level": int(worst_source(spans, marks)[0]),
+            "level": int(level),
+            "age_days_count": age_days_count if is_decayed else 0,
             "curve_months": [point.month for point in points],
             "curve_marks_micro": [point.mark_micro for point in points],
             "mark_seqs": [seqs[point.month] for point in points],

@@ -1,8 +1,13 @@
-"""What node marks say of a window: which month is the spot."""
+"""What node marks say of a window: its worst source, and which month is the spot."""
+
+import pytest
 
 from exchange import genesis
-from exchange.collateral.node_curve import spot_of
+from exchange.collateral.curve import months_within
+from exchange.collateral.marks import MarkLevel
+from exchange.collateral.node_curve import spot_of, worst_source
 from exchange.domain.events import NodeMarked
+from exchange.domain.windows import parse_window
 
 PARAMETERS = genesis.risk_parameters()
 MONTHS = (202701, 202702, 202703)
@@ -36,6 +41,54 @@ def spot_month(levels: tuple[int, ...], counts: dict[int, int] = ALL_KNOWN) -> i
     """The spot of such nodes; 0 for none."""
     spot = spot_of(nodes(*levels), counts, PARAMETERS)
     return 0 if spot is None else spot.month
+
+
+def worst(code: str, *marks: NodeMarked) -> tuple[int, int]:
+    """(level, day) of a window's worst source."""
+    window = parse_window(code)
+    level, observed_day = worst_source(months_within(window.start_day, window.end_day), marks)
+    return int(level), observed_day
+
+
+# -- the worst source ------------------------------------------------------------------------------
+
+
+def test_of_equally_bad_months_the_one_that_is_stale_for_longest_counts_wherever_it_is():
+    for days in ((100, 20, 60), (20, 100, 60), (60, 100, 20)):
+        marks = [node(month, 7, day) for month, day in zip(MONTHS, days, strict=True)]
+        assert worst("X270101-270401", *marks) == (7, 20)
+    marks = [node(202701, 7, 90), node(202702, 3, 10), node(202703, 7, 80)]
+    assert worst("X270101-270401", *marks) == (7, 80), "a better month's day is no age"
+    assert worst("M2702", *marks) == (3, 10)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [((1, 1), 5), ((1, 6), 6), ((6, 5), 6), ((7, 1), 7), ((2, 7), 7), ((7, 7), 7)],
+)
+def test_a_gap_is_no_better_than_the_months_that_it_is_priced_from(levels, expected):
+    marks = [node(202701, levels[0], 50), node(202703, levels[1], 40)]
+    assert worst("M2702", *marks)[0] == expected
+    assert worst("X270101-270401", *marks)[0] == max(expected, *levels)
+
+
+def test_a_gap_between_stale_months_is_as_old_as_the_older():
+    assert worst("M2702", node(202701, 7, 50), node(202703, 7, 40)) == (7, 40)
+    assert worst("M2702", node(202701, 7, 50), node(202703, 1, 40)) == (7, 50)
+
+
+def test_before_and_beyond_all_marks_the_nearest_counts():
+    marks = (node(202702, 7, 50), node(202703, 1, 60))
+    assert worst("M2701", *marks) == (7, 50)
+    assert worst("M2704", *marks)[0] == MarkLevel.CURVE
+    assert worst("M2704", node(202703, 7, 30)) == (7, 30)
+
+
+def test_a_month_that_cannot_be_marked_leaves_the_window_without_a_level():
+    assert worst("X270101-270401", node(202701, 1), node(202702, 0), node(202703, 1)) == (0, 0)
+    assert worst("M2702", node(202701, 1), node(202703, 0)) == (0, 0), "nor the gap beside it"
+    assert worst("M2701", node(202701, 0)) == (0, 0)
+    assert worst("M2701") == (0, 0)
 
 
 # -- the spot --------------------------------------------------------------------------------------

@@ -7,16 +7,19 @@ from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.commands import PublishMarks, RequestPledge
 from exchange.domain.enums import PledgeStatus
 from exchange.domain.events import NodeMarked, PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record, decode_body
+from exchange.domain.windows import start_ns
 from exchange.marks_replay import MarkDiffers, MarksReplay
 from exchange.projections import Projections
 from exchange.projections.collateral import marks_seen
 from exchange.projections.pledges import Pledge, Pledges, PledgesState
+from tests.rules.markets import OtherMarket, cross, own, span
 from tests.rules.pledge_marks import MarkedMarket
-from tests.scenario import BANK, OTHER, TRADER, Market
+from tests.scenario import BANK, FIRST_DAY, OTHER, TRADER, Market
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +147,28 @@ def test_a_mark_that_calls_a_trading_day_closed_is_named(market):
     )
     fields = {name: getattr(made, name) for name in made.__struct_fields__}
     with pytest.raises(MarkDiffers, match="is_trading_day is recorded as False"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
+
+
+def test_what_stale_marks_make_is_computed_again_and_another_age_is_named():
+    market = OtherMarket()
+    market.grant("Y27", 1_000)
+    own(market, TRADER, market.list_window("M2701"), 10)
+    market.do(0, PublishMarks())
+    cross(market, start_ns(FIRST_DAY + 3))
+    market.do(0, PublishMarks())
+    request = RequestPledge(
+        product_id=1, pledged_qty=5, bank_account_id=BANK, **span("X270115-270201")
+    )
+    market.do(TRADER, request)
+    records, last = records_of(market), market.state.pledges[1].mark
+    assert (last.level, last.age_days_count) == (7, 3)
+    assert replayed(records).answer(len(records), BANK)
+    made = priced(
+        replace(figures_of(last), age_days_count=2), sources_of(last), genesis.risk_parameters()
+    )
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="age_days_count is recorded as 2 and comes out as 3"):
         replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
 
 
