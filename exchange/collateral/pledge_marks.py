@@ -61,6 +61,7 @@ class MarkFigures(Struct, frozen=True, kw_only=True):
     ruled_amount: int
     is_stressed_day: bool
     is_trading_day: bool
+    unknown_hours: int
 
 
 _FIGURES = MarkFigures.__struct_fields__

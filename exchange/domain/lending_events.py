@@ -100,6 +100,8 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     """An earlier mark of the same day had reasons of stress: it is no clear day."""
     is_trading_day: bool = True
     """Whether the venue trades on the valuation day: a day of recovery, and a step of the glide."""
+    unknown_hours: int = 0
+    """GPU-hours lost in the uptime because nobody stands for them, past the time of disputes."""
 
 
 class PledgesMarked(Event, frozen=True, kw_only=True, tag="pledges_marked"):

@@ -40,6 +40,7 @@ INPUTS = (
     "ruled_amount",
     "is_stressed_day",
     "is_trading_day",
+    "unknown_hours",
 )
 """Of the event; a flag is 0 or 1."""
 

@@ -21,6 +21,7 @@ from exchange.collateral.node_curve import (
     worst_source,
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
+from exchange.collateral.uptime import DayHours, Uptime, uptime_of, waiting_day
 from exchange.collateral.volatility import Volatility
 from exchange.domain.collateral_views import CollateralMarkView
 from exchange.domain.enums import SessionState, TradingMode
@@ -33,12 +34,12 @@ from exchange.domain.events import (
 )
 from exchange.domain.lending_events import NO_LTV_PPM
 from exchange.domain.risk_parameters import RiskParameters
-from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
+from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at, month_of
 
 from .bundle import Projections
 from .collateral import mark_view
-from .collateral_marks import FinalDay
+from .deliveries import is_past_disputes
 
 
 class _Market(NamedTuple):
@@ -123,7 +124,7 @@ def _figures(
     points = curve_points(spans, marks)
     age_days_count = projections.marks.trading_days_between(observed_day, today, seq)
     supplier_id = product.supplier_account_id
-    final_days = projections.collateral_marks.final_days(supplier_id, seq)
+    uptime = _uptime(supplier_id, projections.marks.market_ns_as_of(seq), projections)
     return MarkFigures(
         pledge_id=0,
         valuation_day=today,
@@ -145,7 +146,7 @@ def _figures(
         half_spread_ppm=mean_half_spread_ppm(spans, marks, published.risk_parameters),
         supplier_grade=int(_grade(supplier_id, projections)),
         pool_share_ppm=0,
-        uptime_ppm=_uptime_ppm(final_days),
+        uptime_ppm=uptime.uptime_ppm,
         is_affiliated=projections.participants.are_affiliated(supplier_id, request.account_id),
         ruled_ppm=0,
         is_disputed=False,
@@ -155,6 +156,7 @@ def _figures(
         ruled_amount=0,
         is_stressed_day=False,
         is_trading_day=projections.marks.trading_days_between(today - 1, today, seq) > 0,
+        unknown_hours=uptime.unknown_hours,
     )
 
 
@@ -164,12 +166,21 @@ def _grade(supplier_id: int, projections: Projections) -> Grade:
     return Grade.E if grade is None else Grade[grade.value]
 
 
-def _uptime_ppm(days: list[FinalDay]) -> int:
-    contracted_hours = sum(day.contracted_qty for day in days) * HOURS_PER_DAY
-    lost_hours = sum(day.undelivered_hours for day in days)
-    if not contracted_hours:
-        return PPM_WHOLE
-    return (contracted_hours - lost_hours) * PPM_WHOLE // contracted_hours
+def _uptime(supplier_id: int, market_ns: int, projections: Projections) -> Uptime:
+    final = (
+        DayHours(day.day, day.contracted_qty * HOURS_PER_DAY, day.undelivered_hours)
+        for day in projections.collateral_marks.final_days(supplier_id, projections.at_seq)
+    )
+    deliveries = projections.deliveries
+    waiting = [
+        deliveries.days[product_id, day]
+        for product_id, days in deliveries.open_days.items()
+        if deliveries.supplier_ids[product_id] == supplier_id
+        for day in days
+        if is_past_disputes(day, market_ns)
+    ]
+    rows = (waiting_day(each.day, each.contracted_qty, each.available_qtys) for each in waiting)
+    return uptime_of([*final, *rows])
 
 
 def _is_halted(

@@ -96,8 +96,9 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
         ("supplier",),
     ),
     "sla_shortfall_ppm": (
-        "min(CAP, SLOPE * max(0, TARGET - uptime of the last 30 final days))",
-        ("uptime_ppm",),
+        "min(CAP, SLOPE * max(0, TARGET - uptime of the last 30 days that are final or past their "
+        "disputes)); unknown hours are lost",
+        ("uptime_ppm", "unknown_hours"),
         ("uptime_slope_ppm", "uptime_target_ppm", "uptime_cap_ppm"),
         ("uptime",),
     ),
@@ -205,7 +206,7 @@ def _sources(
         "curve": mark.mark_seqs,
         "spot": [mark.spot_seq] if mark.spot_seq else [],
         "supplier": [known.admission_seq(account_id) for account_id in accounts],
-        "uptime": [day.seq for day in known.final_days(supplier_id, published.seq)],
+        "uptime": known.uptime_seqs(supplier_id, published.seq, mark.market_ns),
         "rulings": known.ruling_seqs(mark.pledge_id, published.seq),
         "pool": known.pool_seqs(published.seq),
     }

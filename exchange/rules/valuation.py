@@ -36,6 +36,7 @@ from exchange.collateral.pledge_marks import (
     worth_of,
 )
 from exchange.collateral.present_value import YEAR_DAYS, discount_factor_e12
+from exchange.collateral.uptime import Uptime
 from exchange.collateral.valuation import eligible_amount
 from exchange.collateral.volatility import Volatility
 from exchange.domain.enums import PledgeStatus, TradingMode
@@ -51,7 +52,7 @@ from .mark_history import carried, is_stressed
 from .market_data import Node
 from .noted_trades import are_affiliated
 from .state import State
-from .suppliers import uptime_ppm
+from .suppliers import uptime
 
 TABLED_DAYS_COUNT = 1_100
 """Three years ahead; what is pledged beyond costs its first valuation a little more."""
@@ -69,7 +70,7 @@ class ProductMarket(Struct, frozen=True):
     """Whose volatility it is; None where nothing has a price."""
     grade: Grade
     """A supplier without a grade counts as the worst."""
-    uptime_ppm: int
+    uptime: Uptime
     is_stopped: bool
     is_terminated: bool
 
@@ -129,7 +130,7 @@ def product_market(product_id: int, state: State) -> ProductMarket:
         marks=marks,
         spot=None if spot is None else nodes[spot.month],
         grade=Grade.E if grade is None else Grade[grade.value],
-        uptime_ppm=uptime_ppm(supplier_id, state),
+        uptime=uptime(supplier_id, state),
         is_stopped=supplier_id in state.stopped_suppliers,
         is_terminated=standing is not None and standing.is_terminated,
     )
@@ -204,7 +205,7 @@ def market_figures(
         half_spread_ppm=mean_half_spread_ppm(spans, market.marks, _parameters(state)),
         supplier_grade=int(market.grade),
         pool_share_ppm=0,
-        uptime_ppm=market.uptime_ppm,
+        uptime_ppm=market.uptime.uptime_ppm,
         is_affiliated=are_affiliated(product.supplier_account_id, request.account_id, state),
         ruled_ppm=0 if pledge is None else pledge.ruled_ppm,
         is_disputed=any(
@@ -216,6 +217,7 @@ def market_figures(
         ruled_amount=before.ruled_amount,
         is_stressed_day=before.is_stressed_day,
         is_trading_day=is_trading_day(today, state),
+        unknown_hours=market.uptime.unknown_hours,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.domain.commands import PublishMarks, RequestPledge
+from exchange.domain.delivery_events import DeliveryReported
 from exchange.domain.enums import PledgeStatus
 from exchange.domain.events import NodeMarked, PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
@@ -16,10 +17,12 @@ from exchange.domain.windows import start_ns
 from exchange.marks_replay import MarkDiffers, MarksReplay
 from exchange.projections import Projections
 from exchange.projections.collateral import marks_seen
+from exchange.projections.held_window import held_view
 from exchange.projections.pledges import Pledge, Pledges, PledgesState
+from exchange.rules.delivery import dispute_due_ns
 from tests.rules.markets import OtherMarket, cross, own, span
 from tests.rules.pledge_marks import MarkedMarket
-from tests.scenario import BANK, FIRST_DAY, OTHER, TRADER, Market
+from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER, Market
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +173,33 @@ def test_what_stale_marks_make_is_computed_again_and_another_age_is_named():
     fields = {name: getattr(made, name) for name in made.__struct_fields__}
     with pytest.raises(MarkDiffers, match="age_days_count is recorded as 2 and comes out as 3"):
         replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
+
+
+def test_days_that_nobody_stands_for_are_among_the_sources_of_the_uptime_they_lower():
+    market = MarkedMarket()
+    market.pledge("M2703")
+    first_day = span("M2701")["start_day"]
+    market.advance(dispute_due_ns(first_day))
+    market.drain()
+    (mark,) = market.cycle()
+    projections = Projections()
+    records = records_of(market)
+    for record in records:
+        projections.apply(record)
+    (report_seq,) = [
+        record.seq
+        for record in records
+        if any(isinstance(e, DeliveryReported) and e.day == first_day for e in record.events)
+    ]
+    known, seq, due_ns = projections.collateral_marks, len(records), dispute_due_ns(first_day)
+    assert known.uptime_seqs(SUPPLIER, seq, due_ns - 1) == []
+    assert known.uptime_seqs(SUPPLIER, seq, due_ns) == [report_seq]
+    assert known.uptime_seqs(SUPPLIER, report_seq - 1, due_ns) == []
+    held = held_view(TRADER, 10, market.state.instruments[market.months[2]], projections)
+    assert (held.inputs["uptime_ppm"], held.inputs["unknown_hours"]) == (0, mark.unknown_hours)
+    assert (held.spot_month, held.level) == (mark.spot_month, mark.level)
+    again = Projections.restore(projections.checkpoint())
+    assert again.collateral_marks.uptime_seqs(SUPPLIER, seq, due_ns) == [report_seq]
 
 
 def test_another_month_s_history_does_not_pass_for_the_spot_s(market):

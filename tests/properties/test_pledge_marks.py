@@ -63,6 +63,7 @@ def figures(draw: st.DrawFn) -> MarkFigures:
         ruled_amount=0,
         is_stressed_day=draw(st.booleans()),
         is_trading_day=draw(st.booleans()),
+        unknown_hours=draw(st.integers(0, 10**6)),
     )
 
 

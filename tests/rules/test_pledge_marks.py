@@ -21,18 +21,20 @@ from exchange.domain.enums import PledgeStatus, ProductKind, Role
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
+from exchange.domain.meter_readings import HourRuling
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY, PPM_WHOLE
 from exchange.domain.windows import day_at, start_ns
 from exchange.rules import pledge_marking
+from exchange.rules.delivery import dispute_due_ns
 from exchange.rules.delivery_state import Standing
-from exchange.rules.suppliers import uptime_ppm
+from exchange.rules.suppliers import uptime
 from exchange.rules.valuation import mark_of
-from tests.rules.deliveries import DAY, DeliveryMarket
+from tests.rules.deliveries import DAY, DeliveryMarket, attest, dispute, report, rule
 from tests.rules.markets import OtherMarket, assert_refused, cross, day, mainland, own, span
 from tests.rules.pledge_marks import PRICE, MarkedMarket
 from tests.rules.test_marks import index
-from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
+from tests.scenario import AUDITOR, BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
 
 PARAMETERS = genesis.risk_parameters()
 FEBRUARY_HOURS, MONTH_HOURS = 28 * 24, {202701: 744, 202702: 672, 202703: 744}
@@ -241,9 +243,57 @@ def test_uptime_is_what_was_delivered_of_the_last_thirty_final_days():
     standing = market.state.standings[SUPPLIER]
     standing.final_days = [(DAY - 30, 24, 24), (DAY - 29, 24, 0), (DAY, 24, 2)]
 
-    assert uptime_ppm(SUPPLIER, market.state) == (72 - 26) * PPM_WHOLE // 72
+    assert uptime(SUPPLIER, market.state) == ((48 - 2) * PPM_WHOLE // 48, 0)
     market.state.standings[SUPPLIER] = Standing()
-    assert uptime_ppm(SUPPLIER, market.state) == PPM_WHOLE, "nothing is known against it"
+    assert uptime(SUPPLIER, market.state) == (PPM_WHOLE, 0), "nothing is known against it"
+
+
+def test_what_nobody_stands_for_is_lost_to_a_lender_once_its_disputes_are_over():
+    market = DeliveryMarket()
+    market.sell(TRADER, 1_000)
+    market.read([1_000] * 12 + [900] * 6)
+    market.do(SUPPLIER, report())
+    due_ns = dispute_due_ns(DAY)
+    market.advance(due_ns - 1)
+    assert uptime(SUPPLIER, market.state) == (PPM_WHOLE, 0), "who is concerned has the word"
+    market.advance(due_ns)
+    unknown_hours, lost_hours = 6_000, 6_600
+    seen = ((24_000 - lost_hours) * PPM_WHOLE // 24_000, unknown_hours)
+    assert uptime(SUPPLIER, market.state) == seen
+    assert not market.state.standings[SUPPLIER].poor_days, "settlement holds it against nobody"
+    market.do(AUDITOR, attest(rulings=[HourRuling(hour, 1_000) for hour in range(18, 24)]))
+    assert uptime(SUPPLIER, market.state) == ((24_000 - 600) * PPM_WHOLE // 24_000, 0)
+    market.finish()
+    assert uptime(SUPPLIER, market.state) == ((24_000 - 600) * PPM_WHOLE // 24_000, 0)
+
+
+def test_what_an_auditor_has_found_of_a_disputed_day_is_known_of_it():
+    market = DeliveryMarket()
+    market.sell(TRADER, 1_000)
+    market.advance(start_ns(DAY + 1))
+    market.do(SUPPLIER, report())
+    market.do(TRADER, dispute())
+    market.advance(dispute_due_ns(DAY))
+    assert uptime(SUPPLIER, market.state) == (0, 24_000)
+    market.do(AUDITOR, rule([500] * 24))
+    assert uptime(SUPPLIER, market.state) == (PPM_WHOLE // 2, 0)
+
+
+def test_a_supplier_that_falls_silent_puts_what_it_sold_under_stress(market):
+    market.pledge("M2703")
+    first_day = span("M2701")["start_day"]
+    market.advance(dispute_due_ns(first_day) - 1)
+    market.drain()
+    market.cycle()
+    assert (market.mark().uptime_ppm, market.mark().unknown_hours) == (PPM_WHOLE, 0)
+    assert "low_uptime" not in market.mark().stress_reasons
+    market.advance(dispute_due_ns(first_day))
+    market.drain()
+    (mark,) = market.cycle()
+    assert (mark.uptime_ppm, mark.unknown_hours) == (0, 100 * 24)
+    assert "low_uptime" in mark.stress_reasons
+    assert mark.lines_ppm[7] == PARAMETERS.uptime_cap_ppm
+    market.assert_replays()
 
 
 # -- cycles ----------------------------------------------------------------------------------------
