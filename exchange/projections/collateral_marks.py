@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from exchange.collateral.recovery import Recovering, recovering
 from exchange.collateral.uptime import UPTIME_DAYS_COUNT
 from exchange.domain.delivery_events import DeliveryFinalized, DeliveryReported
 from exchange.domain.events import (
@@ -25,6 +26,7 @@ from exchange.domain.events import (
     ProductDefined,
 )
 from exchange.domain.lending_events import (
+    LendingForgotten,
     LoanClosed,
     LoanEnded,
     MarkDisputed,
@@ -98,6 +100,7 @@ class CollateralMarksState(Struct):
     final_days: list[tuple[int, list[FinalDay]]]
     begun: list[int]
     reported_days: list[tuple[int, list[ReportedDay]]] = []
+    recovering: list[tuple[int, Recovering]] = []
 
 
 class CollateralMarks(Projection[CollateralMarksState]):
@@ -131,6 +134,8 @@ class CollateralMarks(Projection[CollateralMarksState]):
         """By supplier, in the order of the log."""
         self._begun: list[int] = []
         """Records that began a cycle."""
+        self.recovering: dict[int, Recovering] = {}
+        """Of the marks in force that are under stress or recovering from it, by pledge."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Marks, and what their lines rest on."""
@@ -138,6 +143,7 @@ class CollateralMarks(Projection[CollateralMarksState]):
             PledgeRequested: self._request,
             PledgeMarked: self._mark,
             PledgesMarked: self._begin,
+            LendingForgotten: self._forget,
             MarkDisputed: self._dispute,
             MarkRulingProposed: self._propose,
             MarkRuled: self._rule,
@@ -215,6 +221,7 @@ class CollateralMarks(Projection[CollateralMarksState]):
             _rows(self._final_days),
             self._begun,
             _rows(self._reported_days),
+            _rows(self.recovering),
         )
 
     def load(self, state: CollateralMarksState) -> None:
@@ -229,6 +236,7 @@ class CollateralMarks(Projection[CollateralMarksState]):
         self._final_days = dict(state.final_days)
         self._begun = state.begun
         self._reported_days = dict(state.reported_days)
+        self.recovering = dict(state.recovering)
 
     # -- fold
 
@@ -236,6 +244,14 @@ class CollateralMarks(Projection[CollateralMarksState]):
         mark = PublishedMark(record.seq, encode_event(event))
         self._marks.setdefault(event.pledge_id, []).append(mark)
         self.changes_count += 1
+        if event.recovery_days_count:
+            self.recovering[event.pledge_id] = recovering(event)
+        else:
+            self.recovering.pop(event.pledge_id, None)
+
+    def _forget(self, event: LendingForgotten, _record: Record, _index: int) -> None:
+        for pledge_id in event.pledge_ids:
+            self.recovering.pop(pledge_id, None)
 
     def _begin(self, event: PledgesMarked, record: Record, _index: int) -> None:
         if not event.looked_at_count:

@@ -5,6 +5,7 @@ It is no bank's security: no pool has it, so nothing is charged for concentratio
 and nothing is disputed. All else is as of a pledge, from the read models instead of the state.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -21,10 +22,11 @@ from exchange.collateral.node_curve import (
     worst_source,
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
+from exchange.collateral.recovery import Opening, is_passed_on, worst_opening
 from exchange.collateral.uptime import DayHours, Uptime, uptime_of, waiting_day
 from exchange.collateral.volatility import Volatility
 from exchange.domain.collateral_views import CollateralMarkView
-from exchange.domain.enums import SessionState, TradingMode
+from exchange.domain.enums import LIENED, SessionState, TradingMode
 from exchange.domain.events import (
     InstrumentListed,
     NodeMarked,
@@ -124,6 +126,7 @@ def _figures(
     points = curve_points(spans, marks)
     age_days_count = projections.marks.trading_days_between(observed_day, today, seq)
     supplier_id = product.supplier_account_id
+    opening = worst_opening(_openings(request, today, projections))
     uptime = _uptime(supplier_id, projections.marks.market_ns_as_of(seq), projections)
     return MarkFigures(
         pledge_id=0,
@@ -151,10 +154,10 @@ def _figures(
         ruled_ppm=0,
         is_disputed=False,
         is_halted=_is_halted(product, first_day, request.end_day, projections),
-        opening_recovery_days_count=0,
+        opening_recovery_days_count=opening.recovery_days_count,
         opening_ltv_ppm=NO_LTV_PPM,
         ruled_amount=0,
-        is_stressed_day=False,
+        is_stressed_day=opening.is_stressed_day,
         is_trading_day=projections.marks.trading_days_between(today - 1, today, seq) > 0,
         unknown_hours=uptime.unknown_hours,
     )
@@ -164,6 +167,21 @@ def _grade(supplier_id: int, projections: Projections) -> Grade:
     """A supplier without a grade counts as the worst."""
     grade = projections.participants.accounts[supplier_id].supplier_grade
     return Grade.E if grade is None else Grade[grade.value]
+
+
+def _openings(request: PledgeRequested, today: int, projections: Projections) -> Iterator[Opening]:
+    """Those of the pledges with whose recovery its first mark would go on."""
+    products, pledges = projections.listings.products, projections.pledges.pledges
+    for pledge_id, known in projections.collateral_marks.recovering.items():
+        other = pledges[pledge_id]
+        if is_passed_on(
+            other.request,
+            request,
+            (products[other.request.product_id], products[request.product_id]),
+            is_liened=other.status in LIENED,
+            is_affiliated=known.is_affiliated,
+        ):
+            yield known.opening(today)
 
 
 def _uptime(supplier_id: int, market_ns: int, projections: Projections) -> Uptime:

@@ -36,6 +36,7 @@ from exchange.collateral.pledge_marks import (
     worth_of,
 )
 from exchange.collateral.present_value import YEAR_DAYS, discount_factor_e12
+from exchange.collateral.recovery import recovering
 from exchange.collateral.uptime import Uptime
 from exchange.collateral.valuation import eligible_amount
 from exchange.collateral.volatility import Volatility
@@ -48,7 +49,7 @@ from exchange.domain.windows import day_at, month_of
 
 from .lending_state import Pledge
 from .listing import is_trading_day, trading_days_between
-from .mark_history import carried, is_stressed
+from .mark_history import carried
 from .market_data import Node
 from .noted_trades import are_affiliated
 from .state import State
@@ -150,7 +151,7 @@ def is_known(figures: MarkFigures, pledge: Pledge, state: State) -> bool:
         figures_of(mark),
         historical_es_e12=0,
         pool_share_ppm=0,
-        is_stressed_day=is_stressed(mark),
+        is_stressed_day=recovering(mark).is_stressed,
     )
     if figures != known:
         return False
@@ -212,10 +213,10 @@ def market_figures(
             d.disputed.pledge_id == request.pledge_id for d in state.mark_disputes.values()
         ),
         is_halted=market.is_stopped or _is_halted(product, first_day, request.end_day, state),
-        opening_recovery_days_count=before.recovery_days_count,
+        opening_recovery_days_count=before.opening.recovery_days_count,
         opening_ltv_ppm=before.ltv_ppm,
         ruled_amount=before.ruled_amount,
-        is_stressed_day=before.is_stressed_day,
+        is_stressed_day=before.opening.is_stressed_day,
         is_trading_day=is_trading_day(today, state),
         unknown_hours=market.uptime.unknown_hours,
     )

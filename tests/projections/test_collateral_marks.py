@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
-from exchange.domain.commands import PublishMarks, RequestPledge
+from exchange.domain.commands import HaltInstrument, PublishMarks, RequestPledge, ResumeInstrument
 from exchange.domain.delivery_events import DeliveryReported
 from exchange.domain.enums import PledgeStatus
 from exchange.domain.events import NodeMarked, PledgeRequested
@@ -200,6 +200,28 @@ def test_days_that_nobody_stands_for_are_among_the_sources_of_the_uptime_they_lo
     assert (held.spot_month, held.level) == (mark.spot_month, mark.level)
     again = Projections.restore(projections.checkpoint())
     assert again.collateral_marks.uptime_seqs(SUPPLIER, seq, due_ns) == [report_seq]
+
+
+def test_what_a_held_window_would_lend_goes_on_with_the_recovery_of_what_is_pledged():
+    market = MarkedMarket()
+    market.pledge("M2703")
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.do(1, ResumeInstrument(instrument_id=market.months[2]))
+    for _ in range(2):
+        market.tomorrow()
+        market.cycle()
+    projections = Projections()
+    for record in records_of(market):
+        projections.apply(record)
+    for each in (projections, Projections.restore(projections.checkpoint())):
+        listed = market.state.instruments[market.months[1]]
+        held = held_view(TRADER, 5, listed, each)
+        assert (held.regime, held.recovery_days_count) == ("STRESS", 8)
+    market.request("M2702", 5)
+    first = market.mark(2)
+    assert (first.regime, first.recovery_days_count) == ("STRESS", 8)
+    assert held.ltv_raw_ppm == first.ltv_raw_ppm + first.lines_ppm[5]
 
 
 def test_another_month_s_history_does_not_pass_for_the_spot_s(market):
