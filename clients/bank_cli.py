@@ -1,20 +1,20 @@
 """The shell's half for banks: loans, margin-calls, borrowing-base, melting, stress."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from clients.bank import is_document_signed, read_certificate
 from clients.errors import ProtocolError
 from clients.sdk import SyncExchangeClient
 from exchange.domain.certificates import BorrowingBase, DocumentSignature
-from exchange.domain.lending_views import Melting, Stress
+from exchange.domain.lending_views import LoanView, Melting, Stress
 from exchange.domain.windows import date_of, day_at
 
+from .fitted_table import FittedTable
 from .shell import (
     DEFAULT_DATA,
     Answer,
@@ -28,7 +28,6 @@ from .shell import (
     connect,
     money,
     show,
-    table,
 )
 
 bank_commands = typer.Typer()
@@ -39,19 +38,7 @@ bank_commands = typer.Typer()
 def loans(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
     """Print loans: a borrower's own, a bank's own pool."""
     found = exchange.loans(as_of_seq=as_of_seq)
-    columns = ("loan", "borrower", "bank", "status", "step")
-    shown = _amounts("loans", columns, ("owed", "value", "base"))
-    for loan in found:
-        amounts = (loan.owed_amount, loan.value_amount, loan.base_amount)
-        shown.add_row(
-            str(loan.loan_id),
-            str(loan.account_id),
-            str(loan.bank_account_id),
-            loan.loan_status,
-            loan.ladder_status,
-            *map(money, amounts),
-        )
-    return found, shown
+    return found, _loans_table(found)
 
 
 @bank_commands.command("margin-calls")
@@ -64,7 +51,8 @@ def margin_calls(
     """Print margin calls that are open."""
     found = exchange.margin_calls(with_ended=with_ended, as_of_seq=as_of_seq)
     columns = ("loan", "borrower", "status", "due, 16:00")
-    shown = _amounts("margin calls", columns, ("cash", "or collateral", "paid"))
+    amounts_of = ("cash", "or collateral", "paid")
+    shown = FittedTable("margin calls", columns, amounts_of, ("paid", "borrower"))
     for call in found:
         amounts = (call.call_cash_amount, call.call_collateral_amount, call.paid_amount)
         shown.add_row(
@@ -157,20 +145,29 @@ def stress(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
     return found, _stress_table(found)
 
 
-def _amounts(title: str, words: Sequence[str], amounts: Sequence[str]) -> Table:
-    """A table that ends with columns of money, which are never broken."""
-    shown = table(title, *words, *amounts)
-    for column in shown.columns[len(words) :]:
-        column.justify, column.no_wrap = "right", True
+def _loans_table(found: Iterable[LoanView]) -> FittedTable:
+    columns = ("loan", "borrower", "bank", "status", "step")
+    spare = ("bank", "base", "step", "borrower")
+    shown = FittedTable("loans", columns, ("owed", "value", "base"), spare)
+    for loan in found:
+        amounts = (loan.owed_amount, loan.value_amount, loan.base_amount)
+        shown.add_row(
+            str(loan.loan_id),
+            str(loan.account_id),
+            str(loan.bank_account_id),
+            loan.loan_status,
+            loan.ladder_status,
+            *map(money, amounts),
+        )
     return shown
 
 
-def _certificate_table(certificate: BorrowingBase) -> Table:
+def _certificate_table(certificate: BorrowingBase) -> FittedTable:
     totals = certificate.totals
     day = date_of(certificate.valuation_day)
     title = f"availability on {day}, as of seq {certificate.as_of_seq}"
     amounts_of = ("value", "base", "owed", "availability", "excess")
-    shown = _amounts(title, ("loan", "step"), amounts_of)
+    shown = FittedTable(title, ("loan", "step"), amounts_of, ("base", "value", "owed"))
     for loan in certificate.loans:
         amounts = (
             loan.value_amount,
@@ -197,11 +194,12 @@ def _certificate_table(certificate: BorrowingBase) -> Table:
     return shown
 
 
-def _melting_table(found: Melting) -> Table:
+def _melting_table(found: Melting) -> FittedTable:
     moves = [f"{each.move_ppm / 10_000:.0f} %" for each in found.pool]
     day = date_of(found.valuation_day)
     title = f"days to margin call / to liquidation from {day}, as of seq {found.as_of_seq}"
-    shown = _amounts(title, ("loan", *moves), ("owed", "value", "break-even rent"))
+    spare = ("value", "owed", "break-even rent")
+    shown = FittedTable(title, ("loan", *moves), ("owed", "value", "break-even rent"), spare)
     for loan in found.loans:
         days = [
             f"{each.margin_call_days_count} / {each.liquidation_days_count}"
@@ -216,10 +214,10 @@ def _melting_table(found: Melting) -> Table:
     return shown
 
 
-def _stress_table(found: Stress) -> Table:
+def _stress_table(found: Stress) -> FittedTable:
     title = f"the pool under stress, as of seq {found.as_of_seq}"
     amounts = ("value", "lendable", "call", "shortfall")
-    shown = _amounts(title, ("scenario", "called"), amounts)
+    shown = FittedTable(title, ("scenario", "called"), amounts, ("lendable", "value"))
     for each in found.pool:
         shown.add_row(
             each.scenario,

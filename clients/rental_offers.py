@@ -18,11 +18,10 @@ from enum import Enum
 from pathlib import Path
 
 from clients.import_report import BadRow, ImportReport, read_rows, required
+from exchange.domain.units import HIGHEST_USD_MICRO, LOWEST_USD_MICRO
 from exchange.domain.windows import day_of
 
 MICRO_PER_USD = 1_000_000
-LOWEST_USD_MICRO = 50_000
-HIGHEST_USD_MICRO = 100_000_000
 ON_DEMAND, SPOT = "on-demand", "spot"
 FIRM_KINDS = frozenset({ON_DEMAND, "secure"})
 """Kinds of offer that can be compared with a delivery contract; spot and serverless cannot."""

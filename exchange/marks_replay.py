@@ -30,7 +30,7 @@ from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import month_of
-from exchange.projections.collateral import list_of, mark_view, marks_seen
+from exchange.projections.collateral import list_of, mark_view, marks_seen, shown_to
 from exchange.projections.collateral_marks import CollateralMarks
 from exchange.projections.listings import Listings
 from exchange.projections.marks import Marks
@@ -82,7 +82,8 @@ class MarksReplay:
         for asked, mark in marks_seen(seq, account_id, self.pledges, self.collateral_marks):
             product = self.listings.products[asked.product_id]
             self._check(mark.event, mark.seq, product)
-            found.append(msgspec.json.encode(mark_view(asked, product.code, mark.event, mark.seq)))
+            view = mark_view(asked, product.code, mark.event, mark.seq)
+            found.append(msgspec.json.encode(shown_to(account_id, view)))
         return list_of(found)
 
     def _take(self, event: Event, seq: int) -> None:

@@ -84,6 +84,8 @@ class PreviousMark(Struct, frozen=True, kw_only=True):
     """The node's last mark of level 6 or better."""
 
     mark_micro: int
+    base_micro: int = 0
+    """What a rise is measured against; 0 is the mark itself."""
     age_days_count: int
     """Calendar days."""
 
@@ -128,11 +130,35 @@ def mark_node(inputs: MarkInputs, parameters: RiskParameters) -> NodeMark:
     if level is MarkLevel.UNMARKABLE:
         notes.append(MarkNote.UNMARKABLE)
     elif inputs.previous and level is not MarkLevel.DECAYED and not inputs.is_rise_confirmed:
-        cap_micro = inputs.previous.mark_micro * (PPM_WHOLE + parameters.rise_cap_ppm) // PPM_WHOLE
+        base_micro = inputs.previous.base_micro or inputs.previous.mark_micro
+        cap_micro = base_micro * (PPM_WHOLE + parameters.rise_cap_ppm) // PPM_WHOLE
         if mark_micro > cap_micro:
             mark_micro = cap_micro
             notes.append(MarkNote.UP_MOVE_CAPPED_15PCT_PENDING)
     return NodeMark(mark_micro=mark_micro, level=level, raw_micro=raw_micro, notes=tuple(notes))
+
+
+def is_rise_confirmed(inputs: MarkInputs, parameters: RiskParameters) -> bool:
+    """
+    Whether a source of another kind supports what the first one says.
+
+    Trades, auctions and the last trade are one kind, quotes and the outside index one each; the
+    curve and the decayed mark tell nothing of their own. A second source supports a price that lies
+    no further above it than a rise may go by itself.
+    """
+    level, price_micro = _first_source(inputs, parameters)
+    if level is MarkLevel.LAST_TRADE:
+        price_micro = _clamped(price_micro, inputs, [])
+    others = {
+        MarkLevel.QUOTES: _middle_micro(inputs, parameters),
+        MarkLevel.INDEX: _index_micro(inputs, parameters),
+    }
+    most_ppm = PPM_WHOLE + parameters.rise_cap_ppm
+    return any(
+        other_micro * most_ppm >= price_micro * PPM_WHOLE
+        for kind, other_micro in others.items()
+        if kind is not level and other_micro
+    )
 
 
 def next_basis_e12(
@@ -169,9 +195,9 @@ def _first_source(inputs: MarkInputs, parameters: RiskParameters) -> tuple[MarkL
     return MarkLevel.UNMARKABLE, 0
 
 
-def _is_deep(hours: int, inputs: MarkInputs, parameters: RiskParameters) -> bool:
+def is_deep(hours: int, pledged_hours: int, parameters: RiskParameters) -> bool:
     """Whether a quantity is large enough to re-mark what is pledged on the node."""
-    pledged_share = inputs.pledged_hours * parameters.mark_pledged_ppm
+    pledged_share = pledged_hours * parameters.mark_pledged_ppm
     return hours >= parameters.mark_floor_hours and hours * PPM_WHOLE >= pledged_share
 
 
@@ -182,7 +208,7 @@ def _average_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
         return 0
     if traded.pairs_count < parameters.mark_pairs_count:
         return 0
-    if not _is_deep(traded.traded_hours, inputs, parameters):
+    if not is_deep(traded.traded_hours, inputs.pledged_hours, parameters):
         return 0
     return divide_half_even(traded.notional_micro, traded.traded_hours)
 
@@ -192,7 +218,7 @@ def _auction_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
     auction = inputs.auction
     if auction is None or auction.age_ns > parameters.mark_window_hours * NS_PER_HOUR:
         return 0
-    if not _is_deep(auction.matched_hours, inputs, parameters):
+    if not is_deep(auction.matched_hours, inputs.pledged_hours, parameters):
         return 0
     return max(0, auction.price_micro)
 

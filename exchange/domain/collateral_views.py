@@ -44,7 +44,7 @@ class CollateralMarkView(Struct, frozen=True, kw_only=True):
     as_of_seq: int
     """The record that published the mark; of a held window the last one."""
     sha256: str
-    """Of the mark's event, byte for byte as the record holds it."""
+    """Of the mark's event, byte for byte as the record holds it; empty to the owner."""
     market_ns: int
     valuation_day: int
     level: int
@@ -54,7 +54,11 @@ class CollateralMarkView(Struct, frozen=True, kw_only=True):
     """The nearest month that trades, whose volatility it is."""
     spot_seq: int
     inputs: dict[str, int]
-    """The other figures that the haircut's lines follow from, by the event's names."""
+    """
+    The other figures that the haircut's lines follow from, by the event's names.
+
+    The owner is not told `pool_share_ppm`, which is the bank's business.
+    """
     parameters_version: int
     rate_ppm: int
     market_amount: int

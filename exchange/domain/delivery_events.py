@@ -173,6 +173,7 @@ class BondWithdrawn(Event, frozen=True, kw_only=True, tag="bond_withdrawn"):
     withdrawn_amount: int
     bond_amount: int
     required_amount: int
+    """For sold days; open claims are kept besides."""
 
 
 class BondShort(Event, frozen=True, kw_only=True, tag="bond_short"):
@@ -229,3 +230,5 @@ class DeliveryCancelled(Event, frozen=True, kw_only=True, tag="delivery_cancelle
     undelivered_hours: int
     reference_micro: int
     due_ns: int
+    bond_amount: int = 0
+    """The day's share of the bond: pro rata by the damages of all the supplier's cancelled days."""

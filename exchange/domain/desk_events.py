@@ -214,7 +214,11 @@ class TradeBusted(Event, frozen=True, kw_only=True, tag="trade_busted"):
 
 
 class TradePriceCorrected(Event, frozen=True, kw_only=True, tag="trade_price_corrected"):
-    """A second operator agreed: the difference in cash follows in the record, fees stay."""
+    """
+    A second operator agreed: the difference follows in the record, fees stay.
+
+    It is cash; of a primary sale the escrow returns to the buyer, who pays it anew.
+    """
 
     correction_id: int
     trade_id: int

@@ -159,7 +159,13 @@ class EscrowFunded(Event, frozen=True, gc=False, tag="escrow_funded"):
 
 
 class EscrowReturned(Event, frozen=True, gc=False, tag="escrow_returned"):
-    """A supplier bought back: its share of each day's escrow is its own again, rounded down."""
+    """
+    What a quantity has in the escrow of each day leaves it for an account.
+
+    A supplier that bought back has the pooled share, rounded down. A primary sale that is busted
+    or corrected has what it paid in: to the supplier, who pays the price back, or to the buyer, who
+    pays the corrected one.
+    """
 
     trade_id: int
     product_id: int

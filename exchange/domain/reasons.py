@@ -134,6 +134,10 @@ class Reason(IntEnum):
     TOO_LATE = 4093
     VALIDITY = 4094
     """`valid_until_ns` lies beyond the time for which the command's id is sure to be known."""
+    INDEX_PRICE = 4098
+    """Dollars of a GPU-hour outside what can be believed: the limit."""
+    INDEX_RATE = 4099
+    """An index in micro-yuan that is not its dollars at its rate: the limit."""
     # means
     CASH = 5001
     TITLE = 5002

@@ -13,7 +13,13 @@ import traceback
 
 from msgspec.structs import replace
 
-from exchange.domain.commands import Command, MarkState, MassCancel, RecordStateHash
+from exchange.domain.commands import (
+    Command,
+    MarkState,
+    MassCancel,
+    RecordStateHash,
+    UncrossBooks,
+)
 from exchange.domain.events import CommandRefused, Event
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
@@ -131,7 +137,7 @@ class Engine:
             trades = core.take_trades()
             first_trade_id = core.next_trade_id - len(trades)
             keep_record(record, first_trade_id, state)
-            note_trades(trades, first_trade_id, state)
+            note_trades(trades, first_trade_id, state, is_auction=kind is UncrossBooks)
             note_sublets(core.take_sublets(), state)
         if command_id:
             if seen is None:

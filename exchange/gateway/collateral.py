@@ -17,7 +17,7 @@ from exchange.domain.enums import Role
 from exchange.domain.events import InstrumentListed, PledgeRequested
 from exchange.domain.reasons import Reason
 from exchange.projections import Projections
-from exchange.projections.collateral import list_of, mark_view, marks_seen
+from exchange.projections.collateral import list_of, mark_view, marks_seen, shown_to
 from exchange.projections.collateral_marks import PublishedMark
 from exchange.projections.held_window import held_view
 from exchange.projections.mark_explanation import explanation
@@ -42,15 +42,18 @@ _MICROSECOND = timedelta(microseconds=1)
 routes = web.RouteTableDef()
 
 
+Place = tuple[int, int, bool]
+"""Of a mark: its pledge and record, and whether it is the owner's view of it."""
+
+
 class Cache:
     """Bytes that are made once."""
 
     def __init__(self) -> None:
         self.answers: Kept[tuple[int, int, int], Answer] = Kept(KEPT_BYTES)
         """By (account or 0 for who sees all, instrument, seq or 0 for now)."""
-        self.marks: Kept[tuple[int, int], Answer] = Kept(KEPT_BYTES)
-        """By (pledge, seq)."""
-        self.whole: Kept[tuple[int, int], WholeResponse] = Kept(KEPT_WHOLE_BYTES)
+        self.marks: Kept[Place, Answer] = Kept(KEPT_BYTES)
+        self.whole: Kept[Place, WholeResponse] = Kept(KEPT_WHOLE_BYTES)
         """The same with their heads."""
 
 
@@ -69,12 +72,12 @@ async def node_marks(request: web.Request) -> web.Response:
 @routes.get("/v1/collateral/marks/{pledge_id}")
 async def collateral_mark(request: web.Request) -> web.StreamResponse:
     """One pledge's mark, also of a pledge that is over."""
-    asked, mark = _one(request)
-    cache, place = request.app[CACHE], (asked.pledge_id, mark.seq)
+    asked, mark, account_id = _one(request)
+    cache, place = request.app[CACHE], _place(asked, mark, account_id)
     whole = cache.whole.get(place)
     if whole is not None and is_plain(request):
         return whole
-    answer = _encoded(asked, mark, request.app[HUB].projections, cache)
+    answer = _encoded(asked, mark, account_id, request.app[HUB].projections, cache)
     if whole is None:
         cache.whole.keep(place, WholeResponse(_headers(answer, mark.seq), answer.body))
     return _answered(request, answer, mark.seq)
@@ -83,9 +86,9 @@ async def collateral_mark(request: web.Request) -> web.StreamResponse:
 @routes.get("/v1/collateral/marks")
 async def collateral_marks(request: web.Request) -> web.Response:
     """
-    Marks of pledges: a bank's of those to it, an owner's of its own, all for operators and
-    auditors. `?instrument=` keeps what overlaps its window and, for an owner asking about now, adds
-    the window itself as far as it is held.
+    Marks of pledges: a bank's of those to it, an owner's of its own (who is told nothing of the
+    bank's pool), all for operators and auditors. `?instrument=` keeps what overlaps its window
+    and, for an owner asking about now, adds the window itself as far as it is held.
     """
     identity = identity_of(request)
     projections, cache = request.app[HUB].projections, request.app[CACHE]
@@ -107,9 +110,9 @@ async def collateral_marks(request: web.Request) -> web.Response:
 @routes.get("/v1/collateral/marks/{pledge_id}/explain")
 async def explain(request: web.Request) -> web.Response:
     """One pledge's mark taken apart, every figure with its formula, inputs and records."""
-    asked, mark = _one(request)
-    body = msgspec.json.encode(explanation(asked, mark, request.app[HUB].projections))
-    return _answered(request, _answer(body), mark.seq)
+    asked, mark, account_id = _one(request)
+    found = explanation(asked, mark, request.app[HUB].projections, account_id)
+    return _answered(request, _answer(msgspec.json.encode(found)), mark.seq)
 
 
 @routes.get("/v1/collateral/disputes")
@@ -168,7 +171,7 @@ async def _parts(
     found = []
     for number, (asked, mark) in enumerate(seen, start=1):
         if instrument is None or _overlaps(asked, instrument):
-            found.append(_encoded(asked, mark, projections, cache).body)
+            found.append(_encoded(asked, mark, account_id, projections, cache).body)
         if not number % _SLICE_COUNT:
             await asyncio.sleep(0)
     return found + held
@@ -187,8 +190,8 @@ def _overlaps(asked: PledgeRequested, instrument: InstrumentListed) -> bool:
     return asked.product_id == instrument.product_id and not is_apart
 
 
-def _one(request: web.Request) -> tuple[PledgeRequested, PublishedMark]:
-    """The pledge that the path names with its mark; to strangers there is none."""
+def _one(request: web.Request) -> tuple[PledgeRequested, PublishedMark, int]:
+    """The pledge that the path names with its mark, and who sees it; to strangers there is none."""
     identity = identity_of(request)
     projections = request.app[HUB].projections
     pledge_id = path_id(request, "pledge_id", "pledge")
@@ -201,18 +204,27 @@ def _one(request: web.Request) -> tuple[PledgeRequested, PublishedMark]:
     asked = pledge.request
     if account_id and account_id not in (asked.account_id, asked.bank_account_id):
         raise not_found("pledge with a mark", pledge_id)
-    return asked, mark
+    return asked, mark, account_id
+
+
+def _place(asked: PledgeRequested, mark: PublishedMark, account_id: int) -> Place:
+    return asked.pledge_id, mark.seq, account_id == asked.account_id
 
 
 def _encoded(
-    asked: PledgeRequested, mark: PublishedMark, projections: Projections, cache: Cache
+    asked: PledgeRequested,
+    mark: PublishedMark,
+    account_id: int,
+    projections: Projections,
+    cache: Cache,
 ) -> Answer:
-    """A mark as JSON, made once."""
-    place = (asked.pledge_id, mark.seq)
+    """A mark as JSON as the account sees it, made once."""
+    place = _place(asked, mark, account_id)
     answer = cache.marks.get(place)
     if answer is None:
         code = projections.listings.products[asked.product_id].code
-        answer = _answer(msgspec.json.encode(mark_view(asked, code, mark.event, mark.seq)))
+        view = shown_to(account_id, mark_view(asked, code, mark.event, mark.seq))
+        answer = _answer(msgspec.json.encode(view))
         cache.marks.keep(place, answer)
     return answer
 

@@ -42,6 +42,8 @@ _SENTENCES: dict[Reason, str] = {
     Reason.LAST_OPERATOR: "key {value} is the last operator's last one",
     Reason.WRONG_ROLE: "the account's roles do not include this",
     Reason.STALE_INDEX: "an index price of day {value} is older than that of day {limit}",
+    Reason.INDEX_PRICE: "{value} micro-dollars are no price of a GPU-hour: the limit is {limit}",
+    Reason.INDEX_RATE: "{value} micro-yuan are not the dollars at their rate, which is {limit}",
     Reason.EMPTY: "there is nothing to do",
     Reason.MIN_QTY: "a minimum of {value} GPUs is above the quantity of {limit}",
     Reason.DISPLAY_QTY: "{value} GPUs cannot be on display; the limit is {limit}",

@@ -94,7 +94,7 @@ class Replicas:
         question = ("WAITAOF", "1", str(len(self.names)), str(_ASK_MS))
         while True:
             try:
-                await primary.send(question, INFO_QUESTION)
+                primary.send(question, INFO_QUESTION)
                 local_count, count = await primary.receive()
                 view = view_of(await primary.receive())
             except ReplyError as error:

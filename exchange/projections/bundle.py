@@ -15,6 +15,7 @@ from .collateral_marks import CollateralMarks
 from .deliveries import Deliveries
 from .depth import Depth
 from .desk import Desk
+from .halts import Halts
 from .interest import Interest
 from .listings import Listings
 from .loans import Loans
@@ -42,6 +43,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "positions": Positions,
     "depth": Depth,
     "sessions": Sessions,
+    "halts": Halts,
     "settlements": Settlements,
     "interest": Interest,
     "trades": Trades,
@@ -75,6 +77,7 @@ class Projections:
     positions: Positions
     depth: Depth
     sessions: Sessions
+    halts: Halts
     settlements: Settlements
     interest: Interest
     trades: Trades

@@ -2,11 +2,13 @@
 Collateral marks as the wire shows them, as published.
 
 A view is a function of the record that published the mark and of the pledge's request, so the same
-mark has the same bytes whoever asks, and for ever.
+mark has the same bytes for ever, whoever asks but the owner, who does not see the bank's pool.
 """
 
 import hashlib
 from collections.abc import Iterable
+
+from msgspec.structs import replace
 
 from exchange.collateral.haircut import sentence_of
 from exchange.collateral.haircut_lines import HaircutLines
@@ -18,6 +20,7 @@ from exchange.domain.record import encode_event
 from .collateral_marks import CollateralMarks, PublishedMark
 from .pledges import Pledges
 
+POOL_SHARE = "pool_share_ppm"
 INPUTS = (
     "age_days_count",
     "sigma_ewma_e12",
@@ -28,7 +31,7 @@ INPUTS = (
     "adv_hours",
     "half_spread_ppm",
     "supplier_grade",
-    "pool_share_ppm",
+    POOL_SHARE,
     "uptime_ppm",
     "is_affiliated",
     "ruled_ppm",
@@ -110,3 +113,16 @@ def mark_view(
         lendable_amount=mark.lendable_amount,
         supersedes_seq=mark.supersedes_seq,
     )
+
+
+def shown_to(account_id: int, view: CollateralMarkView) -> CollateralMarkView:
+    """
+    The view as an account sees it that may see it, or as who sees all does (0).
+
+    To the owner the supplier's share of the bank's pool is nobody's but the bank's; so the hash is
+    left out too, for a million tries would find the share by it.
+    """
+    if account_id != view.account_id:
+        return view
+    inputs = {name: value for name, value in view.inputs.items() if name != POOL_SHARE}
+    return replace(view, inputs=inputs, sha256="")

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 from exchange.collateral.pledge_marks import figures_of, haircut_of, priced, sources_of, worth_of
 from exchange.domain.collateral_views import MarkExplanation, MarkLineView, MonthValueView
+from exchange.domain.enums import TradingMode
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
 
 from .bundle import Projections
-from .collateral import mark_view
+from .collateral import INPUTS, mark_view, shown_to
 from .collateral_marks import PublishedMark
 
 _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -127,7 +128,7 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
             "recovery_days_count",
         ),
         ("ltv_floor_ppm", "ltv_cap_ppm", "stress_exit_days_count"),
-        (),
+        ("halts",),
     ),
     "applied_ltv_ppm": (
         "from the day before towards ltv, the haircut at most UP or DOWN a trading day; -1: no day "
@@ -141,9 +142,9 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
 
 
 def explanation(
-    request: PledgeRequested, published: PublishedMark, projections: Projections
+    request: PledgeRequested, published: PublishedMark, projections: Projections, account_id: int
 ) -> MarkExplanation:
-    """Everything about a published mark."""
+    """Everything about a published mark that the account may see; who sees all is 0."""
     mark = published.event
     figures = figures_of(mark)
     parameters_seq, version = projections.marks.parameters_of(mark.parameters_version)
@@ -153,8 +154,10 @@ def explanation(
     values |= haircut_values(mark, parameters)
     sources = _sources(request, published, projections)
     product = projections.listings.products[request.product_id].code
+    shown = shown_to(account_id, mark_view(request, product, mark, published.seq))
+    hidden = set(INPUTS) - shown.inputs.keys()
     return MarkExplanation(
-        mark=mark_view(request, product, mark, published.seq),
+        mark=shown,
         months=[
             MonthValueView(
                 month=month.month,
@@ -170,7 +173,7 @@ def explanation(
                 name=name,
                 value=values[name],
                 formula=formula,
-                inputs={each: values[each] for each in inputs}
+                inputs={each: values[each] for each in inputs if each not in hidden}
                 | {each: getattr(parameters, each) for each in constants},
                 source_seqs=sorted(
                     {seq for kind in kinds for seq in sources[kind]} | {parameters_seq}
@@ -207,6 +210,31 @@ def _sources(
         "spot": [mark.spot_seq] if mark.spot_seq else [],
         "supplier": [known.admission_seq(account_id) for account_id in accounts],
         "uptime": known.uptime_seqs(supplier_id, published.seq, mark.market_ns),
+        "halts": _halts(mark, supplier_id, published.seq, request, projections),
         "rulings": known.ruling_seqs(mark.pledge_id, published.seq),
         "pool": known.pool_seqs(published.seq),
     }
+
+
+def _halts(
+    mark: PledgeMarked,
+    supplier_id: int,
+    seq: int,
+    request: PledgeRequested,
+    projections: Projections,
+) -> list[int]:
+    """What stood in the way of the window's sale: halts of its class and region, and stops."""
+    if not mark.is_halted:
+        return []
+    halts, listings = projections.halts, projections.listings
+    product = listings.products[request.product_id]
+    first_day = max(mark.start_day, mark.valuation_day + 1)
+    overlapping = []
+    for instrument_id in halts.halted_ids(seq):
+        listed = listings.instruments[instrument_id].listed
+        other = listings.products[listed.product_id]
+        is_node = (other.gpu_class, other.region) == (product.gpu_class, product.region)
+        is_over = listed.end_day <= first_day or listed.start_day >= mark.end_day
+        if is_node and not is_over and listed.mode is TradingMode.TITLE:
+            overlapping.append(instrument_id)
+    return halts.halt_seqs(overlapping, seq) + halts.stop_seqs(supplier_id, seq)

@@ -87,7 +87,7 @@ def _trade(event: TradeExecuted, listings: Listings) -> Moves:
 
 def _return_escrow(event: EscrowReturned, _: Listings) -> Moves:
     amount = event.day_amount * (event.end_day - event.start_day)
-    words = f"{event.returned_qty} bought back, trade {event.trade_id}"
+    words = f"escrow of {event.returned_qty}, trade {event.trade_id}"
     yield CashMoved(event.account_id, "escrow_returned", amount, words)
 
 

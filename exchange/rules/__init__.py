@@ -189,7 +189,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.EscrowReturned: lambda event, state: state.core.escrow_returned(*astuple(event)),
     e.SubletOpened: sublets.evolve_opened,
     e.AuctionStarted: lambda event, state: state.core.start_auction(*astuple(event)),
-    e.AuctionUncrossed: _nothing,
+    e.AuctionUncrossed: noted_trades.evolve_uncrossed,
     e.CommandRefused: _nothing,
     e.VenueCreated: participants.evolve_venue,
     e.FeeSchedulePublished: participants.evolve_fee_schedule,

@@ -36,7 +36,7 @@ from exchange.domain.units import HOURS_PER_DAY, NS_PER_MINUTE
 from exchange.domain.windows import day_at
 
 from .bands import require_in_band
-from .desk import Block, DeskTrade
+from .desk import Block, DeskTrade, block_end
 from .desk_hours import expires_ns, require_desk_open
 from .desk_trades import (
     Terms,
@@ -105,7 +105,8 @@ def decide_confirm(command: ConfirmBlock, state: State, account_id: int) -> list
     require(block.is_open, Reason.WRONG_STATE, command.block_id)
     terms = _terms(proposed)
     product, _ = require_window(terms.product_id, terms.start_day, terms.end_day, terms.qty, state)
-    if not block.is_waived:
+    # The band may have moved since the waiver, which is for nobody's primary sale.
+    if is_primary(terms, state) or not block.is_waived:
         require_in_band(terms.price, product, terms.start_day, terms.end_day, state)
     # The trade takes what is needed at once, so the hold is never opened.
     required_hold(state.seq + 1, account_id, terms, product.taker_bps, state)
@@ -276,15 +277,6 @@ def _terms(proposed: BlockProposed) -> Terms:
         proposed.block_qty,
         proposed.block_price,
     )
-
-
-def block_end(block: Block, status: BlockStatus) -> list[Event]:
-    """A block comes to nothing, and the proposer's hold is free."""
-    proposed = block.proposed
-    return [
-        BlockEnded(block_id=proposed.block_id, block_status=status),
-        HoldClosed(hold_id=proposed.block_id, account_id=proposed.account_id),
-    ]
 
 
 # -- evolve ---------------------------------------------------------------------------------------

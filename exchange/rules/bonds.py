@@ -2,10 +2,13 @@
 Suppliers' bonds: cash in trust against what they may fail to deliver, and what it left owing.
 
 Required are 5 % of what is sold and not delivered of the next 90 days, at the reference of each
-day, rounded up. A withdrawal below that is refused. A bond that is below it because more was sold,
-prices rose or damages were drawn is looked at as each day begins, and stated when that is new or
-another amount than was stated last; it is stated too when it is made good, by a payment at once.
-Damages that it does not cover are claims.
+day, rounded up. A withdrawal below that and what is claimed is refused. A bond that is below it
+because more was sold, prices rose or damages were drawn is looked at as each day begins, and stated
+when that is new or another amount than was stated last; it is stated too when it is made good, by a
+payment at once. Damages that it does not cover are claims.
+
+When the supplier is terminated, each cancelled day has its share of the bond, by the damages of
+all; it pays from nothing else, and no other day from it.
 """
 
 from msgspec.structs import replace
@@ -26,7 +29,7 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.units import HOURS_PER_DAY, MAX_INTEGER, MICRO_PER_FEN
 from exchange.domain.windows import day_at
 
-from .delivery_state import Claim, Standing
+from .delivery_state import Claim, DeliveryDay, Standing
 from .references import Settlement, reference_micro, settlements_by_product
 from .repayments import Earnings
 from .state import State
@@ -60,14 +63,16 @@ def decide_post(command: PostBond, state: State, account_id: int) -> list[Event]
 
 
 def decide_withdraw(command: WithdrawBond, state: State, account_id: int) -> list[Event]:
-    """What the sold days do not ask for comes back; refused with what is left and what is asked."""
+    """What sold days and claims do not ask for comes back; refused with what is left and asked."""
     bond_amount = bond_of(account_id, state)
     left_amount = bond_amount - command.bond_amount
     require(left_amount >= 0, Reason.CASH, command.bond_amount, bond_amount)
     today = day_at(state.market_ns)
-    required_amount = required_bonds(today, state).get(account_id, 0)
     # A day that is being delivered, or not yet settled, may still draw on all there is.
-    require(left_amount >= required_amount, Reason.BOND, left_amount, required_amount)
+    required_amount = required_bonds(today, state).get(account_id, 0)
+    kept_amount = required_amount + _claimed_amount(account_id, state)
+    kept_amount += _shares_amount(account_id, state)
+    require(left_amount >= kept_amount, Reason.BOND, left_amount, kept_amount)
     withdrawn = BondWithdrawn(
         supplier_account_id=account_id,
         withdrawn_amount=command.bond_amount,
@@ -107,6 +112,12 @@ def decide_pay_claim(command: PayClaim, state: State, account_id: int) -> list[E
     pledge_id = claim.recorded.pledge_id
     repaid = earnings.received(pledge_id, paid_amount, Purpose.CLAIM)
     return [paid, moved, *repaid, *earnings.consequences()]
+
+
+def _claimed_amount(supplier_id: int, state: State) -> int:
+    """What a supplier owes of damages that its bond did not cover."""
+    claims = state.claims.values()
+    return sum(c.left_amount for c in claims if c.recorded.supplier_account_id == supplier_id)
 
 
 def short_bonds(today: int, state: State) -> list[Event]:
@@ -184,6 +195,28 @@ def bond_of(account_id: int, state: State) -> int:
     """A supplier's bond, in fen."""
     standing = state.standings.get(account_id)
     return 0 if standing is None else standing.bond_amount
+
+
+def bond_for(entry: DeliveryDay, state: State) -> int:
+    """What the damages of a day may draw: its share if it is cancelled, else what is no share."""
+    supplier_id = state.products[entry.product_id].supplier_account_id
+    bond_amount = bond_of(supplier_id, state)
+    if entry.is_cancelled:
+        return min(entry.bond_amount, bond_amount)
+    return max(0, bond_amount - _shares_amount(supplier_id, state))
+
+
+def _shares_amount(supplier_id: int, state: State) -> int:
+    """What of a terminated supplier's bond is kept for cancelled days that are not yet paid."""
+    standing = state.standings.get(supplier_id)
+    if standing is None or not standing.is_terminated:
+        return 0
+    return sum(
+        entry.bond_amount
+        for product_id, days in state.deliveries.items()
+        if state.products[product_id].supplier_account_id == supplier_id
+        for entry in days.values()
+    )
 
 
 # -- evolve ---------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ Busts and corrections of trades: asked for by a party, decided by two operators.
 Nothing is deleted: a bust is a trade back, by movements of its own, in one record. It takes every
 day from the buyer and the price from the seller, so it is refused, with the first binding day,
 while a day is sold on, pledged, let or offered; and while the seller has not the cash. What remains
-then is another price, which moves the difference in cash alone, or a claim on record.
+then is another price, which moves the difference alone, or a claim on record.
 
-The bust of a primary sale returns the days' share of the escrow to the house, which pays the price
-back; that of a supplier's buy-back pays into the escrow again what it gave up. Fees are returned
-with a bust and stay with a correction.
+The bust of a primary sale returns what it paid into the escrow to the house, which pays the price
+back; that of a supplier's buy-back pays into the escrow again what it gave up. The difference of
+another price is cash; of a primary sale it goes into the escrow or comes out of it, and the price
+keeps to the band. Fees are returned with a bust and stay with a correction.
 """
 
 from msgspec.structs import replace
@@ -32,16 +33,16 @@ from exchange.domain.desk_events import (
     TradePriceCorrected,
 )
 from exchange.domain.enums import CorrectionStatus, Purpose, TradeSource
-from exchange.domain.events import EscrowFunded, Event
-from exchange.domain.movements import CashPaid, TitleTransferred, TradeSettled
+from exchange.domain.events import Event
+from exchange.domain.movements import CashPaid, TitleTransferred
 from exchange.domain.reasons import Reason, Refused, require
-from exchange.domain.windows import day_at
 
 from .book_trades import book_trade
 from .desk import DISPUTE_NS, Correction, DeskTrade
-from .desk_trades import Terms, escrow_returns, escrow_share, require_free, terms_of, total_of
+from .desk_trades import escrow_returns, require_free, terms_of, total_of
 from .noted_trades import remove_trade, reprice_trade
 from .state import VENUE_ACCOUNT_ID, State
+from .trade_escrow import own_escrow, repriced, require_ahead, undone_buy_back
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ def decide_approve(command: ApproveCorrection, state: State, account_id: int) ->
         operator_account_id=account_id,
         trade_source=requested.trade_source,
     )
-    return [corrected, _difference(trade, requested.corrected_price, state)]
+    return [corrected, *_difference(trade, requested.corrected_price, state)]
 
 
 def decide_decline(command: DeclineCorrection, state: State, account_id: int) -> list[Event]:
@@ -171,10 +172,9 @@ def _reversal(trade: DeskTrade, state: State) -> list[Event]:
     executed = trade.executed
     terms = replace(terms_of(executed), price=trade.trade_price)
     buyer_id, seller_id = terms.buyer_account_id, terms.seller_account_id
-    today = day_at(state.market_ns)
-    require(terms.start_day > today, Reason.TOO_LATE, today, terms.start_day, terms.start_day)
+    require_ahead(terms, state)
     require_free(buyer_id, terms, terms.qty, state)
-    returned = escrow_share(terms, state) if executed.escrow_amount else []
+    returned = own_escrow(terms, state) if executed.escrow_amount else []
     available_amount, _ = state.core.balances(seller_id)
     available_amount += executed.seller_fee_amount + total_of(returned)
     price_amount = terms.notional_amount
@@ -193,55 +193,23 @@ def _reversal(trade: DeskTrade, state: State) -> list[Event]:
             transferred_qty=terms.qty,
         ),
     ]
-    return events + _refunded_escrow(trade, terms, state)
+    return events + undone_buy_back(trade, terms, state)
 
 
-def _refunded_escrow(trade: DeskTrade, terms: Terms, state: State) -> list[Event]:
-    """A supplier's buy-back is undone: it pays into the escrow what that had returned to it."""
-    executed = trade.executed
-    if not executed.returned_escrow:
-        return []
-    escrow_amount = total_of(executed.returned_escrow)
-    available_amount, _ = state.core.balances(terms.buyer_account_id)
-    available_amount += executed.buyer_fee_amount + terms.notional_amount
-    require(escrow_amount <= available_amount, Reason.CASH, escrow_amount, available_amount)
-    return [
-        TradeSettled(
-            trade_id=executed.trade_id,
-            buyer_account_id=terms.buyer_account_id,
-            seller_account_id=terms.seller_account_id,
-            cash_amount=0,
-            escrow_amount=escrow_amount,
-            buyer_fee_amount=0,
-            seller_fee_amount=0,
-            purpose=Purpose.BUST,
-        ),
-        *(
-            EscrowFunded(
-                trade_id=executed.trade_id,
-                product_id=terms.product_id,
-                start_day=run.start_day,
-                end_day=run.end_day,
-                sold_qty=terms.qty,
-                day_amount=run.day_amount,
-            )
-            for run in executed.returned_escrow
-        ),
-    ]
-
-
-def _difference(trade: DeskTrade, corrected_price: int, state: State) -> Event:
-    """Who gains by the new price is paid by the other; the escrow of the days stays as it was."""
-    terms = terms_of(trade.executed)
+def _difference(trade: DeskTrade, corrected_price: int, state: State) -> list[Event]:
+    """Who gains by the new price is paid by the other; of a primary sale, out of the escrow."""
+    terms = replace(terms_of(trade.executed), price=trade.trade_price)
+    if trade.executed.escrow_amount:
+        return repriced(trade, terms, corrected_price, state)
     corrected_amount = replace(terms, price=corrected_price).notional_amount
-    change_amount = corrected_amount - replace(terms, price=trade.trade_price).notional_amount
+    change_amount = corrected_amount - terms.notional_amount
     payer_id, payee_id = terms.buyer_account_id, terms.seller_account_id
     if change_amount < 0:
         payer_id, payee_id = payee_id, payer_id
     paid_amount = abs(change_amount)
     available_amount, _ = state.core.balances(payer_id)
     require(paid_amount <= available_amount, Reason.CASH, paid_amount, available_amount)
-    return _paid(payer_id, payee_id, paid_amount, Purpose.CORRECTION)
+    return [_paid(payer_id, payee_id, paid_amount, Purpose.CORRECTION)]
 
 
 def _paid(payer_id: int, payee_id: int, paid_amount: int, purpose: Purpose) -> CashPaid:

@@ -9,11 +9,10 @@ from .shortfall import DayBook, Holder, Lien, Sublet
 from .state import State
 
 
-def day_book(entry: DeliveryDay, state: State) -> DayBook:
-    """All that the settlement of a day follows from."""
+def day_book(entry: DeliveryDay, bond_amount: int, state: State) -> DayBook:
+    """All that the settlement of a day follows from; `bond_amount` is what its damages may draw."""
     product_id, day = entry.product_id, entry.day
     supplier_id = state.products[product_id].supplier_account_id
-    standing = state.standings.get(supplier_id)
     _, sold_qty, escrow_amount = state.core.day_totals(product_id, day)
     return DayBook(
         supplier_account_id=supplier_id,
@@ -24,7 +23,7 @@ def day_book(entry: DeliveryDay, state: State) -> DayBook:
         escrow_amount=escrow_amount,
         sold_qty=sold_qty,
         reference_micro=entry.reference_micro,
-        bond_amount=0 if standing is None else standing.bond_amount,
+        bond_amount=bond_amount,
     )
 
 

@@ -159,6 +159,8 @@ def evolve_cancelled(event: DeliveryCancelled, state: State) -> None:
         event.reference_micro,
         0,
         undelivered_hours=event.undelivered_hours,
+        is_cancelled=True,
+        bond_amount=event.bond_amount,
     )
     state.deliveries.setdefault(event.product_id, {})[event.day] = entry
     set_due(entry, event.due_ns, state)

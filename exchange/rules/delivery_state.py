@@ -42,6 +42,10 @@ class DeliveryDay(Struct):
     """GPU-hours; known when the day is final."""
     payouts: list[Payout] = field(default_factory=list)
     """What is left to pay of a day that takes more than one record."""
+    is_cancelled: bool = False
+    """Whether its supplier was terminated before it began."""
+    bond_amount: int = 0
+    """What of the bond is kept for a cancelled day; any other has what is kept for none."""
 
 
 class Standing(Struct):

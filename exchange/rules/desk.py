@@ -2,19 +2,24 @@
 What lies on the OTC desk's table: requests, quotes, blocks, trades, and what is wrong with them.
 
 Each entry is the event that created it with where it stands. Those that are over stay until the
-next day begins, so that acting on one is refused for what became of it.
+next day begins, so that acting on one is refused for what became of it. A quote or block that comes
+to nothing gives back what it held.
 """
 
 from msgspec import Struct
 
 from exchange.domain.desk_events import (
+    BlockEnded,
     BlockProposed,
     CorrectionRequested,
     DeskTradeExecuted,
+    QuoteEnded,
     QuoteRequested,
     QuoteSubmitted,
 )
 from exchange.domain.enums import BlockStatus, CorrectionStatus, QuoteRequestStatus, QuoteStatus
+from exchange.domain.events import Event
+from exchange.domain.movements import HoldClosed
 from exchange.domain.units import NS_PER_MINUTE
 
 DISPUTE_NS = 10 * NS_PER_MINUTE
@@ -91,3 +96,21 @@ class Correction(Struct, frozen=True):
     def is_open(self) -> bool:
         """Whether operators have yet to decide."""
         return self.status in (CorrectionStatus.REQUESTED, CorrectionStatus.APPROVED)
+
+
+def quote_end(quote: Quote, status: QuoteStatus) -> list[Event]:
+    """A quote is over, and its hold free."""
+    submitted = quote.submitted
+    return [
+        QuoteEnded(quote_id=submitted.quote_id, quote_status=status),
+        HoldClosed(hold_id=submitted.quote_id, account_id=submitted.account_id),
+    ]
+
+
+def block_end(block: Block, status: BlockStatus) -> list[Event]:
+    """A block comes to nothing, and the proposer's hold is free."""
+    proposed = block.proposed
+    return [
+        BlockEnded(block_id=proposed.block_id, block_status=status),
+        HoldClosed(hold_id=proposed.block_id, account_id=proposed.account_id),
+    ]

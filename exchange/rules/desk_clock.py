@@ -11,9 +11,9 @@ from exchange.domain.desk_events import DeskTradePublished
 from exchange.domain.enums import BlockStatus, QuoteRequestStatus, QuoteStatus, TradeSource
 from exchange.domain.events import Event
 
-from .blocks import block_end
 from .book_trades import forget_trades
-from .quotes import quote_end, request_end
+from .desk import block_end, quote_end
+from .quotes import request_end
 from .state import State
 
 

@@ -1,8 +1,9 @@
 """
 Trades outside the books: what may be dealt, what it needs, how it is paid, when it is public.
 
-Any window of one product may be dealt, from tomorrow on and until the gate of its first day. Nobody
-deals on credit: what a side needs is checked when it becomes firm and held while it waits. The
+Any window of one product may be dealt, from tomorrow on and until the gate of its first day, but no
+day of a halted window: by days more or less than its own it is not got round. Nobody deals on
+credit: what a side needs is checked when it becomes firm and held while it waits. The
 house's sale to a stranger pays into the escrow of its days, a stranger's sale to the house returns
 that of what it sells, as trades in a book do. Quoter and proposer pay the maker's rate, rounded up.
 
@@ -77,12 +78,18 @@ def require_window(
     is_open = state.market_ns < gate_closure_ns
     require(is_open, Reason.WINDOW_CLOSED, state.market_ns, gate_closure_ns)
     require(qty % product.lot_qty == 0, Reason.LOT, qty, product.lot_qty)
-    for instrument_id in sorted(state.halts):
-        part = state.instruments[instrument_id]
-        if part.product_id == product_id and part.mode is TradingMode.TITLE:
-            is_within = start_day <= part.start_day and part.end_day <= end_day
-            require(not is_within, Reason.HALTED, SessionState.HALTED, instrument_id)
+    _require_no_halt(product_id, start_day, end_day, state)
     return product, gate_closure_ns
+
+
+def _require_no_halt(product_id: int, start_day: int, end_day: int, state: State) -> None:
+    """Refuses days of a window that was halted itself; those that only contain it do not count."""
+    for instrument_id, causes in sorted(state.halts.items()):
+        halted = state.instruments[instrument_id]
+        is_title = halted.product_id == product_id and halted.mode is TradingMode.TITLE
+        if is_title and instrument_id in causes:
+            is_touched = start_day < halted.end_day and halted.start_day < end_day
+            require(not is_touched, Reason.HALTED, SessionState.HALTED, instrument_id)
 
 
 def require_dealer(account_id: int, product: ProductDefined, state: State) -> None:
@@ -121,8 +128,8 @@ def required_hold(
     fee = fee_amount(notional_amount, bps)
     is_buyer = account_id == terms.buyer_account_id
     if state.stopped_suppliers:
-        side = Side.BUY if is_buyer else Side.SELL
-        require_on_sale(terms.product_id, account_id, side, state)
+        # Whoever of the two becomes firm: neither may deal in what the seller may not sell.
+        require_on_sale(terms.product_id, terms.seller_account_id, Side.SELL, state)
     if is_buyer:
         held_amount = notional_amount + fee
     else:

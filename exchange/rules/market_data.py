@@ -12,6 +12,18 @@ from exchange.domain.events import IndexPricePublished, NodeMarked
 from exchange.domain.risk_parameters import RiskParameters
 
 
+class NodeAuction(Struct, array_like=True):
+    """A call auction of one of the node's books."""
+
+    at_ns: int
+    instrument_id: int
+    auction_price: int
+    seq: int
+    """Of its last record so far: what else trades at that moment is not of the auction."""
+    matched_hours: int = 0
+    """GPU-hours; not those of a house with itself."""
+
+
 class Node(Struct):
     """One node's recorded past."""
 
@@ -20,6 +32,8 @@ class Node(Struct):
     month: int
     trades: RecentTrades = field(default_factory=RecentTrades)
     """Added up by minutes, none older than the marking window at the last cycle."""
+    auctions: list[NodeAuction] = field(default_factory=list)
+    """Oldest first, none older than the marking window at the last cycle."""
     traded_days: list[tuple[int, int]] = field(default_factory=list)
     """(delivery day of the trade, GPU-hours), oldest first, the averaging span only."""
     mark: NodeMarked | None = None
@@ -28,6 +42,13 @@ class Node(Struct):
     """The record that published it."""
     real_mark_micro: int = 0
     """The last mark of level 1 to 6."""
+    base_micro: int = 0
+    """
+    What a rise is measured against on `base_day`: the last one of the days before, on the first day
+    the first of the day.
+    """
+    base_day: int = 0
+    """The last delivery day with such a mark."""
     volatility: Volatility = field(default_factory=Volatility)
     observed_seq: int = 0
     """The record of the last day in it."""

@@ -12,16 +12,22 @@ from msgspec.structs import replace
 
 from exchange.collateral.curve import months_within
 from exchange.collateral.marks import (
+    NS_PER_HOUR,
     IndexQuote,
     MarkInputs,
     MarkLevel,
+    MarkNote,
     MonthMark,
     NodeMark,
     PreviousMark,
+    RecentAuction,
+    is_deep,
+    is_rise_confirmed,
     mark_node,
     next_basis_e12,
 )
 from exchange.collateral.recent_trades import oldest_minute
+from exchange.collateral.rounding import divide_half_even
 from exchange.collateral.volatility import observe, observed
 from exchange.domain.commands import PublishIndexPrice, PublishMarks, PublishRiskParameters
 from exchange.domain.enums import Side, TradingMode, WindowKind
@@ -35,7 +41,14 @@ from exchange.domain.events import (
 )
 from exchange.domain.reasons import Reason, require
 from exchange.domain.risk_parameters import RiskParameters
-from exchange.domain.units import HOURS_PER_DAY, MICRO_PER_FEN, NS_PER_SECOND
+from exchange.domain.units import (
+    HIGHEST_USD_MICRO,
+    HOURS_PER_DAY,
+    LOWEST_USD_MICRO,
+    MICRO_PER_FEN,
+    NS_PER_SECOND,
+    PPM_WHOLE,
+)
 from exchange.domain.windows import day_at, month_of
 
 from .listing import trading_days_between
@@ -44,6 +57,8 @@ from .state import State
 from .sublets import floors_after
 
 SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
+BASIS_AGE_DAYS_COUNT = 1
+"""Trading days: an index that is carried for longer says nothing about how a node stands to it."""
 _BASIS_ONE_E12 = 10**12
 _MONTH, _TITLE = WindowKind.MONTH, TradingMode.TITLE
 
@@ -52,8 +67,17 @@ _MONTH, _TITLE = WindowKind.MONTH, TradingMode.TITLE
 
 
 def decide_index_price(command: PublishIndexPrice, state: State, account_id: int) -> list[Event]:
-    """Takes in an outside price, not of the future and not older than the one in force."""
+    """
+    Takes in an outside price, not of the future and not older than the one in force.
+
+    Its dollars lie within what the importers believe, and its yuan are those dollars at its rate.
+    """
     today = day_at(state.market_ns)
+    usd_micro = command.usd_micro
+    require(usd_micro >= LOWEST_USD_MICRO, Reason.INDEX_PRICE, usd_micro, LOWEST_USD_MICRO)
+    require(usd_micro <= HIGHEST_USD_MICRO, Reason.INDEX_PRICE, usd_micro, HIGHEST_USD_MICRO)
+    index_micro = divide_half_even(usd_micro * command.usd_cny_ppm, PPM_WHOLE)
+    require(command.index_micro == index_micro, Reason.INDEX_RATE, command.index_micro, index_micro)
     require(command.observed_day <= today, Reason.BAD_WINDOW, command.observed_day, today)
     known = state.market_data.indices.get(f"{command.gpu_class}|{command.region}")
     in_force_day = 0 if known is None else known.observed_day
@@ -96,8 +120,9 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
     """
     One marking cycle. Months without a better source are marked from those that have one.
 
-    Cycles are at least a minute apart: each may raise a mark by the cap, so that repeating one at
-    the same moment would lift the cap.
+    A rise is measured against the mark with which the delivery day began, so that neither cycles
+    nor small trades, one after the other, lift a mark by more than the cap in a day unless a second
+    source supports it. Cycles are at least a minute apart.
     """
     data = state.market_data
     parameters = data.risk_parameters
@@ -107,11 +132,11 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
     nodes = _nodes_to_mark(state)
     pledged_hours = _pledged_hours(state)
     inputs = [_inputs(node, pledged_hours, state, parameters) for node in nodes]
-    own = [mark_node(i, parameters) for i in inputs]
+    own = [_mark(i, parameters) for i in inputs]
     marks = [
         mark
         if MarkLevel.UNMARKABLE < mark.level <= MarkLevel.QUOTES
-        else mark_node(_with_neighbours(i, node, nodes, own), parameters)
+        else _mark(_with_neighbours(i, node, nodes, own), parameters)
         for i, node, mark in zip(inputs, nodes, own, strict=True)
     ]
     events: list[Event] = []
@@ -124,6 +149,14 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
     require(len(events) > 0, Reason.EMPTY)
     published = MarksPublished(node_count=len(nodes), changed_count=len(changed))
     return [*events, published, *floors_after(changed, state)]
+
+
+def _mark(inputs: MarkInputs, parameters: RiskParameters) -> NodeMark:
+    mark = mark_node(inputs, parameters)
+    is_capped = MarkNote.UP_MOVE_CAPPED_15PCT_PENDING in mark.notes
+    if not is_capped or not is_rise_confirmed(inputs, parameters):
+        return mark
+    return mark_node(replace(inputs, is_rise_confirmed=True), parameters)
 
 
 def _nodes_to_mark(state: State) -> list[Node]:
@@ -156,9 +189,11 @@ def _inputs(
     bid_micro, ask_micro = _quotes(node, state)
     index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
     previous_day = node.mark.observed_day if node.mark else 0
+    hours = pledged_hours.get((node.gpu_class, node.region, node.month), 0)
     return MarkInputs(
         month=node.month,
         traded=node.trades.traded(oldest_minute(state.market_ns, parameters), MICRO_PER_FEN),
+        auction=_auction(node, hours, state, parameters),
         bid_micro=bid_micro,
         ask_micro=ask_micro,
         index=None
@@ -170,9 +205,27 @@ def _inputs(
         ),
         previous=None
         if not node.real_mark_micro
-        else PreviousMark(mark_micro=node.real_mark_micro, age_days_count=today - previous_day),
-        pledged_hours=pledged_hours.get((node.gpu_class, node.region, node.month), 0),
+        else PreviousMark(
+            mark_micro=node.real_mark_micro,
+            base_micro=node.base_micro if node.base_day == today else node.real_mark_micro,
+            age_days_count=today - previous_day,
+        ),
+        pledged_hours=hours,
     )
+
+
+def _auction(
+    node: Node, pledged_hours: int, state: State, parameters: RiskParameters
+) -> RecentAuction | None:
+    """The youngest one that matched enough."""
+    for auction in reversed(node.auctions):
+        if is_deep(auction.matched_hours, pledged_hours, parameters):
+            return RecentAuction(
+                price_micro=auction.auction_price * MICRO_PER_FEN,
+                matched_hours=auction.matched_hours,
+                age_ns=state.market_ns - auction.at_ns,
+            )
+    return None
 
 
 def _with_neighbours(
@@ -240,7 +293,11 @@ def _marked(
 
 
 def _observed(node: Node, mark: NodeMark, state: State, parameters: RiskParameters) -> list[Event]:
-    """The day's entry in the node's history, for its first mark of level 1 to 6."""
+    """
+    The day's entry in the node's history, for its first mark of level 1 to 6.
+
+    The basis is of days on which both had a price: the index is of this or the last trading day.
+    """
     today = day_at(state.market_ns)
     known = node.volatility
     is_real = MarkLevel.UNMARKABLE < mark.level < MarkLevel.DECAYED
@@ -249,7 +306,11 @@ def _observed(node: Node, mark: NodeMark, state: State, parameters: RiskParamete
     volatility = observe(known, mark.mark_micro, today, parameters)
     basis_e12 = node.basis_e12
     index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
-    if index is not None and mark.level <= MarkLevel.QUOTES:
+    if (
+        index is not None
+        and trading_days_between(index.observed_day, today, state) <= BASIS_AGE_DAYS_COUNT
+        and mark.level <= MarkLevel.QUOTES
+    ):
         basis_e12 = next_basis_e12(
             basis_e12 or None, mark.mark_micro, index.index_micro, parameters
         )
@@ -289,6 +350,9 @@ def evolve_node_mark(event: NodeMarked, state: State) -> None:
     node = state.market_data.node(event.gpu_class, event.region, event.month)
     node.mark, node.mark_seq = event, state.seq
     if MarkLevel.UNMARKABLE < event.level < MarkLevel.DECAYED:
+        if event.observed_day > node.base_day:
+            node.base_micro = node.real_mark_micro or event.mark_micro
+            node.base_day = event.observed_day
         node.real_mark_micro = event.mark_micro
 
 
@@ -305,7 +369,9 @@ def evolve_marks(event: MarksPublished, state: State) -> None:
     parameters = state.market_data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
     oldest = oldest_minute(state.market_ns, parameters)
+    oldest_ns = state.market_ns - parameters.mark_window_hours * NS_PER_HOUR
     oldest_day = day_at(state.market_ns) - parameters.adv_days_count
     for node in state.market_data.nodes.values():
         node.trades.expire(oldest)
+        node.auctions = [auction for auction in node.auctions if auction.at_ns >= oldest_ns]
         node.traded_days = [entry for entry in node.traded_days if entry[0] > oldest_day]

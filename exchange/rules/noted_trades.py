@@ -14,13 +14,13 @@ from msgspec.structs import astuple
 
 from exchange.collateral.recent_trades import RecentTrade
 from exchange.domain.enums import TradingMode, WindowKind
-from exchange.domain.events import InstrumentListed, TradeExecuted
+from exchange.domain.events import AuctionUncrossed, InstrumentListed, TradeExecuted
 from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at, month_of
 
 from .closing import add_closing_trades, change_closing_trade
 from .desk import DeskTrade
-from .market_data import Node
+from .market_data import Node, NodeAuction
 from .state import State
 
 _MONTH, _TITLE = WindowKind.MONTH, TradingMode.TITLE
@@ -35,35 +35,65 @@ def evolve_trade(event: TradeExecuted, state: State) -> None:
 
 
 def note_trades(
-    trades: Collection[tuple[int, int, int, int, int]], first_trade_id: int, state: State
+    trades: Collection[tuple[int, int, int, int, int]],
+    first_trade_id: int,
+    state: State,
+    is_auction: bool = False,
 ) -> None:
     """
     Notes trades of this moment, as (instrument_id, last_price, last_qty, maker, taker), whose ids
     follow each other: those of the closing half hour for settlement prices, those of month windows
-    for marks.
+    for marks. Where they are of auctions, those are noted before their trades.
     """
     market_ns = state.market_ns
     if market_ns >= state.closing_from_ns:
         add_closing_trades(state.closing_trades, trades)
     day = day_at(market_ns)
-    node, window_hours, known_id = None, 0, 0
+    node, window_hours, known_id, known_price = None, 0, 0, 0
     for trade_id, trade in enumerate(trades, start=first_trade_id):
         instrument_id, last_price, last_qty, maker_id, taker_id = trade
         if instrument_id != known_id:
             # The trades of one command are all of one instrument.
             node, window_hours = _node_of(state.instruments[instrument_id], state)
-            known_id = instrument_id
+            known_id, known_price = instrument_id, 0
+        if is_auction and last_price != known_price:
+            note_auction(instrument_id, last_price, state)
+            known_price = last_price
         if node is None:
             continue
         hours = window_hours * last_qty
         is_affiliated = are_affiliated(maker_id, taker_id, state)
-        node.trades.add(
+        note = node.trades.add(
             RecentTrade(market_ns, trade_id, last_price, hours, maker_id, taker_id, is_affiliated)
         )
+        if note is not None:
+            # Nor is it volume: a house could trade with itself until its days look liquid.
+            continue
+        if node.auctions and node.auctions[-1].seq == state.seq:
+            node.auctions[-1].matched_hours += hours
         days = node.traded_days
         if days and days[-1][0] == day:
             hours += days.pop()[1]
         days.append((day, hours))
+
+
+def evolve_uncrossed(event: AuctionUncrossed, state: State) -> None:
+    """A book has traded at one price what it had collected; the trades follow in the record."""
+    if event.auction_qty:
+        note_auction(event.instrument_id, event.auction_price, state)
+
+
+def note_auction(instrument_id: int, auction_price: int, state: State) -> None:
+    """Notes, for marks, an auction whose trades this record has, or goes on with."""
+    node, _ = _node_of(state.instruments[instrument_id], state)
+    if node is None:
+        return
+    now = (state.market_ns, instrument_id, auction_price)
+    last = node.auctions[-1] if node.auctions else None
+    if last is not None and (last.at_ns, last.instrument_id, last.auction_price) == now:
+        last.seq = state.seq
+    else:
+        node.auctions.append(NodeAuction(*now, seq=state.seq))
 
 
 def remove_trade(trade: DeskTrade, state: State) -> None:
@@ -76,6 +106,9 @@ def remove_trade(trade: DeskTrade, state: State) -> None:
     if node is None:
         return
     node.trades.remove(noted)
+    if noted.note is not None:
+        return
+    _take_from_auction(trade, noted.traded_hours, node)
     traded_day = day_at(trade.executed_ns)
     days = [
         (day, hours - noted.traded_hours if day == traded_day else hours)
@@ -92,6 +125,16 @@ def reprice_trade(trade: DeskTrade, corrected_price: int, state: State) -> None:
     node, noted = _noted(trade, state)
     if node is not None:
         node.trades.reprice(noted, corrected_price)
+        if noted.note is None:
+            _take_from_auction(trade, noted.traded_hours, node)
+
+
+def _take_from_auction(trade: DeskTrade, hours: int, node: Node) -> None:
+    """What is busted, or has another price, is none of what an auction matched at its own."""
+    of_trade = (trade.executed_ns, trade.instrument_id, trade.trade_price)
+    for auction in node.auctions:
+        if (auction.at_ns, auction.instrument_id, auction.auction_price) == of_trade:
+            auction.matched_hours = max(0, auction.matched_hours - hours)
 
 
 def _noted(trade: DeskTrade, state: State) -> tuple[Node | None, RecentTrade]:

@@ -32,8 +32,10 @@ from .valuation import (
 
 SLICES_COUNT = 180
 """GPU-days of distinct dates after which a record takes no more: half a year."""
-LOOKS_COUNT = 4
-"""Pledges that one record looks at: about half a millisecond of the writer's time."""
+MARKS_COUNT = 4
+"""Marks of one record: about half a millisecond of the writer's time."""
+LOOKS_COUNT = 20
+"""Pledges that one record looks at, as long where none of them has changed."""
 
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -53,7 +55,8 @@ def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[
     asked = [state.pledges[pledge_id].request for pledge_id in left[: LOOKS_COUNT + 1]]
     loan_ids = [request.loan_id for request in asked]
     for pledge_id, (loan_id, next_loan_id) in zip(left, pairwise([*loan_ids, 0]), strict=False):
-        is_full = looked_at_count == LOOKS_COUNT or slices_count >= SLICES_COUNT
+        is_worked = len(marks) == MARKS_COUNT or slices_count >= SLICES_COUNT
+        is_full = looked_at_count == LOOKS_COUNT or is_worked
         if is_full or state.pledges[pledge_id].request.bank_account_id != asked[0].bank_account_id:
             break
         looked_at_count += 1

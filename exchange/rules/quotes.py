@@ -33,7 +33,7 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.units import NS_PER_MINUTE
 
 from .bands import require_in_band
-from .desk import Quote, QuoteRequest
+from .desk import Quote, QuoteRequest, quote_end
 from .desk_hours import expires_ns, require_desk_open, require_lifetime
 from .desk_trades import (
     Terms,
@@ -227,15 +227,6 @@ def firm_quotes(quote_request_id: int, state: State) -> list[Quote]:
         quote
         for _, quote in sorted(state.quotes.items())
         if quote.is_open and quote.submitted.quote_request_id == quote_request_id
-    ]
-
-
-def quote_end(quote: Quote, status: QuoteStatus) -> list[Event]:
-    """A quote is over, and its hold free."""
-    submitted = quote.submitted
-    return [
-        QuoteEnded(quote_id=submitted.quote_id, quote_status=status),
-        HoldClosed(hold_id=submitted.quote_id, account_id=submitted.account_id),
     ]
 
 

@@ -21,7 +21,7 @@ from exchange.domain.events import Event, PledgeReleased
 from exchange.domain.lending_events import PledgeMatured
 from exchange.domain.movements import DeliveryDayClosed, EscrowReleased, TrustReleased
 
-from .bonds import standing_of
+from .bonds import bond_for, standing_of
 from .day_book import day_book, is_closed, liens_on
 from .delivery import set_due
 from .delivery_state import DeliveryDay
@@ -36,7 +36,7 @@ _ESCROW = (Purpose.DELIVERY, Purpose.SHORTFALL_REFUND)
 def settlement(entry: DeliveryDay, max_count: int, today: int, state: State) -> list[Event]:
     """The next part of a final day's payouts, with the end of the day behind the last of them."""
     closed = DeliveryDayClosed(product_id=entry.product_id, day=entry.day)
-    planned = entry.payouts or payouts(day_book(entry, state))
+    planned = entry.payouts or payouts(day_book(entry, bond_for(entry, state), state))
     if not planned:
         return [closed, *_matured(entry, set(), state)]
     if len(planned) > max_count and not entry.payouts:

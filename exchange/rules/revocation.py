@@ -5,9 +5,9 @@ from exchange.domain.enums import BlockStatus, QuoteRequestStatus, QuoteStatus
 from exchange.domain.events import Event
 
 from . import letting, substitutions
-from .blocks import block_end
+from .desk import block_end, quote_end
 from .participants import decide_revoke_key
-from .quotes import quote_end, request_end
+from .quotes import request_end
 from .state import State
 
 

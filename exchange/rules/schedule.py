@@ -3,7 +3,8 @@ The life cycle of windows by the clock: listed when their schedule asks for them
 trade for the last time.
 
 A product that an operator has scheduled gets its windows at the start of each delivery day, hours
-before anything can trade, and at once when the schedule or a calendar is new. A window that is
+before anything can trade, and at once when the schedule or a calendar is new; not if its supplier
+is terminated, for nothing of it is delivered. A window that is
 there already, whose gate has closed, or whose last trading day no calendar tells yet is passed
 over, and asked for again the next day. What is made of months waits until all of them are listed.
 
@@ -75,6 +76,9 @@ def _missing(to_ns: int, state: State) -> Iterator[tuple[ProductDefined, Window,
     """What schedules ask for and is not there, with its gate: by product, parts first."""
     for product_id, schedule in sorted(state.schedules.items()):
         product = state.products[product_id]
+        standing = state.standings.get(product.supplier_account_id)
+        if standing is not None and standing.is_terminated:
+            continue
         listed_days: set[int] = set()
         for window in windows_ahead(day_at(to_ns), schedule):
             last_day, is_known = find_last_trading_day(window, state)

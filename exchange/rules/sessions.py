@@ -7,8 +7,9 @@ change about in a record of its own. A book that has collected then uncrosses (`
 before the clock does anything else.
 
 A static band lies around an instrument's settlement price, rounded towards it; orders outside end
-when it moves. Halting a window halts every window of the product that contains it; each resumes
-when none of its causes is left, by a call auction of five minutes.
+when it moves. Halting a window halts every window of the product that contains it, of its own mode
+alone: what is let is another market than what is sold. Each resumes when none of its causes is
+left, by a call auction of five minutes.
 """
 
 from collections.abc import Iterator
@@ -223,14 +224,14 @@ def _open_instrument(instrument_id: int, state: State) -> InstrumentListed:
 
 
 def _containing(part: InstrumentListed, state: State) -> list[InstrumentListed]:
-    """The open windows of the same product that contain one, itself included."""
+    """The open windows of the same product and mode that contain one, itself included."""
     open_ids = sorted(instrument_id for _, instrument_id in state.gates)
     return [each for each in map(state.instruments.__getitem__, open_ids) if _contains(each, part)]
 
 
 def _contains(whole: InstrumentListed, part: InstrumentListed) -> bool:
     return (
-        whole.product_id == part.product_id
+        (whole.product_id, whole.mode) == (part.product_id, part.mode)
         and whole.start_day <= part.start_day
         and part.end_day <= whole.end_day
     )

@@ -158,7 +158,8 @@ def _escrow(book: DayBook, lost: list[tuple[Use, int]], split: "_Split") -> list
     weights = [hours for _, hours in owners]
     lost_count, sold_hours = sum(weights), book.sold_qty * HOURS_PER_DAY
     refund_amount = book.escrow_amount * lost_count // sold_hours if lost_count else 0
-    damages = apportion(_damages(book, lost_count, sold_hours), weights)
+    amounts = (book.escrow_amount, book.reference_micro)
+    damages = apportion(damages_amount(lost_count, sold_hours, *amounts), weights)
     covered = apportion(min(book.bond_amount, sum(damages)), damages)
     found = []
     refunds = apportion(refund_amount, weights)
@@ -172,11 +173,13 @@ def _escrow(book: DayBook, lost: list[tuple[Use, int]], split: "_Split") -> list
     return [*found, Payout(book.supplier_account_id, rest_amount, Purpose.DELIVERY)]
 
 
-def _damages(book: DayBook, lost_count: int, sold_hours: int) -> int:
+def damages_amount(
+    lost_count: int, sold_hours: int, escrow_amount: int, reference_micro: int
+) -> int:
     """Lost hours × what the reference is above the pooled price; rounded down."""
     if lost_count == 0:
         return 0
-    above = book.reference_micro * sold_hours - book.escrow_amount * MICRO_PER_FEN
+    above = reference_micro * sold_hours - escrow_amount * MICRO_PER_FEN
     return max(0, lost_count * above) // (sold_hours * MICRO_PER_FEN)
 
 

@@ -2,12 +2,15 @@
 Suppliers' standing: who may sell what it was granted.
 
 Three days running below the least uptime suspend a supplier: its house sells nothing of its
-products, and what it has on offer ends. An operator lifts the suspension, or ends the supplier:
-then every day to come is final with nothing delivered, and the clock gives back what it has in
-escrow and rents, and pays damages out of the bond, as of any other shortfall.
+products, and what it has on offer in books and at the desk ends. An operator lifts the suspension,
+or ends the supplier: then every day to come is final with nothing delivered, and the clock gives
+back what it has in escrow and rents, and pays damages out of the bond, as of any other shortfall.
+The bond is shared among all those days at once, so that the first of them do not empty it.
 """
 
 from collections.abc import Iterator
+
+from msgspec.structs import replace
 
 from exchange.collateral.uptime import (
     UPTIME_DAYS_COUNT,
@@ -27,19 +30,28 @@ from exchange.domain.delivery_events import (
     SupplierSuspended,
     SupplierTerminated,
 )
-from exchange.domain.enums import CancelReason, DeliveryStatus, Role, Side, SuspensionCause
+from exchange.domain.enums import (
+    BlockStatus,
+    CancelReason,
+    DeliveryStatus,
+    QuoteStatus,
+    Role,
+    Side,
+    SuspensionCause,
+)
 from exchange.domain.events import Event
 from exchange.domain.reasons import Reason, require
 from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at
 
-from .bonds import standing_of
+from .bonds import bond_of, standing_of
 from .day_book import holders_of
 from .delivery import dispute_due_ns
 from .delivery_state import DeliveryDay, Standing
+from .desk import block_end, quote_end
 from .participants import cancellations
 from .references import reference_micro, settlements_by_product
-from .shortfall import contracted_qty
+from .shortfall import apportion, contracted_qty, damages_amount
 from .state import State
 
 LEAST_UPTIME_PERCENT = 95
@@ -76,11 +88,13 @@ def decide_terminate(command: TerminateSupplier, state: State, account_id: int) 
     terminated = SupplierTerminated(
         supplier_account_id=supplier_id, operator_account_id=account_id, from_day=from_day
     )
-    events: list[Event] = [terminated]
-    for product_id, product in sorted(state.products.items()):
-        if product.supplier_account_id == supplier_id:
-            events += _cancelled_days(product_id, from_day, state)
-    return events
+    cancelled = [
+        event
+        for product_id, product in sorted(state.products.items())
+        if product.supplier_account_id == supplier_id
+        for event in _cancelled_days(product_id, from_day, state)
+    ]
+    return [terminated, *_with_shares(cancelled, bond_of(supplier_id, state), state)]
 
 
 def require_on_sale(product_id: int, account_id: int, side: Side, state: State) -> None:
@@ -150,22 +164,57 @@ def _suspension(
         for order_id in state.core.orders_of_account(account_id)
         if _is_primary_sale(order_id, account_id, supplier_id, state)
     ]
-    return [suspended, *cancellations(order_ids, CancelReason.EXPIRED, state)]
+    orders = cancellations(order_ids, CancelReason.EXPIRED, state)
+    return [suspended, *orders, *_ended_offers(supplier_id, state)]
+
+
+def _ended_offers(supplier_id: int, state: State) -> list[Event]:
+    """The end of the firm quotes and alleged blocks in which the house sells, by id."""
+    events: list[Event] = []
+    for _, quote in sorted(state.quotes.items()):
+        submitted = quote.submitted
+        if quote.is_open and submitted.side is Side.SELL:
+            product_id = state.quote_requests[submitted.quote_request_id].asked.product_id
+            if _is_house_of(supplier_id, product_id, submitted.account_id, state):
+                events += quote_end(quote, QuoteStatus.EXPIRED)
+    for _, block in sorted(state.blocks.items()):
+        proposed, is_sale = block.proposed, block.proposed.side is Side.SELL
+        is_house = _is_house_of(supplier_id, proposed.product_id, proposed.account_id, state)
+        if block.is_open and is_sale and is_house:
+            events += block_end(block, BlockStatus.LAPSED)
+    return events
 
 
 def _is_primary_sale(order_id: int, account_id: int, supplier_id: int, state: State) -> bool:
     order = state.core.order(order_id)
     assert order is not None, "an account's open orders are open"
     product = state.products[state.instruments[order[_ORDER_INSTRUMENT]].product_id]
-    return (
-        order[_ORDER_SIDE] == Side.SELL
-        and product.supplier_account_id == supplier_id
-        and state.core.is_house(product.product_id, account_id)
-    )
+    is_sale = order[_ORDER_SIDE] == Side.SELL
+    return is_sale and _is_house_of(supplier_id, product.product_id, account_id, state)
 
 
-def _cancelled_days(product_id: int, from_day: int, state: State) -> list[Event]:
-    found: list[Event] = []
+def _is_house_of(supplier_id: int, product_id: int, account_id: int, state: State) -> bool:
+    is_its = state.products[product_id].supplier_account_id == supplier_id
+    return is_its and state.core.is_house(product_id, account_id)
+
+
+def _with_shares(
+    cancelled: list[DeliveryCancelled], bond_amount: int, state: State
+) -> list[DeliveryCancelled]:
+    """Each day with its share of the bond by damages, which are for all of its hours."""
+    damages = []
+    for event in cancelled:
+        _, sold_qty, escrow_amount = state.core.day_totals(event.product_id, event.day)
+        hours = sold_qty * HOURS_PER_DAY
+        damages.append(damages_amount(hours, hours, escrow_amount, event.reference_micro))
+    shares = apportion(min(bond_amount, sum(damages)), damages)
+    return [
+        replace(event, bond_amount=share) for event, share in zip(cancelled, shares, strict=True)
+    ]
+
+
+def _cancelled_days(product_id: int, from_day: int, state: State) -> list[DeliveryCancelled]:
+    found = []
     runs = state.core.granted(product_id)
     last_day = runs[-1][1] if runs else from_day
     settled = settlements_by_product(from_day, last_day, state).get(product_id, [])

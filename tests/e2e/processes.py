@@ -232,12 +232,20 @@ class VenueProcess:
     def clean_up(self) -> None:
         """Ends whatever this venue still has running: the exchange, and an orphaned log server."""
         if self.process is not None:
+            self._tell_if_gone()
             self.kill()
         lock = self.data_dir / "LOCK"
         for pid in holders(lock) if lock.exists() else []:
             if pid != os.getpid():
                 os.kill(pid, signal.SIGKILL)
                 wait_until(lambda pid=pid: not is_running(pid), f"{pid} survives SIGKILL")
+
+    def _tell_if_gone(self) -> None:
+        """An exchange that no test has ended has ended: a test that failed shows what it said."""
+        assert self.process is not None, "it was never started"
+        if (exit_code := self.process.poll()) is not None:
+            print(f"the exchange on {self.data_dir} was gone, exit code {exit_code}; it said:")
+            print(self.stdout(), self.stderr(), sep="\n")
 
     def _forget(self) -> None:
         """The process has ended; children that it left are ended, so that no test leaves any."""

@@ -52,6 +52,19 @@ def test_an_exchange_that_is_stopped_while_it_starts_leaves_nothing(venue: Venue
     venue.verify()
 
 
+def test_an_exchange_that_was_gone_in_a_test_is_told_of(
+    venue: VenueProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever else the test then failed with, how the exchange ended and what it said is shown."""
+    venue.start()
+    os.kill(venue.pid, signal.SIGKILL)
+    wait_until(lambda pid=venue.pid: not is_running(pid), "the exchange survives SIGKILL")
+    venue.clean_up()
+    told = capsys.readouterr().out
+    assert "exit code -9" in told
+    assert venue.url in told
+
+
 def test_a_killed_exchange_leaves_only_its_log_server(venue: VenueProcess) -> None:
     """Its valuation worker notices and ends; the log server waits for the next exchange."""
     venue.start()

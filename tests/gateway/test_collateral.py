@@ -7,13 +7,15 @@ import pytest
 from aiohttp import ClientPayloadError
 
 from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
-from exchange.domain.commands import AdvanceClock
+from exchange.domain.commands import AdvanceClock, Command
 from exchange.domain.enums import Side
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason, Refused
-from exchange.domain.record import decode_body, encode_event
+from exchange.domain.record import Record, decode_body, encode_event
+from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import NS_PER_DAY
+from exchange.marks_replay import MarksReplay
 from tests.gateway.test_http import (
     AUDITOR,
     BANK,
@@ -30,6 +32,7 @@ from tests.gateway.test_http import (
 )
 
 MARKS = "/v1/collateral/marks"
+PARAMETERS = set(RiskParameters.__struct_fields__)
 
 
 @pytest.fixture
@@ -210,6 +213,48 @@ async def test_an_owner_asks_what_a_held_window_would_lend(pledged):
     assert len((await pledged.get(path, OTHER))[1]) == 1
     assert (await pledged.get(f"{path}&as_of_seq={len(pledged.records)}", TRADER))[1] == body[:1]
     assert (await pledged.get(f"{MARKS}?instrument=none", TRADER))[0] == 404
+
+
+@pytest.mark.parametrize("first", [BANK, TRADER])
+async def test_an_owner_is_told_all_of_its_mark_but_its_banks_pool(pledged, first):
+    await raw(pledged, f"{MARKS}/1", first)
+    await raw(pledged, MARKS, first)
+    seen = {}
+    for key_id in (BANK, TRADER, OPERATOR):
+        for _ in range(2):
+            single = await pledged.get(f"{MARKS}/1", key_id)
+            assert (await pledged.get(MARKS, key_id))[1] == [single[1]]
+        seen[key_id] = single[1]
+    assert seen[BANK] == seen[OPERATOR]
+    assert seen[BANK]["inputs"]["pool_share_ppm"] > 250_000
+    event = pledged.sequencer.engine.state.pledges[1].mark
+    assert seen[BANK]["sha256"] == hashlib.sha256(encode_event(event)).hexdigest()
+    hidden = {**seen[BANK], "sha256": ""}
+    hidden["inputs"] = {k: v for k, v in hidden["inputs"].items() if k != "pool_share_ppm"}
+    assert seen[TRADER] == hidden
+    assert (await raw(pledged, f"{MARKS}/1"))[2] != (await raw(pledged, f"{MARKS}/1", TRADER))[2]
+
+
+async def test_an_explanation_names_the_banks_pool_to_the_bank_alone(pledged):
+    for key_id, inputs in ((BANK, {"pool_share_ppm", "value_amount"}), (TRADER, {"value_amount"})):
+        status, body = await pledged.get(f"{MARKS}/1/explain", key_id)
+        told = msgspec.convert(body, MarkExplanation)
+        (line,) = [each for each in told.lines if each.name == "concentration_ppm"]
+        assert {name for name in line.inputs if name.islower()} - PARAMETERS == inputs
+        assert (status, told.is_reproduced) == (200, True)
+        shown = (await pledged.get(f"{MARKS}/1", key_id))[1]
+        assert told.mark == msgspec.convert(shown, CollateralMarkView)
+        assert b"pool_share_ppm" not in msgspec.json.encode(told) or key_id == BANK
+
+
+async def test_what_each_side_is_answered_is_computed_again_from_the_log(pledged):
+    replay = MarksReplay()
+    for seq, body in enumerate(pledged.records, start=1):
+        replay.take(Record(seq, 0, Command(), decode_body(body)[1]))
+    seq = len(pledged.records)
+    for account_id, key_id in ((BANK, BANK), (TRADER, TRADER), (0, OPERATOR)):
+        answered = (await raw(pledged, f"{MARKS}?as_of_seq={seq}", key_id))[1]
+        assert replay.answer(seq, account_id) == answered
 
 
 EXTRACT = "/v1/collateral/extract"

@@ -499,7 +499,8 @@ async def test_marks_of_a_large_pool_are_encoded_in_slices_between_which_commits
 def places_of(tape: LendingTape) -> list[tuple[int, int]]:
     """Where the marks of a tape are kept."""
     marks, at_seq = tape.projection.collateral_marks, tape.projection.at_seq
-    return [(each, marks.as_of(each, at_seq).seq) for each in tape.projection.pledges.pledges]
+    pledge_ids = tape.projection.pledges.pledges
+    return [(each, marks.as_of(each, at_seq).seq, False) for each in pledge_ids]
 
 
 class WorkerHere:

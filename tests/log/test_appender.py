@@ -196,6 +196,19 @@ async def test_a_frozen_server_makes_the_outcome_unknown_and_late_bytes_still_ar
     assert read_all(server)[0] == [*found, record(len(found))]
 
 
+@pytest.mark.parametrize("seconds", [0, 0.2])
+async def test_a_server_that_went_between_two_appends_leaves_the_outcome_unknown(server, seconds):
+    """Whether or not the connection's end was heard of before the second."""
+    writer = await first_appender(server)
+    await writer.append(records(1))
+    kill(server.pid)
+    await asyncio.sleep(seconds)
+    with pytest.raises(AppendOutcomeUnknown):
+        await writer.append(records(1, 1))
+    assert not writer.is_open
+    await writer.close()
+
+
 async def test_a_cancelled_append_closes_the_appender(server):
     writer = await first_appender(server)
     os.kill(server.pid, signal.SIGSTOP)

@@ -294,12 +294,13 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
             withdrawal_amount=rng.randint(1, 10**7),
             external_reference=rng.choice(["a", "b", "c"]),
         )
+    index_micro = rng.randint(500_000, 1_500_000)
     return 1, PublishIndexPrice(
         gpu_class="A100-80-SXM",
         region="SG",
-        index_micro=rng.randint(500_000, 1_500_000),
-        usd_micro=140_000,
-        usd_cny_ppm=7_100_000,
+        index_micro=index_micro,
+        usd_micro=index_micro,
+        usd_cny_ppm=1_000_000,
         observed_day=day_at(market.state.market_ns),
         source="test",
         row_count=1,

@@ -33,11 +33,11 @@ class LendingMarket(OtherMarket):
     """
     The trader has 1000 GPUs of the year.
 
-    The first quarter was traded so much yesterday that it can be sold again; the price is ten, from
-    outside.
+    The first quarter was traded so much yesterday that it can be sold again; the price is ten
+    unless said otherwise, from outside.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, index_micro: int = 10 * YUAN) -> None:
         super().__init__(NO_FEES)
         self.grant("Y27", 20_000)
         self.year = self.list_window("Y27")
@@ -50,7 +50,7 @@ class LendingMarket(OtherMarket):
         self.other_bank = self.admit("other bank", Role.BANK)
         self.deposit(self.other_bank, BANK_CASH)
         cross(self, self.state.market_ns + 25 * HOUR_NS)
-        self.price(10 * YUAN)
+        self.price(index_micro)
 
     def price(self, index_micro: int) -> list[Event]:
         """Another price from outside, and what the marking cycle that follows records."""
@@ -60,8 +60,8 @@ class LendingMarket(OtherMarket):
                 gpu_class="A100-80-SXM",
                 region="SG",
                 index_micro=index_micro,
-                usd_micro=140_000,
-                usd_cny_ppm=7_100_000,
+                usd_micro=index_micro,
+                usd_cny_ppm=1_000_000,
                 observed_day=day_at(self.state.market_ns),
                 source="test",
                 row_count=3,

@@ -7,6 +7,7 @@ from exchange.domain.commands import (
     HaltInstrument,
     PublishIndexPrice,
     PublishMarks,
+    PublishSettlementPrice,
     RequestPledge,
     RevokeKey,
 )
@@ -40,10 +41,12 @@ from tests.rules.desk import (
     MINUTE,
     SPAN,
     alleged,
+    asked,
     block,
     desk_market,
     pass_time,
     publish,
+    quote,
     registered,
     title_of,
     trade_of,
@@ -218,8 +221,8 @@ def marked(market, index_micro=10_000_000):
             gpu_class="A100-80-SXM",
             region="SG",
             index_micro=index_micro,
-            usd_micro=1,
-            usd_cny_ppm=1,
+            usd_micro=index_micro,
+            usd_cny_ppm=1_000_000,
             observed_day=day("2026-11-23"),
             source="test",
             row_count=1,
@@ -237,6 +240,30 @@ def test_another_window_has_a_band_around_the_official_price_of_its_months(marke
         confirm = ConfirmBlock(block_id=alleged(market, block_price=price, block_qty=480))
         assert_refused(market, OTHER, confirm, Reason.PRICE_BAND, price, limit)
         market.do(OTHER, DeclineBlock(block_id=confirm.block_id))
+
+
+def test_a_window_without_an_official_price_has_a_band_around_the_settlement_prices_of_its_days(
+    market,
+):
+    """June is settled at 10.00, the narrower fifth of it at 19.00: 10.90 for the ten."""
+    publish(market, 1_000)
+    fifth = market.list_window("D270605")
+    market.do(1, PublishSettlementPrice(instrument_id=fifth, settlement_price=1_900))
+    for price, limit in ((1_200, 1_199), (980, 981)):
+        confirm = ConfirmBlock(block_id=alleged(market, block_price=price, block_qty=480))
+        assert_refused(market, OTHER, confirm, Reason.PRICE_BAND, price, limit)
+        market.do(OTHER, DeclineBlock(block_id=confirm.block_id))
+    registered(market, block_price=1_199, block_qty=480)
+
+
+def test_days_without_any_price_take_the_average_of_the_others(market):
+    """A window that reaches into July, of which nothing is known, is no way around June's band."""
+    publish(market, 1_000)
+    longer = {"start_day": day("2027-06-30"), "end_day": day("2027-07-31")}
+    wanted = asked(market, **longer)
+    far_off = quote(wanted, 200_000)
+    assert_refused(market, SUPPLIER, far_off, Reason.PRICE_BAND, 200_000, 1_100)
+    market.do(SUPPLIER, quote(wanted, 1_100))
 
 
 def test_without_a_settlement_price_or_a_mark_there_is_no_band(market):
@@ -272,6 +299,18 @@ def test_no_waiver_lets_a_primary_sale_leave_the_band(market):
     proposed = alleged(market, SUPPLIER, **JUNE, block_price=1_101)
     waive = WaiveBand(block_id=proposed, note="no")
     assert_refused(market, 1, waive, Reason.PRICE_BAND, 1_101, 1_100)
+
+
+def test_a_waiver_that_a_primary_sale_has_inside_the_band_ends_nowhere_outside_it(market):
+    publish(market, 1_000)
+    proposed = alleged(market, SUPPLIER, **JUNE, block_price=1_000)
+    market.do(1, WaiveBand(block_id=proposed, note="in the band"))
+    market.do(2, ConfirmWaiver(block_id=proposed))
+    publish(market, 900)
+    confirm = ConfirmBlock(block_id=proposed)
+    assert_refused(market, OTHER, confirm, Reason.PRICE_BAND, 1_000, 990)
+    publish(market, 910)
+    market.do(OTHER, confirm)
 
 
 # -- publication ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 from exchange.domain.commands import AcceptPledge, RequestPledge
 from exchange.domain.desk_commands import (
     ApproveCorrection,
+    DeclineCorrection,
     RecordClaim,
     RequestBust,
     RequestCorrection,
@@ -17,8 +18,9 @@ from exchange.domain.reasons import Reason
 from exchange.domain.record import decode_body
 from exchange.engine.engine import Engine
 from exchange.rules.desk import DISPUTE_NS
-from tests.rules.desk import MINUTE, SPAN, desk_market, pass_time, registered
-from tests.rules.markets import assert_refused
+from tests.rules.deliveries import NO_FEES
+from tests.rules.desk import CASH, MINUTE, SPAN, desk_market, pass_time, publish, registered
+from tests.rules.markets import OtherMarket, assert_refused
 from tests.rules.test_corrections import everything
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER, Market
 
@@ -73,6 +75,49 @@ def test_a_busted_trade_of_a_book_restores_days_cash_fees_and_escrow(
         operator_account_id=2,
         trade_source=TradeSource.BOOK,
     )
+
+
+@pytest.mark.parametrize("price", [999, 2_000])
+def test_a_busted_primary_sale_of_another_price_leaves_what_others_have_paid(market, price):
+    before = everything(market)
+    trade_id = sold(market, SUPPLIER, OTHER, 100, price)
+    bust(market, trade_id, OTHER)
+    assert everything(market) == before
+
+
+def test_the_bust_of_one_primary_sale_leaves_the_other_its_escrow_to_the_fen():
+    """A has 100 of June at 10.00 and B 100 at 20.00: B's 1,440,000.00 stay when A's is busted."""
+    market = OtherMarket(NO_FEES)
+    market.grant("M2706", 200)
+    market.list_window("M2706")
+    trade_id = sold(market, SUPPLIER, TRADER, 100, 1_000)
+    sold(market, SUPPLIER, OTHER, 100, 2_000)
+    bust(market, trade_id, TRADER)
+    ((start_day, end_day, sold_qty, day_amount),) = market.core.escrow(1)
+    assert (end_day - start_day, sold_qty) == (30, 100)
+    assert 30 * day_amount == 144_000_000
+    assert market.core.balances(TRADER) == (CASH, 0)
+    market.assert_replays()
+
+
+def test_a_corrected_primary_sale_pays_the_difference_into_escrow_and_keeps_to_the_band(market):
+    publish(market, 1_000)
+    trade_id = sold(market, SUPPLIER, OTHER, 100)
+    supplier_cash = market.core.balances(SUPPLIER)
+    correct = RequestCorrection(
+        trade_id=trade_id, corrected_price=1_101, note=NOTE, trade_source=TradeSource.BOOK
+    )
+    wanted = market.do(SUPPLIER, correct).seq
+    market.do(1, ApproveCorrection(correction_id=wanted))
+    approve = ApproveCorrection(correction_id=wanted)
+    assert_refused(market, 2, approve, Reason.PRICE_BAND, 1_101, 1_100)
+    market.do(1, DeclineCorrection(correction_id=wanted, note="outside the band"))
+    wanted = market.do(SUPPLIER, msgspec.structs.replace(correct, corrected_price=1_100)).seq
+    for operator_id in (1, 2):
+        market.do(operator_id, ApproveCorrection(correction_id=wanted))
+    in_escrow = 24 * (1_000 * 1_000 + 100 * 1_100)
+    assert market.core.day_totals(1, SPAN["start_day"]) == (2_000, 1_100, in_escrow)
+    assert market.core.balances(SUPPLIER) == supplier_cash
 
 
 def test_a_bust_of_a_part_that_was_filled_leaves_the_rest_of_the_order(market):

@@ -3,6 +3,7 @@
 import pytest
 
 from exchange.domain.commands import AcceptPledge, RequestPledge
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.desk_commands import (
     ApproveCorrection,
     ConfirmBlock,
@@ -26,7 +27,9 @@ from exchange.domain.reasons import Reason
 from exchange.rules import EVOLVE
 from exchange.rules.desk import DISPUTE_NS
 from tests.properties.conservation import FUNCTIONS
+from tests.rules.deliveries import NO_FEES
 from tests.rules.desk import (
+    CASH,
     HOURS,
     MINUTE,
     SPAN,
@@ -98,12 +101,54 @@ def test_a_bust_is_asked_for_and_done_by_two_operators(market):
     assert market.state.corrections[wanted].status is CorrectionStatus.DONE
 
 
-def test_a_busted_primary_sale_restores_the_unsold_days_and_their_escrow(market):
+@pytest.mark.parametrize("block_price", [1_000, 1_001, 2_000])
+def test_a_busted_primary_sale_restores_the_unsold_days_and_their_escrow(market, block_price):
+    """What the trader has paid for its thousand at 10.00 stays, whatever the price of the other."""
     before = everything(market)
-    traded = registered(market, SUPPLIER) + 1
+    traded = registered(market, SUPPLIER, block_price=block_price) + 1
     assert everything(market) != before
     market.do(2, ApproveCorrection(correction_id=bust(market, traded, SUPPLIER)))
     assert everything(market) == before
+
+
+def two_sales(qty, price, other_qty, other_price):
+    """The supplier sells to the trader and to the other; the market and the later trade."""
+    market = OtherMarket(NO_FEES)
+    market.grant("M2706", 2_000)
+    sold = {"block_price": price, "block_qty": qty, "counterparty_account_id": TRADER}
+    registered(market, SUPPLIER, **sold)
+    traded = registered(market, SUPPLIER, block_price=other_price, block_qty=other_qty) + 1
+    return market, traded
+
+
+def test_a_bust_after_a_buy_back_takes_all_that_is_left_with_the_last_quantity():
+    """The buy-back took its share of the pool, so 15.00 are left of the 20.00 that were paid."""
+    market, traded = two_sales(500, 1_000, 500, 2_000)
+    back = {"counterparty_account_id": SUPPLIER, "block_price": 1_000, "block_qty": 500}
+    registered(market, TRADER, **back)
+    assert market.core.day_totals(1, SPAN["start_day"]) == (2_000, 500, 500 * 24 * 1_500)
+    supplier_amount = market.core.balances(SUPPLIER)[0]
+    market.do(2, ApproveCorrection(correction_id=bust(market, traded, OTHER)))
+    assert market.core.escrow(1) == []
+    assert market.core.balances(SUPPLIER)[0] == supplier_amount - 500 * HOURS * 500
+    assert market.core.balances(OTHER) == (CASH, 0)
+    market.assert_replays()
+
+
+def test_a_bust_takes_no_more_out_of_escrow_than_buy_backs_have_left():
+    """Of 1000 at 10.00 and 100 at 100.00 all but 150 are bought back, for their share."""
+    market, traded = two_sales(1_000, 1_000, 100, 10_000)
+    back = {"counterparty_account_id": SUPPLIER, "block_price": 1_000, "block_qty": 950}
+    registered(market, TRADER, **back)
+    left = 48_000_000 - 48_000_000 * 950 // 1_100
+    assert market.core.day_totals(1, SPAN["start_day"])[1:] == (150, left)
+    assert left < 100 * 24 * 10_000
+    supplier_amount = market.core.balances(SUPPLIER)[0]
+    market.do(2, ApproveCorrection(correction_id=bust(market, traded, OTHER)))
+    assert market.core.day_totals(1, SPAN["start_day"])[1:] == (50, 0)
+    paid_amount = 100 * HOURS * 10_000 - 10 * left
+    assert market.core.balances(SUPPLIER)[0] == supplier_amount - paid_amount
+    market.assert_replays()
 
 
 def test_a_busted_buy_back_restores_the_sold_days_and_their_escrow(market):
@@ -233,6 +278,93 @@ def test_a_corrected_price_moves_the_difference_in_cash_alone(
     assert [title_of(market, account_id) for account_id in (TRADER, OTHER)] == titles
     same = RequestCorrection(trade_id=traded, corrected_price=corrected_price, note="again")
     assert_refused(market, TRADER, same, Reason.EMPTY, corrected_price)
+
+
+def corrected(market, trade_id, corrected_price, account_id=SUPPLIER):
+    """A price correction that the first operator has approved."""
+    ask = RequestCorrection(trade_id=trade_id, corrected_price=corrected_price, note="typo")
+    wanted = market.do(account_id, ask).seq
+    market.do(1, ApproveCorrection(correction_id=wanted))
+    return wanted
+
+
+@pytest.mark.parametrize("corrected_price", [900, 1_100])
+def test_a_corrected_primary_sale_moves_the_difference_between_buyer_and_escrow(
+    market, corrected_price
+):
+    before = everything(market)
+    trade_id = registered(market, SUPPLIER) + 1
+    wanted = corrected(market, trade_id, corrected_price)
+    cash = cash_of(market)
+    market.do(2, ApproveCorrection(correction_id=wanted))
+    paid_amount = 500 * HOURS * (corrected_price - 1_000)
+    available_amount, held_amount = cash[OTHER]
+    assert cash_of(market) == {**cash, OTHER: (available_amount - paid_amount, held_amount)}
+    in_escrow = 1_000 * 24 * 1_000 + 500 * 24 * corrected_price
+    for at_day in range(*SPAN.values()):
+        assert market.core.day_totals(1, at_day) == (2_000, 1_500, in_escrow)
+    market.do(2, ApproveCorrection(correction_id=bust(market, trade_id, OTHER)))
+    assert everything(market) == before
+
+
+def test_who_cannot_pay_the_difference_into_escrow_is_not_made_to(market):
+    poor = market.admit("poor", Role.TRADER)
+    market.deposit(poor, NOTIONAL + NOTIONAL // 1_000 + 500 * HOURS - 1)
+    trade_id = registered(market, SUPPLIER, counterparty_account_id=poor) + 1
+    approve = ApproveCorrection(correction_id=corrected(market, trade_id, 1_001))
+    assert_refused(market, 2, approve, Reason.CASH, 500 * HOURS, 500 * HOURS - 1)
+    market.deposit(poor, 1)
+    market.do(2, approve)
+    assert market.core.balances(poor) == (0, 0)
+
+
+def test_a_primary_sale_has_its_price_once_its_days_begin():
+    market = desk_market()
+    tomorrow = {"start_day": day("2026-11-24"), "end_day": day("2026-12-24")}
+    market.grant("X261124-261224", 1_000)
+    market.advance(market.state.market_ns + 15 * 60 * MINUTE)
+    trade_id = registered(market, SUPPLIER, **tomorrow) + 1
+    wanted = corrected(market, trade_id, 1_001)
+    pass_time(market, 12 * 60 * MINUTE)
+    today = tomorrow["start_day"]
+    approve = ApproveCorrection(correction_id=wanted)
+    assert_refused(market, 2, approve, Reason.TOO_LATE, today, today, today)
+    market.assert_replays()
+
+
+def test_a_primary_sale_that_was_bought_back_keeps_its_price_and_names_the_first_such_day():
+    market, trade_id = two_sales(500, 1_000, 500, 1_000)
+    later = {"start_day": SPAN["start_day"] + 4, "end_day": SPAN["end_day"]}
+    back = {"counterparty_account_id": SUPPLIER, "block_price": 3_000, **later}
+    wanted = corrected(market, trade_id, 1_001)
+    registered(market, TRADER, block_qty=500, **back)
+    registered(market, OTHER, block_qty=300, **back)
+    approve = ApproveCorrection(correction_id=wanted)
+    assert_refused(market, 2, approve, Reason.TITLE, 500, 200, later["start_day"])
+    market.assert_replays()
+
+
+def test_a_lower_price_gives_no_more_back_than_the_escrow_has():
+    """Of 1000 at 10.00 and 100 at 100.00 the share of 150 is left, less than 90.00 for 100."""
+    market, trade_id = two_sales(1_000, 1_000, 100, 10_000)
+    back = {"counterparty_account_id": SUPPLIER, "block_price": 1_000, "block_qty": 950}
+    registered(market, TRADER, **back)
+    left = 48_000_000 - 48_000_000 * 950 // 1_100
+    approve = ApproveCorrection(correction_id=corrected(market, trade_id, 1_000))
+    refused = (Reason.CASH, 100 * 24 * 9_000, left, SPAN["start_day"])
+    assert_refused(market, 2, approve, *refused)
+    market.assert_replays()
+
+
+def test_nothing_is_undone_or_repriced_of_a_terminated_supplier(market):
+    """Its days are final, and what they pay is on its way to those who own them."""
+    first, second = (registered(market, SUPPLIER) + 1 for _ in range(2))
+    wanted = corrected(market, first, 1_001), bust(market, second, OTHER)
+    market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))
+    market.do(1, TerminateSupplier(supplier_account_id=SUPPLIER))
+    for correction_id in wanted:
+        approve = ApproveCorrection(correction_id=correction_id)
+        assert_refused(market, 2, approve, Reason.SUSPENDED, SUPPLIER)
 
 
 def test_a_corrected_trade_is_busted_at_its_corrected_price(market):

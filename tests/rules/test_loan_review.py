@@ -298,9 +298,7 @@ def test_a_loan_in_default_is_not_looked_at_again(market):
 
 def test_a_loan_whose_collateral_is_no_more_is_in_default_with_the_next_look():
     """The supplier is ended; what it had been paid, ten yuan, is less than 26 have lent."""
-    market = LendingMarket()
-    for yuan in (11, 12, 13, 14, 16, 18, 20, 23, 26, 26, 26):
-        market.price(yuan * YUAN)
+    market = LendingMarket(index_micro=26 * YUAN)
     market.drawn()
     market.mark()
     market.do(1, SuspendSupplier(supplier_account_id=SUPPLIER))

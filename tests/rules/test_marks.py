@@ -9,11 +9,13 @@ from exchange import genesis
 from exchange.domain.commands import (
     AcceptPledge,
     DefineProduct,
+    HaltInstrument,
     PublishIndexPrice,
     PublishMarks,
     PublishRiskParameters,
     ReleasePledge,
     RequestPledge,
+    ResumeInstrument,
 )
 from exchange.domain.enums import ProductKind, Role, Side
 from exchange.domain.events import (
@@ -33,7 +35,7 @@ from tests.scenario import BANK, FIRST_DAY, OTHER, PRODUCT, SUPPLIER, TRADER, Ma
 GPU_CLASS, REGION = "A100-80-SXM", "SG"
 YUAN = 1_000_000
 """In micro-CNY."""
-TRADES, LAST_TRADE, QUOTES, CURVE, INDEX, DECAYED = 1, 3, 4, 5, 6, 7
+TRADES, AUCTION, LAST_TRADE, QUOTES, CURVE, INDEX, DECAYED = range(1, 8)
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def index(market: Market, index_micro: int, age_days: int = 0, **fields: Any) ->
         gpu_class=GPU_CLASS,
         region=REGION,
         index_micro=index_micro,
-        usd_micro=140_000,
-        usd_cny_ppm=7_100_000,
+        usd_micro=index_micro,
+        usd_cny_ppm=1_000_000,
         observed_day=day_at(market.state.market_ns) - age_days,
         source="test",
         row_count=3,
@@ -126,6 +128,20 @@ def test_an_index_older_than_the_one_in_force_is_refused(market):
     market.do(1, index(market, 2 * YUAN, age_days=2))
     market.do(1, replace(stale, region="CN-North"))
     market.do(1, replace(stale, gpu_class="H100"))
+
+
+@pytest.mark.parametrize(("usd_micro", "limit"), [(49_999, 50_000), (100_000_001, 100_000_000)])
+def test_an_index_outside_what_a_gpu_hour_can_cost_is_refused(market, usd_micro, limit):
+    absurd = index(market, usd_micro)
+    assert_refused(market, 1, absurd, Reason.INDEX_PRICE, usd_micro, limit)
+    market.do(1, index(market, limit))
+
+
+def test_an_index_is_its_dollars_at_its_rate(market):
+    wrong = index(market, 9_940_001, usd_micro=1_400_000, usd_cny_ppm=7_100_000)
+    assert_refused(market, 1, wrong, Reason.INDEX_RATE, 9_940_001, 9_940_000)
+    half = index(market, 4_970_004, usd_micro=1_420_001, usd_cny_ppm=3_500_000)
+    market.do(1, half)
 
 
 def test_the_same_parameters_again_are_nothing_new_and_others_a_new_version(market):
@@ -355,6 +371,7 @@ def test_trades_between_affiliates_are_excluded(market):
     marked = mark(market)
     assert (marked.level, marked.mark_micro) == (LAST_TRADE, YUAN)
     assert marked.notes == ["EXCLUDE_AFFILIATED"], "each note once, however many trades"
+    assert marked.adv_hours == 8 * 744 // 20, "a house's trades with itself are no volume"
 
 
 def test_trades_of_other_windows_do_not_mark_the_month(market):
@@ -432,8 +449,69 @@ def test_a_rise_beyond_the_cap_waits_and_a_fall_does_not(market):
     marked = mark(market)
     assert (marked.mark_micro, marked.raw_micro) == (1_150_000, 1_150_001)
     assert marked.notes == ["UP_MOVE_CAPPED_15PCT_PENDING"]
-    market.do(1, index(market, 100))
-    assert mark(market).mark_micro == 100
+    market.do(1, index(market, YUAN // 10))
+    assert mark(market).mark_micro == YUAN // 10
+
+
+def test_cycle_after_cycle_a_lone_source_lifts_a_mark_by_no_more_than_the_cap_in_a_day(market):
+    """One GPU traded at four times the price, and nobody else says so."""
+    market.do(1, index(market, 8 * YUAN))
+    cycle(market)
+    tomorrow(market)
+    trade(market, TRADER, 3_200)
+    assert mark(market).mark_micro == 8 * YUAN * 115 // 100
+    for _ in range(10):
+        wait(market)
+        market.execute(0, PublishMarks())
+    node = market.state.market_data.node(GPU_CLASS, REGION, 202701)
+    assert (node.mark.mark_micro, node.mark.level) == (9_200_000, LAST_TRADE)
+    tomorrow(market)
+    trade(market, TRADER, 3_200)
+    assert mark(market).mark_micro == 9_200_000 * 115 // 100
+    market.assert_replays()
+
+
+def test_a_rise_that_a_second_source_supports_passes(market):
+    """The outside index is a little more than 15 % under a trade, then a little less."""
+    market.do(1, index(market, 8 * YUAN))
+    cycle(market)
+    tomorrow(market)
+    cycle(market)
+    trade(market, TRADER, 1_140)
+    market.do(1, index(market, 9_900_000))
+    assert mark(market).mark_micro == 9_200_000
+    market.do(1, index(market, 10 * YUAN))
+    marked = mark(market)
+    assert (marked.level, marked.mark_micro, marked.notes) == (LAST_TRADE, 11_400_000, [])
+
+
+def test_narrow_quotes_support_a_rise_and_wide_ones_do_not(market):
+    market.do(1, index(market, 8 * YUAN))
+    cycle(market)
+    tomorrow(market)
+    trade(market, TRADER, 1_200)
+    market.order(TRADER, market.january, Side.BUY, 1, 1_000)
+    market.order(SUPPLIER, market.january, Side.SELL, 1, 1_250)
+    assert mark(market).mark_micro == 9_200_000
+    market.order(OTHER, market.january, Side.BUY, 1, 1_180)
+    assert mark(market).mark_micro == 12 * YUAN
+
+
+def test_an_index_of_long_ago_says_nothing_about_how_a_node_stands_to_it(market):
+    """An index of 10 is not looked at again while trades go to 20; then there is one of 20."""
+    market.do(1, index(market, 10 * YUAN))
+    trade(market, TRADER, 1_000)
+    cycle(market)
+    for _ in range(25):
+        tomorrow(market)
+        trade(market, TRADER, 2_000)
+        cycle(market)
+    node = market.state.market_data.node(GPU_CLASS, REGION, 202701)
+    basis_e12 = node.basis_e12
+    assert 10**12 <= basis_e12 <= 12 * 10**11, "of the days on which both had a price"
+    cross(market, start_ns(day_at(market.state.market_ns) + 2))
+    market.do(1, index(market, 20 * YUAN))
+    assert (mark(market).level, node.mark.raw_micro) == (INDEX, 20 * YUAN * basis_e12 // 10**12)
 
 
 def test_volatility_is_observed_once_a_day(market):
@@ -491,3 +569,55 @@ def test_nodes_are_marked_in_the_order_of_their_names(market):
 def test_an_operator_may_call_a_cycle_too(market):
     market.do(1, PublishMarks())
     assert isinstance(market.events[-1], MarksPublished)
+
+
+# -- auctions --------------------------------------------------------------------------------------
+
+
+def auction(market: Market, *orders: tuple[int, Side, int, int]) -> None:
+    """Orders, as (account, side, quantity, price), that the halted January collects and crosses."""
+    market.do(1, HaltInstrument(instrument_id=market.january))
+    market.do(1, ResumeInstrument(instrument_id=market.january))
+    for account_id, side, qty, price in orders:
+        market.order(account_id, market.january, side, qty, price)
+    cross(market, market.state.core.next_auction_end_ns())
+    market.drain()
+
+
+def test_an_auction_that_matched_enough_marks_until_it_is_a_day_old(market):
+    auction(market, (SUPPLIER, Side.SELL, 4, 99), (TRADER, Side.BUY, 4, 101))
+    trade(market, OTHER, 90)
+    marked = mark(market)
+    price = market.state.market_data.node(GPU_CLASS, REGION, 202701).auctions[0].auction_price
+    assert (marked.level, marked.mark_micro) == (AUCTION, price * 10_000)
+    assert 99 <= price <= 101
+    market.assert_replays()
+    cross(market, market.state.market_ns + 25 * HOUR_NS)
+    trade(market, OTHER, 90)
+    assert mark(market).level == LAST_TRADE
+
+
+def test_an_auction_of_too_few_hours_is_no_source(market):
+    auction(market, (SUPPLIER, Side.SELL, 3, 100), (TRADER, Side.BUY, 3, 100))
+    assert mark(market).level == LAST_TRADE, "2,232 of the 2,400 hours that are needed"
+
+
+def test_what_a_house_matches_with_itself_in_an_auction_does_not_count(market):
+    daughter = market.admit("daughter", Role.TRADER, affiliate_ids=[SUPPLIER])
+    market.deposit(daughter, 10**12)
+    auction(
+        market,
+        (SUPPLIER, Side.SELL, 8, 150),
+        (daughter, Side.BUY, 8, 150),
+    )
+    node = market.state.market_data.node(GPU_CLASS, REGION, 202701)
+    assert [auction.matched_hours for auction in node.auctions] == [0]
+    assert mark(market).level == 0
+
+
+def test_what_trades_behind_an_auction_at_the_same_moment_is_not_of_it(market):
+    auction(market, (SUPPLIER, Side.SELL, 3, 100), (TRADER, Side.BUY, 3, 100))
+    trade(market, OTHER, 100)
+    node = market.state.market_data.node(GPU_CLASS, REGION, 202701)
+    assert [auction.matched_hours for auction in node.auctions] == [3 * 744]
+    market.assert_replays()

@@ -340,6 +340,26 @@ def test_a_cycle_goes_on_over_records_where_it_stopped(market, monkeypatch):
     market.assert_replays()
 
 
+def test_a_record_makes_no_more_marks_than_it_may_and_looks_at_more_that_have_not_changed(
+    market, monkeypatch
+):
+    monkeypatch.setattr(pledge_marking, "MARKS_COUNT", 2)
+    for _ in range(5):
+        market.request()
+
+    def steps():
+        market.do(0, MarkPledges())
+        found = []
+        while market.state.marking_left:
+            market.do(0, MarkPledges())
+            found.append((market.events[-1].marked_count, market.events[-1].looked_at_count))
+        return found
+
+    market.tomorrow()
+    assert steps() == [(2, 2), (2, 2), (1, 1)]
+    assert steps() == [(0, 5)]
+
+
 def test_a_record_values_no_more_days_than_it_may(market, monkeypatch):
     monkeypatch.setattr(pledge_marking, "SLICES_COUNT", 29)
     for _ in range(3):

@@ -438,9 +438,34 @@ def test_a_halted_part_stops_dealing_in_what_contains_it(market):
     halted = (Reason.HALTED, SessionState.HALTED, 1)
     assert_refused(market, OTHER, request(**whole), *halted)
     assert_refused(market, TRADER, quote(wanted), *halted)
-    asked(market)
     market.do(1, ResumeInstrument(instrument_id=1))
     asked(market, **whole)
+
+
+@pytest.mark.parametrize(
+    ("first", "end"),
+    [("06-01", "06-30"), ("06-02", "07-01"), ("05-20", "06-02"), ("06-30", "07-31")],
+)
+def test_no_day_of_a_halted_window_is_dealt_in_as_a_part_of_another_window(market, first, end):
+    days = {"start_day": day(f"2027-{first}"), "end_day": day(f"2027-{end}")}
+    offered = quoted(market, asked(market, **days), SUPPLIER)
+    market.do(1, HaltInstrument(instrument_id=1))
+    halted = (Reason.HALTED, SessionState.HALTED, 1)
+    assert_refused(market, OTHER, request(**days), *halted)
+    assert_refused(market, OTHER, AcceptQuote(quote_id=offered), *halted)
+
+
+def test_days_beside_a_halted_one_are_dealt_in_though_it_halts_their_month(market):
+    sixth = market.list_window("D270606")
+    market.do(1, HaltInstrument(instrument_id=sixth))
+    assert sorted(market.state.halts) == [1, sixth]
+    first, last = day("2027-06-06"), day("2027-06-07")
+    for start_day, end_day in ((first - 1, last), (first, last), (first, last + 1)):
+        days = {"start_day": start_day, "end_day": end_day}
+        halted = (Reason.HALTED, SessionState.HALTED, sixth)
+        assert_refused(market, OTHER, request(**days), *halted)
+    asked(market, start_day=first - 5, end_day=first)
+    asked(market, start_day=last, end_day=last + 5)
 
 
 def test_means_are_needed_at_the_word_of_acceptance(market):

@@ -10,6 +10,7 @@ from exchange.domain.commands import (
     ListInstrument,
     ScheduleListings,
 )
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import CancelReason, ProductKind, Side, WindowKind
 from exchange.domain.events import (
     ClockAdvanced,
@@ -212,6 +213,19 @@ def test_a_window_that_was_listed_by_hand_is_not_listed_again():
 def test_a_product_that_is_not_there_cannot_be_scheduled():
     unknown = replace(SCHEDULE, product_id=9)
     assert_refused(Market(), OPERATOR, unknown, Reason.UNKNOWN_PRODUCT, 9)
+
+
+def test_nothing_more_is_listed_of_a_terminated_suppliers_product():
+    market = scheduled(command=replace(NOTHING, day_count=3))
+    count = len(market.state.instruments)
+    market.do(OPERATOR, SuspendSupplier(supplier_account_id=SUPPLIER))
+    cross(market, MONDAY_ROLL_NS)
+    assert len(market.state.instruments) == count + 1
+    market.do(OPERATOR, TerminateSupplier(supplier_account_id=SUPPLIER))
+    cross(market, MONDAY_ROLL_NS + 24 * HOUR_NS)
+    assert len(market.state.instruments) == count + 1
+    assert market.state.listed_day == FIRST_DAY + 2
+    market.assert_replays()
 
 
 def test_a_window_is_born_with_the_halts_of_its_parts():

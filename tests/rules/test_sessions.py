@@ -17,7 +17,14 @@ from exchange.domain.commands import (
     UncrossBooks,
     WithdrawCash,
 )
-from exchange.domain.enums import CancelReason, ExecInst, SessionState, Side, TimeInForce
+from exchange.domain.enums import (
+    CancelReason,
+    ExecInst,
+    SessionState,
+    Side,
+    TimeInForce,
+    TradingMode,
+)
 from exchange.domain.events import (
     AuctionEnded,
     AuctionStarted,
@@ -40,6 +47,7 @@ from tests.scenario import OTHER, SUPPLIER, TRADER, Market
 
 MONDAY = day("2026-11-23")
 OPERATOR = 1
+LETTING = TradingMode.SUBLET
 
 
 def at(minutes: str, day_number: int = MONDAY) -> int:
@@ -484,6 +492,20 @@ def test_halting_twice_and_resuming_what_trades_are_refused(tree):
     assert_refused(tree, OPERATOR, resume, Reason.WRONG_STATE, 3)
     unknown = HaltInstrument(instrument_id=9)
     assert_refused(tree, OPERATOR, unknown, Reason.UNKNOWN_INSTRUMENT, 9)
+
+
+def test_a_halt_of_what_is_let_stops_nothing_that_is_sold_and_the_other_way_round():
+    market = Market()
+    month, let_month = market.list_window("M2706"), market.list_window("M2706", mode=LETTING)
+    day_of_it, let_day = market.list_window("D270605"), market.list_window("D270605", mode=LETTING)
+    market.do(OPERATOR, HaltInstrument(instrument_id=let_day))
+    assert halted(market) == [(let_month, let_day), (let_day, let_day)]
+    market.order(OTHER, month, Side.BUY, 1, 1)
+    market.do(OPERATOR, HaltInstrument(instrument_id=day_of_it))
+    assert halted(market) == [(month, day_of_it), (day_of_it, day_of_it)]
+    market.list_window("Q272", mode=LETTING)
+    assert halted(market) == [(5, let_day)]
+    market.assert_replays()
 
 
 def test_a_window_listed_over_a_halted_part_is_halted_from_the_start():

@@ -103,7 +103,7 @@ class _Lane:
 
 
 class _ClientEnd(asyncio.Transport):
-    """What asyncio's streams write to."""
+    """What the program's connection writes to."""
 
     def __init__(self, loop: VirtualLoop, link: Link, protocol: asyncio.Protocol) -> None:
         super().__init__()

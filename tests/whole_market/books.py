@@ -7,7 +7,8 @@ every record are the equations of `DOMAIN.md` section 13, numbered as they are t
 1. per product and day: Σ title = granted, Σ sublet_out = Σ sublet_in, Σ usable = Σ title;
 2. lien + reserved_sale ≤ title; sublet_out + reserved_sublet + reserved_sale ≤ title; all ≥ 0;
 3. per currency: cash + escrow + trusts = deposits − withdrawals, and no balance is negative;
-4. a product-day's escrow is what its primary sales paid, less the buy-backs' share;
+4. a product-day's escrow is what its primary sales paid, as corrected, less the buy-backs' share
+   and what busted sales had paid;
 5. a trade's price is quantity × hours × price, and is what moves;
 6. released + refunded = escrowed when the day is over.
 
@@ -22,7 +23,7 @@ from typing import Any
 
 from exchange.domain import events as e
 from exchange.domain import movements as m
-from exchange.domain.enums import Currency, Trust
+from exchange.domain.enums import Currency, TradeSource, Trust
 
 VENUE = 0
 TITLE, LIEN, OUT, IN, SALE, SUBLET = FUNCTIONS = (
@@ -68,6 +69,11 @@ class Books:
         self.touched: set[tuple[int, int]] = set()
         """Product-days of the record that is taken in."""
         self.is_closed: set[tuple[int, int]] = set()
+        self.traded: dict[tuple[TradeSource, int], int] = {}
+        """GPUs of each trade, and what it paid for each of its days at the price it has now."""
+        self.day_amounts: dict[tuple[TradeSource, int], int] = {}
+        self.undone: int | None = None
+        """What the trade that this record undoes or reprices had paid for a day; else None."""
         self.due: Counter[int] = Counter()
         """Fen that a trade of this record still owes the escrow, by trade."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from exchange.domain import desk_events as de
 from exchange.domain import events as e
 from exchange.domain import movements as m
-from exchange.domain.enums import Currency, Side, TradingMode, Trust
+from exchange.domain.enums import Currency, Side, TradeSource, TradingMode, Trust
 from exchange.domain.events import Event
 from tests.whole_market.books import IN, LIEN, OUT, SALE, SUBLET, TITLE, VENUE, Books
 
@@ -21,6 +21,7 @@ class Ledger(Books):
     def take(self, events: list[Event]) -> None:
         """Adds a record's events up and checks every equation that they may break."""
         self.touched.clear()
+        self.undone = None
         for event in events:
             take = TAKE.get(type(event))
             if take is not None:
@@ -103,6 +104,8 @@ def _traded(ledger: Ledger, event: e.TradeExecuted) -> None:
         assert event.escrow_amount == (price if is_primary else 0), f"(4) trade {event.trade_id}"
         ledger.move(product_id, span, seller_id, TITLE, -event.last_qty)
         ledger.move(product_id, span, buyer_id, TITLE, event.last_qty)
+        ledger.day_amounts[TradeSource.BOOK, event.trade_id] = price // len(span)
+        ledger.traded[TradeSource.BOOK, event.trade_id] = event.last_qty
     ledger.due[event.trade_id] += event.escrow_amount
 
 
@@ -129,11 +132,19 @@ def _funded(ledger: Ledger, event: e.EscrowFunded) -> None:
 
 
 def _returned(ledger: Ledger, event: e.EscrowReturned) -> None:
-    """Of each day's escrow the share of what goes back, rounded down."""
+    """
+    Of each day's escrow the share of what goes back, rounded down.
+
+    A sale that is undone or repriced takes what it paid in itself, or what there is of that, and
+    everything where nobody else has bought.
+    """
     for day in range(event.start_day, event.end_day):
         place = (event.product_id, day)
         share = ledger.escrow[place] * event.returned_qty // ledger.sold[place]
-        assert event.day_amount == share, f"(4) buy-back of {place}"
+        is_last = ledger.sold[place] == event.returned_qty
+        if ledger.undone is not None and not is_last:
+            share = min(ledger.undone, ledger.escrow[place])
+        assert event.day_amount == share, f"(4) what leaves the escrow of {place}"
         ledger.sold[place] -= event.returned_qty
         ledger.escrow[place] -= event.day_amount
         ledger.paid_in[place] -= event.day_amount
@@ -210,6 +221,19 @@ def _dealt(ledger: Ledger, event: de.DeskTradeExecuted) -> None:
         event.product_id, event.buyer_account_id, event.seller_account_id
     )
     assert event.escrow_amount == (price if is_primary else 0), f"(4) trade {event.trade_id}"
+    day_amount = price // (event.end_day - event.start_day)
+    ledger.day_amounts[TradeSource.DESK, event.trade_id] = day_amount
+    ledger.traded[TradeSource.DESK, event.trade_id] = event.traded_qty
+
+
+def _busted(ledger: Ledger, event: de.TradeBusted) -> None:
+    ledger.undone = ledger.day_amounts[event.trade_source, event.trade_id]
+
+
+def _repriced(ledger: Ledger, event: de.TradePriceCorrected) -> None:
+    trade = (event.trade_source, event.trade_id)
+    ledger.undone = ledger.day_amounts[trade]
+    ledger.day_amounts[trade] = ledger.traded[trade] * 24 * event.corrected_price
 
 
 # -- days ------------------------------------------------------------------------------------------
@@ -317,6 +341,8 @@ TAKE: dict[type[Event], Callable[[Ledger, Any], None]] = {
     e.PledgeAccepted: _pledged,
     e.PledgeReleased: _lifted,
     de.DeskTradeExecuted: _dealt,
+    de.TradeBusted: _busted,
+    de.TradePriceCorrected: _repriced,
     m.HoldOpened: _hold_opened,
     m.HoldClosed: _hold_closed,
     m.CashPaid: _paid,

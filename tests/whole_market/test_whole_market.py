@@ -17,8 +17,8 @@ from tests.whole_market.year import YearFailed, run
 
 SEEDS = (1, 2, 3)
 """Two with trading sessions, one that is always open; in one a supplier is terminated."""
-ELSEWHERE = {"settlement_planned", "collateral_sold"}
-"""The one takes a thousand holders of a day, the other a liquidation: both in `tests.rules`."""
+ELSEWHERE = {"settlement_planned", "collateral_sold", "gate_moved"}
+"""They take a thousand holders of a day, a liquidation, and a decree: all in `tests.rules`."""
 LENDING = {lending_events.__name__}
 """Has random markets of its own, under another oracle: `tests.properties.test_lending`."""
 
@@ -63,5 +63,5 @@ def test_a_mistake_of_the_rules_is_told_with_its_seed_and_its_day(monkeypatch):
         return [replace(run, day_amount=run.day_amount // 2) for run in whole(terms, state)]
 
     monkeypatch.setattr(desk_trades, "escrow_share", half)
-    with pytest.raises(YearFailed, match=r"seed 2 on 2028-\d\d-\d\d: .*buy-back of"):
+    with pytest.raises(YearFailed, match=r"seed 2 on 2028-\d\d-\d\d: .*leaves the escrow of"):
         run(2)
