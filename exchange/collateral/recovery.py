@@ -7,7 +7,7 @@ under lien of the same supplier, class and region. That somebody else is of the 
 not passed on: it is that owner's stress alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -21,6 +21,9 @@ class Opening(NamedTuple):
 
     recovery_days_count: int = 0
     is_stressed_day: bool = False
+
+
+_CLEAR = Opening()
 
 
 class Recovering(Struct, frozen=True, array_like=True):
@@ -51,13 +54,25 @@ def recovering(mark: PledgeMarked) -> Recovering:
     )
 
 
-def worst_opening(openings: Iterable[Opening]) -> Opening:
-    """The longest recovery, on a day that is stressed where any of them says so."""
-    found = [Opening(), *openings]
-    return Opening(
-        max(each.recovery_days_count for each in found),
-        any(each.is_stressed_day for each in found),
-    )
+def first_opening(
+    known: Mapping[int, Recovering],
+    today: int,
+    is_passed_on: Callable[[int], bool],
+    opening: Opening = _CLEAR,
+) -> Opening:
+    """
+    The worst of those pledges by whose id it is passed on, and of `opening`.
+
+    After a crash there are as many as pledges: nothing is asked of what would not make it worse.
+    """
+    longest, is_stressed_day = opening
+    for pledge_id, each in known.items():
+        found = each.opening(today)
+        is_worse = found.recovery_days_count > longest or found.is_stressed_day > is_stressed_day
+        if is_worse and is_passed_on(pledge_id):
+            longest = max(longest, found.recovery_days_count)
+            is_stressed_day |= found.is_stressed_day
+    return Opening(longest, is_stressed_day)
 
 
 def is_passed_on(
@@ -70,8 +85,10 @@ def is_passed_on(
 ) -> bool:
     """Whether a request goes on with the recovery of another pledge; products in this order."""
     is_own = other.account_id == request.account_id
+    if not is_own and (is_affiliated or not is_liened):
+        return False
     is_overlapping = other.start_day < request.end_day and request.start_day < other.end_day
     if is_own and other.product_id == request.product_id and is_overlapping:
         return True
     places = {(each.supplier_account_id, each.gpu_class, each.region) for each in products}
-    return is_liened and len(places) == 1 and (is_own or not is_affiliated)
+    return is_liened and len(places) == 1

@@ -5,7 +5,6 @@ It is no bank's security: no pool has it, so nothing is charged for concentratio
 and nothing is disputed. All else is as of a pledge, from the read models instead of the state.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -22,7 +21,7 @@ from exchange.collateral.node_curve import (
     worst_source,
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
-from exchange.collateral.recovery import Opening, is_passed_on, worst_opening
+from exchange.collateral.recovery import Opening, first_opening, is_passed_on
 from exchange.collateral.uptime import DayHours, Uptime, uptime_of, waiting_day
 from exchange.collateral.volatility import Volatility
 from exchange.domain.collateral_views import CollateralMarkView
@@ -126,7 +125,7 @@ def _figures(
     points = curve_points(spans, marks)
     age_days_count = projections.marks.trading_days_between(observed_day, today, seq)
     supplier_id = product.supplier_account_id
-    opening = worst_opening(_openings(request, today, projections))
+    opening = _opening(request, today, projections)
     uptime = _uptime(supplier_id, projections.marks.market_ns_as_of(seq), projections)
     return MarkFigures(
         pledge_id=0,
@@ -169,19 +168,22 @@ def _grade(supplier_id: int, projections: Projections) -> Grade:
     return Grade.E if grade is None else Grade[grade.value]
 
 
-def _openings(request: PledgeRequested, today: int, projections: Projections) -> Iterator[Opening]:
-    """Those of the pledges with whose recovery its first mark would go on."""
+def _opening(request: PledgeRequested, today: int, projections: Projections) -> Opening:
+    """With whose recovery its first mark would go on."""
     products, pledges = projections.listings.products, projections.pledges.pledges
-    for pledge_id, known in projections.collateral_marks.recovering.items():
+    known = projections.collateral_marks.recovering
+
+    def is_passed_on_by(pledge_id: int) -> bool:
         other = pledges[pledge_id]
-        if is_passed_on(
+        return is_passed_on(
             other.request,
             request,
             (products[other.request.product_id], products[request.product_id]),
             is_liened=other.status in LIENED,
-            is_affiliated=known.is_affiliated,
-        ):
-            yield known.opening(today)
+            is_affiliated=known[pledge_id].is_affiliated,
+        )
+
+    return first_opening(known, today, is_passed_on_by)
 
 
 def _uptime(supplier_id: int, market_ns: int, projections: Projections) -> Uptime:

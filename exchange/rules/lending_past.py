@@ -112,7 +112,7 @@ def evolve_forgotten(event: LendingForgotten, state: State) -> None:
         del state.loans[loan_id]
     for pledge_id in event.pledge_ids:
         del state.pledges[pledge_id]
-        state.recovering_ids.discard(pledge_id)
+        state.recovering.pop(pledge_id, None)
     today = day_at(state.market_ns)
     for _, loan_id, pledge_id in looked_at:
         pledge = state.pledges.get(pledge_id)

@@ -6,10 +6,9 @@ place with that pledge's, of which it takes the applied ratio too, unless its ow
 exchange is no way around the glide.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from exchange.collateral.recovery import Opening, is_passed_on, recovering, worst_opening
+from exchange.collateral.recovery import Opening, first_opening, is_passed_on, recovering
 from exchange.domain.enums import LIENED
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked
@@ -42,11 +41,22 @@ def carried(
     pledge = state.pledges.get(request.pledge_id)
     if pledge is not None and pledge.mark is not None:
         return _next(pledge, pledge.mark, pledged_qty, today)
-    openings = _openings(request, today, state)
-    if replaced is None or replaced.mark is None:
-        return Carried(worst_opening(openings))
-    before = _next(replaced, replaced.mark, pledged_qty, today)
-    return Carried(worst_opening([before.opening, *openings]), before.ltv_ppm)
+    before = Carried(Opening())
+    if replaced is not None and replaced.mark is not None:
+        before = _next(replaced, replaced.mark, pledged_qty, today)
+
+    def is_passed_on_by(pledge_id: int) -> bool:
+        other, products = state.pledges[pledge_id], state.products
+        return is_passed_on(
+            other.request,
+            request,
+            (products[other.request.product_id], products[request.product_id]),
+            is_liened=other.status in LIENED,
+            is_affiliated=state.recovering[pledge_id].is_affiliated,
+        )
+
+    opening = first_opening(state.recovering, today, is_passed_on_by, before.opening)
+    return Carried(opening, before.ltv_ppm)
 
 
 def _next(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> Carried:
@@ -58,19 +68,3 @@ def _next(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> C
     if mark.opening_ltv_ppm != NO_LTV_PPM:
         ltv_ppm = mark.opening_ltv_ppm
     return Carried(opening, ltv_ppm, mark.ruled_amount * pledged_qty // mark.pledged_qty)
-
-
-def _openings(request: PledgeRequested, today: int, state: State) -> Iterator[Opening]:
-    """Those of the pledges with whose recovery a first mark goes on."""
-    product = state.products[request.product_id]
-    for pledge_id in state.recovering_ids:
-        other = state.pledges[pledge_id]
-        assert other.mark is not None, "only a mark says that it recovers"
-        if is_passed_on(
-            other.request,
-            request,
-            (state.products[other.request.product_id], product),
-            is_liened=other.status in LIENED,
-            is_affiliated=other.mark.is_affiliated,
-        ):
-            yield recovering(other.mark).opening(today)
