@@ -8,20 +8,24 @@ observations in the records that it names. What the events alone cannot show is 
 itself: the shares of pools, uptime, affiliation, history, halts.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from exchange.collateral.curve import months_within
+from exchange.collateral.marks import MarkLevel
 from exchange.collateral.node_curve import (
     adv_hours,
     curve_points,
     mean_half_spread_ppm,
+    spot_of,
     worst_source,
 )
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
-from exchange.domain.events import Event, NodeObserved, ProductDefined
+from exchange.domain.events import Event, NodeMarked, NodeObserved, ProductDefined
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record
 from exchange.domain.risk_parameters import RiskParameters
@@ -48,7 +52,8 @@ class MarksReplay:
         self.at_seq = 0
         self.listings, self.pledges, self.marks = Listings(), Pledges(), Marks()
         self.collateral_marks, self.participants = CollateralMarks(), Participants()
-        self._observed: dict[tuple[int, str, str, int], NodeObserved] = {}
+        self._observed: dict[tuple[str, str, int], list[tuple[int, NodeObserved]]] = {}
+        """By class, region and month, with their records."""
 
     def take(self, record: Record) -> None:
         """The next record, or what of it is known."""
@@ -83,7 +88,8 @@ class MarksReplay:
 
     def _take(self, event: Event, seq: int) -> None:
         if isinstance(event, NodeObserved):
-            self._observed[seq, event.gpu_class, event.region, event.month] = event
+            name = (event.gpu_class, event.region, event.month)
+            self._observed.setdefault(name, []).append((seq, event))
 
     def _check(self, mark: PledgeMarked, seq: int, product: ProductDefined) -> None:
         """Compares a mark with what can be had again of it."""
@@ -93,7 +99,7 @@ class MarksReplay:
         market = self._market(mark, seq, product, parameters)
         if mark.level == 0:
             # A supplier that was ended has no value whatever the nodes say.
-            market.pop("level", None)
+            del market["level"], market["age_days_count"]
         _require_equal(mark, seq, market, list(market))
 
     def _market(
@@ -109,22 +115,49 @@ class MarksReplay:
         marks, seqs = [node for _, node in nodes], {node.month: at for at, node in nodes}
         spans = months_within(max(mark.start_day, mark.valuation_day + 1), mark.end_day)
         points = curve_points(spans, marks)
+        level, observed_day = worst_source(spans, marks)
+        is_decayed, today = level is MarkLevel.DECAYED, mark.valuation_day
+        age_days_count = self.marks.trading_days_between(observed_day, today, seq)
         found: dict[str, object] = {
-            "level": int(worst_source(spans, marks)[0]),
+            "level": int(level),
+            "age_days_count": age_days_count if is_decayed else 0,
             "curve_months": [point.month for point in points],
             "curve_marks_micro": [point.mark_micro for point in points],
             "mark_seqs": [seqs[point.month] for point in points],
             "adv_hours": adv_hours(spans, marks),
             "half_spread_ppm": mean_half_spread_ppm(spans, marks, parameters),
-            "spot_month": next((node.month for node in marks if node.mark_micro > 0), 0),
+            "is_trading_day": self._is_trading_day(mark.valuation_day, seq),
+            **self._spot(marks, seq, parameters),
         }
-        place = (mark.spot_seq, product.gpu_class, product.region, mark.spot_month)
-        observed = self._observed.get(place)
-        if observed is not None:
-            found["sigma_ewma_e12"] = observed.sigma_ewma_e12
-            found["sigma_stress_e12"] = observed.sigma_stress_e12
-            found["sigma_long_e12"] = observed.sigma_sum_e12 // observed.observed_count
         return found
+
+    def _is_trading_day(self, day: int, seq: int) -> bool:
+        return self.marks.trading_days_between(day - 1, day, seq) > 0
+
+    def _spot(
+        self, marks: Sequence[NodeMarked], seq: int, parameters: RiskParameters
+    ) -> dict[str, object]:
+        """Which month is the spot, and what its last observation up to a record says."""
+        last = {mark.month: self._observation(mark, seq) for mark in marks}
+        counts = {month: each[1].observed_count for month, each in last.items() if each}
+        spot = spot_of(marks, counts, parameters)
+        observation = None if spot is None else last[spot.month]
+        if spot is None or observation is None:
+            return {"spot_month": 0 if spot is None else spot.month, "spot_seq": 0}
+        spot_seq, observed = observation
+        return {
+            "spot_month": spot.month,
+            "spot_seq": spot_seq,
+            "sigma_ewma_e12": observed.sigma_ewma_e12,
+            "sigma_stress_e12": observed.sigma_stress_e12,
+            "sigma_long_e12": observed.sigma_sum_e12 // observed.observed_count,
+        }
+
+    def _observation(self, mark: NodeMarked, seq: int) -> tuple[int, NodeObserved] | None:
+        """A node's last observation up to a record, with its own record."""
+        versions = self._observed.get((mark.gpu_class, mark.region, mark.month), [])
+        at = bisect_right(versions, seq, key=itemgetter(0))
+        return versions[at - 1] if at else None
 
 
 def _fields(mark: PledgeMarked) -> dict[str, object]:

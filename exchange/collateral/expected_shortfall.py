@@ -6,9 +6,9 @@ slice weighted by its present value and damped by its distance in time. The mode
 that of a Student t scaled to the holding period; the historical one is what really happened.
 The larger counts.
 
-A choice the pages leave open: the volatility and the history are those of the nearest node, the
-spot. The damping that the model applies to the spot's volatility is applied to each of its
-historical ten-day moves too (both act on the logarithm), because a strip did not lose what spot
+A choice the pages leave open: the volatility and the history are those of the spot, the nearest
+node that trades. The damping that the model applies to the spot's volatility is applied to each of
+its historical ten-day moves too (both act on the logarithm), because a strip did not lose what spot
 lost. With a factor of one it is the plain historical shortfall.
 """
 

@@ -3,8 +3,11 @@ The haircut and the loan-to-value that follows from it.
 
 The haircut is the sum of its lines, at most the whole. In the normal regime the ratio is lifted
 to the floor and held under the cap. Any reason of stress takes the floor away until enough
-clear marking days have passed in a row; the day that completes them is normal again. Raw and
-applied ratio are both published.
+clear marking days have passed in a row, of those on which the venue trades; the day that completes
+them is normal again. Raw and applied ratio are both published.
+
+Marks of one day do not depend on their order: reasons that came and went within it are reasons of
+the day.
 """
 
 from enum import StrEnum
@@ -87,8 +90,8 @@ def haircut(inputs: HaircutInputs, parameters: RiskParameters) -> Haircut:
     haircut_ppm = min(PPM_WHOLE, lines.total_ppm())
     ltv_raw_ppm = PPM_WHOLE - haircut_ppm
     reasons = _stress_reasons(inputs, figures, ltv_raw_ppm, parameters)
-    recovery_days_count = max(0, inputs.recovery_days_count - 1)
-    if reasons:
+    recovery_days_count = max(0, inputs.recovery_days_count - inputs.is_trading_day)
+    if reasons or inputs.is_stressed_day:
         recovery_days_count = parameters.stress_exit_days_count
     is_stress = bool(reasons) or recovery_days_count > 0
     floor_ppm = 0 if is_stress else parameters.ltv_floor_ppm

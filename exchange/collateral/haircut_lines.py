@@ -77,6 +77,10 @@ class HaircutInputs(Struct, frozen=True, kw_only=True):
     is_halted: bool = False
     recovery_days_count: int = 0
     """Clear marking days that were still needed after the last marking day."""
+    is_stressed_day: bool = False
+    """An earlier mark of the same day had reasons of stress, so that it is no clear day."""
+    is_trading_day: bool = True
+    """Of a day on which nothing trades nobody can tell that it is clear."""
 
 
 class HaircutLines(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,8 @@ The event carries its figures, so that anybody who has it and the parameters pri
 must come to the same event: `figures_of` takes them out, `priced` puts the results beside them.
 
 Several marks of one day glide from the same place, the last mark of the day before, so that it
-does not matter how often a day is marked.
+does not matter how often a day is marked; a reason of stress in one of them is one of that day.
+On a day on which the venue does not trade nothing glides.
 """
 
 from msgspec import Struct
@@ -58,6 +59,9 @@ class MarkFigures(Struct, frozen=True, kw_only=True):
     opening_recovery_days_count: int
     opening_ltv_ppm: int
     ruled_amount: int
+    is_stressed_day: bool
+    is_trading_day: bool
+    unknown_hours: int
 
 
 _FIGURES = MarkFigures.__struct_fields__
@@ -149,6 +153,8 @@ def haircut_of(figures: MarkFigures, worth: Worth, parameters: RiskParameters) -
             is_disputed=figures.is_disputed,
             is_halted=figures.is_halted,
             recovery_days_count=figures.opening_recovery_days_count,
+            is_stressed_day=figures.is_stressed_day,
+            is_trading_day=figures.is_trading_day,
         ),
         parameters,
     )
@@ -163,5 +169,7 @@ def _applied_ppm(figures: MarkFigures, ltv_ppm: int, parameters: RiskParameters)
     """The ratio glides as its haircut, which is one less the ratio."""
     if figures.opening_ltv_ppm == NO_LTV_PPM:
         return ltv_ppm
+    if not figures.is_trading_day:
+        return figures.opening_ltv_ppm
     opening_haircut_ppm = PPM_WHOLE - figures.opening_ltv_ppm
     return PPM_WHOLE - glide(opening_haircut_ppm, PPM_WHOLE - ltv_ppm, parameters)

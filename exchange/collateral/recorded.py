@@ -58,5 +58,7 @@ def inputs_of(mark: PledgeMarked, contract: Contract, valuation_day: int) -> Con
         is_disputed=mark.is_disputed,
         is_halted=mark.is_halted,
         recovery_days_count=still_count if is_that_day else left_count,
+        is_stressed_day=is_that_day and mark.is_stressed_day,
+        is_trading_day=mark.is_trading_day or not is_that_day,
         recorded_es_e12=mark.historical_es_e12,
     )

@@ -5,8 +5,8 @@ This is what rules and projections call. It brings the other modules together an
 nothing itself but the eligible value: the smaller of what the contract would fetch at the marks
 and what its rent is worth today. A contract with an unmarkable month has no eligible value.
 
-The volatility is that of the spot, the nearest node of the same class and region; the strip
-factor takes it along the contract. `level` is the worst among the nodes that the contract
+The volatility is that of the spot, the nearest node of the same class and region that trades; the
+strip factor takes it along the contract. `level` is the worst among the nodes that the contract
 spans, with the age of that node's last real price.
 """
 
@@ -51,6 +51,8 @@ class ContractInputs(Struct, frozen=True, kw_only=True):
     is_halted: bool = False
     recovery_days_count: int = 0
     """From the haircut of the last marking day."""
+    is_stressed_day: bool = False
+    is_trading_day: bool = True
     recorded_es_e12: int | None = None
     """The historical shortfall as a mark states it, where the prices behind it are not at hand."""
 
@@ -182,6 +184,8 @@ def haircut_inputs(
         is_disputed=inputs.is_disputed,
         is_halted=inputs.is_halted,
         recovery_days_count=inputs.recovery_days_count,
+        is_stressed_day=inputs.is_stressed_day,
+        is_trading_day=inputs.is_trading_day,
     )
 
 

@@ -51,7 +51,7 @@ class CollateralMarkView(Struct, frozen=True, kw_only=True):
     """The worst source among the months; 0 where one has no price, which lends nothing."""
     curve: list[CurvePointView]
     spot_month: int
-    """The nearest marked month, whose volatility it is."""
+    """The nearest month that trades, whose volatility it is."""
     spot_seq: int
     inputs: dict[str, int]
     """

@@ -87,7 +87,7 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     end_day: int = 0
     """The pledged window, half-open."""
     spot_month: int = 0
-    """The nearest marked month: whose volatility this is; 0 for none."""
+    """The nearest month that trades: whose volatility this is; 0 for none."""
     spot_seq: int = 0
     """The record of that month's last observation; 0 for none."""
     opening_recovery_days_count: int = 0
@@ -96,6 +96,12 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     """The applied ratio of the marking day before, from which it glides; -1 where none does."""
     ruled_amount: int = 0
     """The value that a ruling put in the model's place, for the day of the ruling; 0 for none."""
+    is_stressed_day: bool = False
+    """An earlier mark of the same day had reasons of stress: it is no clear day."""
+    is_trading_day: bool = True
+    """Whether the venue trades on the valuation day: a day of recovery, and a step of the glide."""
+    unknown_hours: int = 0
+    """GPU-hours lost in the uptime because nobody stands for them, past the time of disputes."""
 
 
 class PledgesMarked(Event, frozen=True, kw_only=True, tag="pledges_marked"):

@@ -41,6 +41,9 @@ INPUTS = (
     "opening_recovery_days_count",
     "opening_ltv_ppm",
     "ruled_amount",
+    "is_stressed_day",
+    "is_trading_day",
+    "unknown_hours",
 )
 """Of the event; a flag is 0 or 1."""
 

@@ -13,7 +13,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from exchange.domain.delivery_events import DeliveryFinalized
+from exchange.collateral.recovery import Recovering, recovering
+from exchange.collateral.uptime import UPTIME_DAYS_COUNT
+from exchange.domain.delivery_events import DeliveryFinalized, DeliveryReported
 from exchange.domain.events import (
     Event,
     ParticipantAdmitted,
@@ -24,6 +26,7 @@ from exchange.domain.events import (
     ProductDefined,
 )
 from exchange.domain.lending_events import (
+    LendingForgotten,
     LoanClosed,
     LoanEnded,
     MarkDisputed,
@@ -36,10 +39,10 @@ from exchange.domain.lending_events import (
 from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record, encode_event
 
+from .deliveries import is_past_disputes
 from .projection import Handler, Projection
 
 ValueT = TypeVar("ValueT")
-UPTIME_DAYS_COUNT = 30
 _LIVES: tuple[type[Event], ...] = (
     PledgeAccepted,
     PledgeDeclined,
@@ -60,6 +63,15 @@ class FinalDay(Struct, array_like=True):
     day: int
     contracted_qty: int
     undelivered_hours: int
+    product_id: int = 0
+
+
+class ReportedDay(Struct, array_like=True):
+    """A day of which hours were unknown when it was reported, and which record says so."""
+
+    seq: int
+    day: int
+    product_id: int
 
 
 class PublishedMark(Struct, frozen=True):
@@ -87,6 +99,8 @@ class CollateralMarksState(Struct):
     suppliers: list[tuple[int, int]]
     final_days: list[tuple[int, list[FinalDay]]]
     begun: list[int]
+    reported_days: list[tuple[int, list[ReportedDay]]] = []
+    recovering: list[tuple[int, Recovering]] = []
 
 
 class CollateralMarks(Projection[CollateralMarksState]):
@@ -116,8 +130,12 @@ class CollateralMarks(Projection[CollateralMarksState]):
         """By product."""
         self._final_days: dict[int, list[FinalDay]] = {}
         """By supplier, in the order of the log."""
+        self._reported_days: dict[int, list[ReportedDay]] = {}
+        """By supplier, in the order of the log."""
         self._begun: list[int] = []
         """Records that began a cycle."""
+        self.recovering: dict[int, Recovering] = {}
+        """Of the marks in force that are under stress or recovering from it, by pledge."""
 
     def handle(self) -> Mapping[type[Event], Handler]:
         """Marks, and what their lines rest on."""
@@ -125,12 +143,14 @@ class CollateralMarks(Projection[CollateralMarksState]):
             PledgeRequested: self._request,
             PledgeMarked: self._mark,
             PledgesMarked: self._begin,
+            LendingForgotten: self._forget,
             MarkDisputed: self._dispute,
             MarkRulingProposed: self._propose,
             MarkRuled: self._rule,
             ParticipantAdmitted: self._admit,
             ProductDefined: self._define,
             DeliveryFinalized: self._finalize,
+            DeliveryReported: self._report,
             **dict.fromkeys(_LIVES, self._count),
         }
 
@@ -166,6 +186,21 @@ class CollateralMarks(Projection[CollateralMarksState]):
         newest_day = max((day.day for day in known), default=0)
         return [day for day in known if day.day > newest_day - UPTIME_DAYS_COUNT]
 
+    def uptime_seqs(self, supplier_id: int, seq: int, market_ns: int) -> list[int]:
+        """The records of final days, and of reports that left past hours unknown, as of a mark."""
+        final = [day for day in self._final_days.get(supplier_id, []) if day.seq <= seq]
+        is_final = {(day.product_id, day.day) for day in final}
+        waiting = [
+            day
+            for day in self._reported_days.get(supplier_id, [])
+            if day.seq <= seq
+            and is_past_disputes(day.day, market_ns)
+            and (day.product_id, day.day) not in is_final
+        ]
+        found = [(day.day, day.seq) for day in final] + [(day.day, day.seq) for day in waiting]
+        newest_day = max((day for day, _ in found), default=0)
+        return [at for day, at in found if day > newest_day - UPTIME_DAYS_COUNT]
+
     def pool_seqs(self, seq: int) -> list[int]:
         """The record that summed up the pools last, up to a record; none before the first."""
         at = bisect_right(self._begun, seq)
@@ -185,6 +220,8 @@ class CollateralMarks(Projection[CollateralMarksState]):
             _rows(self._suppliers),
             _rows(self._final_days),
             self._begun,
+            _rows(self._reported_days),
+            _rows(self.recovering),
         )
 
     def load(self, state: CollateralMarksState) -> None:
@@ -198,6 +235,8 @@ class CollateralMarks(Projection[CollateralMarksState]):
         self._suppliers = dict(state.suppliers)
         self._final_days = dict(state.final_days)
         self._begun = state.begun
+        self._reported_days = dict(state.reported_days)
+        self.recovering = dict(state.recovering)
 
     # -- fold
 
@@ -205,6 +244,14 @@ class CollateralMarks(Projection[CollateralMarksState]):
         mark = PublishedMark(record.seq, encode_event(event))
         self._marks.setdefault(event.pledge_id, []).append(mark)
         self.changes_count += 1
+        if event.recovery_days_count:
+            self.recovering[event.pledge_id] = recovering(event)
+        else:
+            self.recovering.pop(event.pledge_id, None)
+
+    def _forget(self, event: LendingForgotten, _record: Record, _index: int) -> None:
+        for pledge_id in event.pledge_ids:
+            self.recovering.pop(pledge_id, None)
 
     def _begin(self, event: PledgesMarked, record: Record, _index: int) -> None:
         if not event.looked_at_count:
@@ -235,9 +282,21 @@ class CollateralMarks(Projection[CollateralMarksState]):
 
     def _finalize(self, event: DeliveryFinalized, record: Record, _index: int) -> None:
         if event.contracted_qty:
-            day = FinalDay(record.seq, event.day, event.contracted_qty, event.undelivered_hours)
+            day = FinalDay(
+                record.seq,
+                event.day,
+                event.contracted_qty,
+                event.undelivered_hours,
+                event.product_id,
+            )
             supplier_id = self._suppliers[event.product_id]
             self._final_days.setdefault(supplier_id, []).append(day)
+
+    def _report(self, event: DeliveryReported, record: Record, _index: int) -> None:
+        if event.unknown_count:
+            supplier_id = self._suppliers[event.product_id]
+            day = ReportedDay(record.seq, event.day, event.product_id)
+            self._reported_days.setdefault(supplier_id, []).append(day)
 
 
 def _seq_of(mark: PublishedMark) -> int:

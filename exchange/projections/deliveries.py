@@ -54,7 +54,12 @@ def is_overdue(day: Day, market_ns: int) -> bool:
     is for operators to see, and to ask another auditor.
     """
     is_waiting = day.status in (DeliveryStatus.REPORTED, DeliveryStatus.DISPUTED)
-    return is_waiting and market_ns >= start_ns(day.day + 2) + NS_PER_DAY // 2
+    return is_waiting and is_past_disputes(day.day, market_ns)
+
+
+def is_past_disputes(day: int, market_ns: int) -> bool:
+    """Whether it is noon of the second day after a delivery day, or later."""
+    return market_ns >= start_ns(day + 2) + NS_PER_DAY // 2
 
 
 class Grant(Struct):

@@ -17,12 +17,15 @@ from exchange.collateral.node_curve import (
     adv_hours,
     curve_points,
     mean_half_spread_ppm,
+    spot_of,
     worst_source,
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
+from exchange.collateral.recovery import Opening, first_opening, is_passed_on
+from exchange.collateral.uptime import DayHours, Uptime, uptime_of, waiting_day
 from exchange.collateral.volatility import Volatility
 from exchange.domain.collateral_views import CollateralMarkView
-from exchange.domain.enums import SessionState, TradingMode
+from exchange.domain.enums import LIENED, SessionState, TradingMode
 from exchange.domain.events import (
     InstrumentListed,
     NodeMarked,
@@ -31,12 +34,13 @@ from exchange.domain.events import (
     RiskParametersPublished,
 )
 from exchange.domain.lending_events import NO_LTV_PPM
-from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
+from exchange.domain.risk_parameters import RiskParameters
+from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at, month_of
 
 from .bundle import Projections
 from .collateral import mark_view
-from .collateral_marks import FinalDay
+from .deliveries import is_past_disputes
 
 
 class _Market(NamedTuple):
@@ -68,9 +72,9 @@ def held_view(
         pledged_qty=held_qty,
         loan_id=0,
     )
-    market = _market(instrument.product_id, projections)
-    figures = _figures(request, market, published, projections)
     parameters = published.risk_parameters
+    market = _market(instrument.product_id, parameters, projections)
+    figures = _figures(request, market, published, projections)
     strip_e12 = worth_of(figures, parameters).strip_factor_e12
     history_e12 = historical_es_e12(market.volatility, strip_e12, parameters)
     sources = MarkSources(
@@ -82,7 +86,7 @@ def held_view(
     return mark_view(request, market.product.code, mark, seq)
 
 
-def _market(product_id: int, projections: Projections) -> _Market:
+def _market(product_id: int, parameters: RiskParameters, projections: Projections) -> _Market:
     seq, product = projections.at_seq, projections.listings.products[product_id]
     this_month = month_of(day_at(projections.marks.market_ns_as_of(seq)))
     nodes = [
@@ -91,14 +95,18 @@ def _market(product_id: int, projections: Projections) -> _Market:
         if (mark.gpu_class, mark.region) == (product.gpu_class, product.region)
         and mark.month >= this_month
     ]
-    spot_month = next((mark.month for _, mark in nodes if mark.mark_micro > 0), 0)
-    name = (product.gpu_class, product.region, spot_month)
+    volatilities = {
+        mark.month: projections.marks.volatility_of((mark.gpu_class, mark.region, mark.month))
+        for _, mark in nodes
+    }
+    observed_counts = {month: each.observed_count for month, each in volatilities.items()}
+    spot = spot_of([mark for _, mark in nodes], observed_counts, parameters)
     return _Market(
         product=product,
         marks=[mark for _, mark in nodes],
         seqs={mark.month: mark_seq for mark_seq, mark in nodes},
-        spot_month=spot_month,
-        volatility=projections.marks.volatility_of(name),
+        spot_month=0 if spot is None else spot.month,
+        volatility=Volatility() if spot is None else volatilities[spot.month],
     )
 
 
@@ -117,7 +125,8 @@ def _figures(
     points = curve_points(spans, marks)
     age_days_count = projections.marks.trading_days_between(observed_day, today, seq)
     supplier_id = product.supplier_account_id
-    final_days = projections.collateral_marks.final_days(supplier_id, seq)
+    opening = _opening(request, today, projections)
+    uptime = _uptime(supplier_id, projections.marks.market_ns_as_of(seq), projections)
     return MarkFigures(
         pledge_id=0,
         valuation_day=today,
@@ -139,14 +148,17 @@ def _figures(
         half_spread_ppm=mean_half_spread_ppm(spans, marks, published.risk_parameters),
         supplier_grade=int(_grade(supplier_id, projections)),
         pool_share_ppm=0,
-        uptime_ppm=_uptime_ppm(final_days),
+        uptime_ppm=uptime.uptime_ppm,
         is_affiliated=projections.participants.are_affiliated(supplier_id, request.account_id),
         ruled_ppm=0,
         is_disputed=False,
         is_halted=_is_halted(product, first_day, request.end_day, projections),
-        opening_recovery_days_count=0,
+        opening_recovery_days_count=opening.recovery_days_count,
         opening_ltv_ppm=NO_LTV_PPM,
         ruled_amount=0,
+        is_stressed_day=opening.is_stressed_day,
+        is_trading_day=projections.marks.trading_days_between(today - 1, today, seq) > 0,
+        unknown_hours=uptime.unknown_hours,
     )
 
 
@@ -156,12 +168,39 @@ def _grade(supplier_id: int, projections: Projections) -> Grade:
     return Grade.E if grade is None else Grade[grade.value]
 
 
-def _uptime_ppm(days: list[FinalDay]) -> int:
-    contracted_hours = sum(day.contracted_qty for day in days) * HOURS_PER_DAY
-    lost_hours = sum(day.undelivered_hours for day in days)
-    if not contracted_hours:
-        return PPM_WHOLE
-    return (contracted_hours - lost_hours) * PPM_WHOLE // contracted_hours
+def _opening(request: PledgeRequested, today: int, projections: Projections) -> Opening:
+    """With whose recovery its first mark would go on."""
+    products, pledges = projections.listings.products, projections.pledges.pledges
+    known = projections.collateral_marks.recovering
+
+    def is_passed_on_by(pledge_id: int) -> bool:
+        other = pledges[pledge_id]
+        return is_passed_on(
+            other.request,
+            request,
+            (products[other.request.product_id], products[request.product_id]),
+            is_liened=other.status in LIENED,
+            is_affiliated=known[pledge_id].is_affiliated,
+        )
+
+    return first_opening(known, today, is_passed_on_by)
+
+
+def _uptime(supplier_id: int, market_ns: int, projections: Projections) -> Uptime:
+    final = (
+        DayHours(day.day, day.contracted_qty * HOURS_PER_DAY, day.undelivered_hours)
+        for day in projections.collateral_marks.final_days(supplier_id, projections.at_seq)
+    )
+    deliveries = projections.deliveries
+    waiting = [
+        deliveries.days[product_id, day]
+        for product_id, days in deliveries.open_days.items()
+        if deliveries.supplier_ids[product_id] == supplier_id
+        for day in days
+        if is_past_disputes(day, market_ns)
+    ]
+    rows = (waiting_day(each.day, each.contracted_qty, each.available_qtys) for each in waiting)
+    return uptime_of([*final, *rows])
 
 
 def _is_halted(

@@ -97,8 +97,9 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
         ("supplier",),
     ),
     "sla_shortfall_ppm": (
-        "min(CAP, SLOPE * max(0, TARGET - uptime of the last 30 final days))",
-        ("uptime_ppm",),
+        "min(CAP, SLOPE * max(0, TARGET - uptime of the last 30 days that are final or past their "
+        "disputes)); unknown hours are lost",
+        ("uptime_ppm", "unknown_hours"),
         ("uptime_slope_ppm", "uptime_target_ppm", "uptime_cap_ppm"),
         ("uptime",),
     ),
@@ -117,14 +118,22 @@ _PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
     "haircut_ppm": ("min(1, the sum of the lines)", (), (), ()),
     "ltv_raw_ppm": ("1 - haircut", ("haircut_ppm",), (), ()),
     "ltv_ppm": (
-        "clamp(raw, FLOOR, CAP); under stress, and until EXIT clear days are over, no floor",
-        ("ltv_raw_ppm", "is_halted", "opening_recovery_days_count", "recovery_days_count"),
+        "clamp(raw, FLOOR, CAP); under stress and until EXIT clear trading days are over no floor",
+        (
+            "ltv_raw_ppm",
+            "is_halted",
+            "opening_recovery_days_count",
+            "is_stressed_day",
+            "is_trading_day",
+            "recovery_days_count",
+        ),
         ("ltv_floor_ppm", "ltv_cap_ppm", "stress_exit_days_count"),
         ("halts",),
     ),
     "applied_ltv_ppm": (
-        "from the day before towards ltv, the haircut at most UP or DOWN a day; -1: no day before",
-        ("opening_ltv_ppm", "ltv_ppm"),
+        "from the day before towards ltv, the haircut at most UP or DOWN a trading day; -1: no day "
+        "before",
+        ("opening_ltv_ppm", "ltv_ppm", "is_trading_day"),
         ("glide_up_ppm", "glide_down_ppm"),
         (),
     ),
@@ -200,7 +209,7 @@ def _sources(
         "curve": mark.mark_seqs,
         "spot": [mark.spot_seq] if mark.spot_seq else [],
         "supplier": [known.admission_seq(account_id) for account_id in accounts],
-        "uptime": [day.seq for day in known.final_days(supplier_id, published.seq)],
+        "uptime": known.uptime_seqs(supplier_id, published.seq, mark.market_ns),
         "halts": _halts(mark, supplier_id, published.seq, request, projections),
         "rulings": known.ruling_seqs(mark.pledge_id, published.seq),
         "pool": known.pool_seqs(published.seq),

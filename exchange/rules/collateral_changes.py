@@ -2,7 +2,8 @@
 More or other collateral for a drawn loan, under lien at once: a cure by days.
 
 A substitution releases a whole pledge and takes the new one in one record, where the loan is at its
-ratio at drawdown or below afterwards. In default neither is possible any more.
+ratio at drawdown or below afterwards; the new one's ratio glides from where the old one's was. In
+default neither is possible any more.
 """
 
 from exchange.collateral.ladder import lendable_amount, may_substitute
@@ -14,7 +15,6 @@ from exchange.domain.lending_commands import (
     CollateralOffer,
     SubstituteCollateral,
 )
-from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
@@ -24,7 +24,7 @@ from .loan_review import eased
 from .loans import requested
 from .pledges import own_pledge, require_free
 from .state import State
-from .valuation import mark_of
+from .valuation import mark_of, replacing_mark
 
 _IN_DEFAULT = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
 
@@ -36,7 +36,8 @@ def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Ev
     _require_in_service(loan, state)
     count = len(marks_of(loan, state))
     require(count < MAX_COLLATERAL, Reason.LIEN, count + 1, MAX_COLLATERAL)
-    request, mark = _taken(command.collateral, loan, state)
+    request = _asked(command.collateral, loan, state)
+    mark = mark_of(request, request.pledged_qty, state)
     debt = debt_of(loan, day_at(state.market_ns))
     accepted = PledgeAccepted(pledge_id=request.pledge_id)
     value_amount = value_behind(loan, state) + mark.value_amount
@@ -52,7 +53,8 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
     assert loan is not None
     _require_in_service(loan, state)
     require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
-    request, mark = _taken(command.collateral, loan, state)
+    request = _asked(command.collateral, loan, state)
+    mark = replacing_mark(request, pledge, state)
     marks = {**marks_of(loan, state), request.pledge_id: mark}
     del marks[command.pledge_id]
     value_amount = sum(each.value_amount for each in marks.values())
@@ -79,10 +81,8 @@ def _require_in_service(loan: Loan, state: State) -> None:
     require(loan.status in IN_SERVICE, Reason.WRONG_STATE, loan.applied.loan_id)
 
 
-def _taken(
-    offer: CollateralOffer, loan: Loan, state: State
-) -> tuple[PledgeRequested, PledgeMarked]:
-    """The new pledge and its mark; refuses days that are not free."""
+def _asked(offer: CollateralOffer, loan: Loan, state: State) -> PledgeRequested:
+    """The new pledge; refuses days that are not free."""
     applied = loan.applied
     request = requested(
         offer,
@@ -93,4 +93,4 @@ def _taken(
         applied.account_id,
     )
     require_free([request], state)
-    return request, mark_of(request, request.pledged_qty, state)
+    return request

@@ -111,10 +111,8 @@ def evolve_forgotten(event: LendingForgotten, state: State) -> None:
     for loan_id in event.loan_ids:
         del state.loans[loan_id]
     for pledge_id in event.pledge_ids:
-        owner_id = state.pledges.pop(pledge_id).request.account_id
-        state.pledge_ids[owner_id].remove(pledge_id)
-        if not state.pledge_ids[owner_id]:
-            del state.pledge_ids[owner_id]
+        del state.pledges[pledge_id]
+        state.recovering.pop(pledge_id, None)
     today = day_at(state.market_ns)
     for _, loan_id, pledge_id in looked_at:
         pledge = state.pledges.get(pledge_id)

@@ -199,6 +199,11 @@ def trading_days_between(earlier_day: int, later_day: int, state: State) -> int:
     return sum(day in calendars.get(date_of(day).year, (day,)) for day in days)
 
 
+def is_trading_day(day: int, state: State) -> bool:
+    """Whether the venue trades on a day; it does where no calendar tells."""
+    return trading_days_between(day - 1, day, state) > 0
+
+
 def next_business_day(today: int, state: State) -> int:
     """The next trading day; every day is one where no calendar tells."""
     assert state.venue is not None, "calendars follow genesis"

@@ -10,6 +10,7 @@ requested is marked in the record of its request.
 
 from itertools import pairwise
 
+from exchange.collateral.recovery import recovering
 from exchange.domain.enums import IN_SERVICE, LIENED, PledgeStatus
 from exchange.domain.events import Event, PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
@@ -121,6 +122,10 @@ def evolve_marked(event: PledgeMarked, state: State) -> None:
     """The mark stands until the next one."""
     pledge = state.pledges[event.pledge_id]
     pledge.mark, pledge.mark_seq = event, state.seq
+    if event.recovery_days_count:
+        state.recovering[event.pledge_id] = recovering(event)
+    else:
+        state.recovering.pop(event.pledge_id, None)
 
 
 def evolve_marking(event: PledgesMarked, state: State) -> None:

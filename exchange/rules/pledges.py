@@ -161,7 +161,6 @@ def evolve_request(event: PledgeRequested, state: State) -> None:
     """The request stands."""
     pledge = state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
     state.pledge_count = event.pledge_id
-    state.pledge_ids.setdefault(event.account_id, []).append(event.pledge_id)
     note_pledge_over(pledge, state, event.start_day)
     if event.loan_id:
         state.loans[event.loan_id].pledge_ids.append(event.pledge_id)

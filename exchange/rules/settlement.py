@@ -20,7 +20,7 @@ from exchange.domain.schedule_events import SettlementCompleted
 from exchange.domain.windows import gate_ns, last_gated_day
 
 from .closing import CLOSING_NS, SettledPrice
-from .listing import trading_days_between
+from .listing import is_trading_day
 from .participants import cancellations
 from .sessions import band_around
 from .settlement_prices import OWN_KINDS, Close, Found, curves, hours_of, price_of
@@ -45,7 +45,7 @@ _ORDER = (
 def is_settlement_due(market_ns: int, state: State) -> bool:
     """Whether the prices of the last trading day that has closed are not complete."""
     day = last_gated_day(market_ns)
-    return bool(state.schedules) and day > state.settled_day and _is_trading(day, state)
+    return bool(state.schedules) and day > state.settled_day and is_trading_day(day, state)
 
 
 def next_settlement_ns(state: State) -> int | None:
@@ -55,11 +55,7 @@ def next_settlement_ns(state: State) -> int | None:
     if is_settlement_due(state.market_ns, state):
         return state.market_ns
     day = last_gated_day(state.market_ns) + 1
-    return gate_ns(day) if _is_trading(day, state) else None
-
-
-def _is_trading(day: int, state: State) -> bool:
-    return trading_days_between(day - 1, day, state) > 0
+    return gate_ns(day) if is_trading_day(day, state) else None
 
 
 # -- decide ---------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ bytes of the whole are one deterministic encoding plus the core's own snapshot; 
 reads them back.
 
 Derived, and kept to be found quickly, are `instrument_ids` (from `instruments`), `gates` (those of
-them that are open), `delivery_dues` (from `deliveries`), `loan_dues` (from `loans`), `pledge_ids`
-(from `pledges`) and `stopped_suppliers` (from `standings`). All else is state: with it no event of
-the past is needed to go on. The order of a dict's entries means nothing to any rule, and does not
-survive.
+them that are open), `delivery_dues` (from `deliveries`), `loan_dues` (from `loans`),
+`recovering` (from `pledges`) and `stopped_suppliers` (from `standings`). All else is state:
+with it no event of the past is needed to go on. The order of a dict's entries means nothing to any
+rule, and does not survive.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from exchange.collateral.recovery import Recovering
 from exchange.domain.commands import Command
 from exchange.domain.enums import Currency, Role
 from exchange.domain.events import (
@@ -195,8 +196,8 @@ class State:
     """Pledged days on offer, by id."""
     swept_sublets: dict[int, int] = field(default_factory=dict)
     """Sublets that lots have let and whose whole rent repays: the pledge, by sublet."""
-    pledge_ids: dict[int, list[int]] = field(default_factory=dict)
-    """Those of `pledges` by owner, in order."""
+    recovering: dict[int, Recovering] = field(default_factory=dict)
+    """Of the marks in `pledges` that are under stress or have days of recovery left."""
     pledge_count: int = 0
     """Ever asked for; those that are over for long are in `pledges` no more."""
     loans: dict[int, Loan] = field(default_factory=dict)

@@ -8,8 +8,17 @@ back what it has in escrow and rents, and pays damages out of the bond, as of an
 The bond is shared among all those days at once, so that the first of them do not empty it.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
+from exchange.collateral.uptime import (
+    UPTIME_DAYS_COUNT,
+    DayHours,
+    Uptime,
+    uptime_of,
+    waiting_day,
+)
 from exchange.domain.delivery_commands import (
     ReinstateSupplier,
     SuspendSupplier,
@@ -24,6 +33,7 @@ from exchange.domain.delivery_events import (
 from exchange.domain.enums import (
     BlockStatus,
     CancelReason,
+    DeliveryStatus,
     QuoteStatus,
     Role,
     Side,
@@ -31,11 +41,12 @@ from exchange.domain.enums import (
 )
 from exchange.domain.events import Event
 from exchange.domain.reasons import Reason, require
-from exchange.domain.units import HOURS_PER_DAY, PPM_WHOLE
+from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at
 
 from .bonds import bond_of, standing_of
 from .day_book import holders_of
+from .delivery import dispute_due_ns
 from .delivery_state import DeliveryDay, Standing
 from .desk import block_end, quote_end
 from .participants import cancellations
@@ -45,8 +56,6 @@ from .state import State
 
 LEAST_UPTIME_PERCENT = 95
 POOR_DAYS_COUNT = 3
-UPTIME_DAYS_COUNT = 30
-"""Final days, up to the newest, whose hours make up the uptime."""
 _ORDER_INSTRUMENT, _ORDER_SIDE = 4, 5
 """Their places in what the core tells of an order."""
 
@@ -119,22 +128,27 @@ def poor_day(
     return _suspension(supplier_id, cause, entry.product_id, entry.day, state)
 
 
-def uptime_ppm(supplier_id: int, state: State) -> int:
+def uptime(supplier_id: int, state: State) -> Uptime:
     """
-    Delivered over contracted GPU-hours of the supplier's last days, down; all before the first.
+    The supplier's, as marks see it: of final days, and of those that wait beyond disputes.
 
     A supplier that was ended delivers nothing more.
     """
-    standing = state.standings.get(supplier_id)
-    if standing is None:
-        return PPM_WHOLE
-    contracted_hours = sum(contracted for _, contracted, _ in standing.final_days)
-    lost_hours = sum(lost for _, _, lost in standing.final_days)
-    if standing.is_terminated:
-        return 0
-    if not contracted_hours:
-        return PPM_WHOLE
-    return (contracted_hours - lost_hours) * PPM_WHOLE // contracted_hours
+    standing = state.standings.get(supplier_id, Standing())
+    final = (DayHours(*row) for row in standing.final_days)
+    found = uptime_of([*final, *_waiting_days(supplier_id, state)])
+    return found._replace(uptime_ppm=0) if standing.is_terminated else found
+
+
+def _waiting_days(supplier_id: int, state: State) -> Iterator[DayHours]:
+    for product_id, days in state.deliveries.items():
+        if state.products[product_id].supplier_account_id != supplier_id:
+            continue
+        for day, entry in days.items():
+            is_over = dispute_due_ns(day) <= state.market_ns
+            if is_over and entry.status is not DeliveryStatus.FINAL:
+                available_qtys = entry.ruled_qtys or entry.available_qtys
+                yield waiting_day(day, entry.contracted_qty, available_qtys)
 
 
 def _suspension(

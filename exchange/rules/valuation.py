@@ -1,8 +1,8 @@
 """
 Which figures of the state make a pledge's mark; what they make is `exchange.collateral`'s to say.
 
-The volatility and its history are those of the spot, the nearest marked month of the class and
-region. A position is sold into the months that it spans: their average daily volumes are added up,
+The volatility and its history are those of the spot, the nearest month of the class and region that
+trades. A position is sold into the months that it spans: their average daily volumes are added up,
 their half spreads averaged over the days (`exchange.collateral.node_curve`).
 
 A supplier's share is that of the bank's pool as the last marking cycle found it, with the pledge's
@@ -24,6 +24,7 @@ from exchange.collateral.node_curve import (
     adv_hours,
     curve_points,
     mean_half_spread_ppm,
+    spot_of,
     worst_source,
 )
 from exchange.collateral.pledge_marks import (
@@ -35,9 +36,11 @@ from exchange.collateral.pledge_marks import (
     worth_of,
 )
 from exchange.collateral.present_value import YEAR_DAYS, discount_factor_e12
+from exchange.collateral.recovery import recovering
+from exchange.collateral.uptime import Uptime
 from exchange.collateral.valuation import eligible_amount
 from exchange.collateral.volatility import Volatility
-from exchange.domain.enums import LIENED, PledgeStatus, TradingMode
+from exchange.domain.enums import PledgeStatus, TradingMode
 from exchange.domain.events import NodeMarked, PledgeRequested, ProductDefined
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked
 from exchange.domain.risk_parameters import RiskParameters
@@ -45,11 +48,12 @@ from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at, month_of
 
 from .lending_state import Pledge
-from .listing import trading_days_between
+from .listing import is_trading_day, trading_days_between
+from .mark_history import carried
 from .market_data import Node
 from .noted_trades import are_affiliated
 from .state import State
-from .suppliers import uptime_ppm
+from .suppliers import uptime
 
 TABLED_DAYS_COUNT = 1_100
 """Three years ahead; what is pledged beyond costs its first valuation a little more."""
@@ -64,10 +68,10 @@ class ProductMarket(Struct, frozen=True):
     marks: list[NodeMarked]
     """Theirs, in the same order."""
     spot: Node | None
-    """The nearest with a price."""
+    """Whose volatility it is; None where nothing has a price."""
     grade: Grade
     """A supplier without a grade counts as the worst."""
-    uptime_ppm: int
+    uptime: Uptime
     is_stopped: bool
     is_terminated: bool
 
@@ -83,6 +87,16 @@ def mark_of(
         market = product_market(request.product_id, state)
     figures = market_figures(request, pledged_qty, state, market)
     return finished(figures, request, state, market)
+
+
+def replacing_mark(request: PledgeRequested, replaced: Pledge, state: State) -> PledgeMarked:
+    """The first mark of what takes a pledge's place: it glides from there, or is the worse."""
+    market = product_market(request.product_id, state)
+    figures = market_figures(request, request.pledged_qty, state, market, replaced)
+    mark = finished(figures, request, state, market)
+    if mark.ltv_ppm >= mark.opening_ltv_ppm:
+        return mark
+    return finished(replace(figures, opening_ltv_ppm=NO_LTV_PPM), request, state, market)
 
 
 def fill_tables(state: State) -> None:
@@ -108,13 +122,16 @@ def product_market(product_id: int, state: State) -> ProductMarket:
     found.sort(key=itemgetter(0))
     supplier_id = product.supplier_account_id
     grade = state.participants[supplier_id].supplier_grade
+    nodes, marks = {month: node for month, node, _ in found}, [mark for _, _, mark in found]
+    observed_counts = {month: node.volatility.observed_count for month, node in nodes.items()}
+    spot = spot_of(marks, observed_counts, _parameters(state))
     standing = state.standings.get(supplier_id)
     return ProductMarket(
-        nodes={month: node for month, node, _ in found},
-        marks=[mark for _, _, mark in found],
-        spot=next((node for _, node, mark in found if mark.mark_micro > 0), None),
+        nodes=nodes,
+        marks=marks,
+        spot=None if spot is None else nodes[spot.month],
         grade=Grade.E if grade is None else Grade[grade.value],
-        uptime_ppm=uptime_ppm(supplier_id, state),
+        uptime=uptime(supplier_id, state),
         is_stopped=supplier_id in state.stopped_suppliers,
         is_terminated=standing is not None and standing.is_terminated,
     )
@@ -124,10 +141,19 @@ def is_known(figures: MarkFigures, pledge: Pledge, state: State) -> bool:
     """
     Whether the mark in force was made from the same figures of the market.
 
-    A share of the pool that costs nothing may change without.
+    A share of the pool that costs nothing may change without; that a mark had reasons of stress is
+    no news to it.
     """
     mark = pledge.mark
-    if mark is None or figures != replace(figures_of(mark), historical_es_e12=0, pool_share_ppm=0):
+    if mark is None:
+        return False
+    known = replace(
+        figures_of(mark),
+        historical_es_e12=0,
+        pool_share_ppm=0,
+        is_stressed_day=recovering(mark).is_stressed,
+    )
+    if figures != known:
         return False
     free_ppm = _parameters(state).concentration_free_ppm
     share = _share_ppm(pledge.request, mark.value_amount, state)
@@ -141,7 +167,11 @@ def marked_qty(pledge: Pledge) -> int:
 
 
 def market_figures(
-    request: PledgeRequested, pledged_qty: int, state: State, market: ProductMarket
+    request: PledgeRequested,
+    pledged_qty: int,
+    state: State,
+    market: ProductMarket,
+    replaced: Pledge | None = None,
 ) -> MarkFigures:
     """Every figure but the two that need the worth of the slices, which are 0."""
     today, product = day_at(state.market_ns), state.products[request.product_id]
@@ -154,11 +184,7 @@ def market_figures(
     points = curve_points(spans, market.marks)
     spot = Volatility() if market.spot is None else market.spot.volatility
     is_decayed = level is MarkLevel.DECAYED
-    recovery_days_count, ltv_ppm, ruled_amount = (
-        (_recovery_left(request, today, state), NO_LTV_PPM, 0)
-        if pledge is None or pledge.mark is None
-        else _carried(pledge, pledge.mark, pledged_qty, today)
-    )
+    before = carried(request, pledged_qty, state, replaced)
     return MarkFigures(
         pledge_id=request.pledge_id,
         valuation_day=today,
@@ -180,16 +206,19 @@ def market_figures(
         half_spread_ppm=mean_half_spread_ppm(spans, market.marks, _parameters(state)),
         supplier_grade=int(market.grade),
         pool_share_ppm=0,
-        uptime_ppm=market.uptime_ppm,
+        uptime_ppm=market.uptime.uptime_ppm,
         is_affiliated=are_affiliated(product.supplier_account_id, request.account_id, state),
         ruled_ppm=0 if pledge is None else pledge.ruled_ppm,
         is_disputed=any(
             d.disputed.pledge_id == request.pledge_id for d in state.mark_disputes.values()
         ),
         is_halted=market.is_stopped or _is_halted(product, first_day, request.end_day, state),
-        opening_recovery_days_count=recovery_days_count,
-        opening_ltv_ppm=ltv_ppm,
-        ruled_amount=ruled_amount,
+        opening_recovery_days_count=before.opening.recovery_days_count,
+        opening_ltv_ppm=before.ltv_ppm,
+        ruled_amount=before.ruled_amount,
+        is_stressed_day=before.opening.is_stressed_day,
+        is_trading_day=is_trading_day(today, state),
+        unknown_hours=market.uptime.unknown_hours,
     )
 
 
@@ -227,46 +256,6 @@ def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int
     change_amount = value_amount - state.pool_values.get(request.pledge_id, 0)
     supplier_amount = pool.get(supplier_id, 0) + change_amount
     return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
-
-
-def _recovery_left(request: PledgeRequested, today: int, state: State) -> int:
-    """
-    Clear days that a first mark still needs: the most that a mark of these days was left with.
-
-    A regime is the collateral's, and left after clear *marking* days: who has had the same days
-    valued under stress does not shed it by releasing them, or asking again, here or at another
-    bank. So the marks of the owner's other pledges of the product's days count while the state
-    remembers them; days on which nobody marked them are not clear ones. The glide is a drawn
-    loan's: a new lien begins at its own ratio.
-    """
-    found = [0]
-    for pledge_id in state.pledge_ids.get(request.account_id, ()):
-        other = state.pledges[pledge_id]
-        mark, asked = other.mark, other.request
-        if mark is None or not mark.recovery_days_count or asked.product_id != request.product_id:
-            continue
-        if asked.start_day < request.end_day and request.start_day < asked.end_day:
-            # Its own day is not over: what it was left with is what this one is to be left with.
-            found.append(mark.recovery_days_count + (mark.valuation_day == today))
-    return max(found)
-
-
-def _carried(
-    pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int
-) -> tuple[int, int, int]:
-    """
-    What of the mark in force goes into the next: days of recovery, applied ratio, ruled value.
-
-    The first two are those of the marking day before; a ruled value is for its own day only,
-    and of fewer GPUs than it was ruled for it is their part, down.
-    """
-    ltv_ppm = mark.applied_ltv_ppm if pledge.status in LIENED else NO_LTV_PPM
-    if mark.valuation_day < today:
-        return mark.recovery_days_count, ltv_ppm, 0
-    if mark.opening_ltv_ppm != NO_LTV_PPM:
-        ltv_ppm = mark.opening_ltv_ppm
-    ruled_amount = mark.ruled_amount * pledged_qty // mark.pledged_qty
-    return mark.opening_recovery_days_count, ltv_ppm, ruled_amount
 
 
 def _is_halted(product: ProductDefined, first_day: int, end_day: int, state: State) -> bool:

@@ -145,6 +145,17 @@ def test_a_new_reason_starts_the_count_of_clear_days_again():
     )
 
 
+def test_a_day_without_trading_is_no_clear_one():
+    result = haircut(calm(is_trading_day=False, recovery_days_count=1), PARAMETERS)
+    assert (result.regime, result.recovery_days_count) == (Regime.STRESS, 1)
+
+
+def test_a_reason_that_came_and_went_within_the_day_leaves_all_ten_days_to_come():
+    result = haircut(calm(is_stressed_day=True, recovery_days_count=1), PARAMETERS)
+    assert (result.regime, result.stress_reasons) == (Regime.STRESS, ())
+    assert result.recovery_days_count == 10
+
+
 def test_an_open_dispute_costs_two_points_unless_more_was_ruled():
     def dispute_ppm(**changes):
         return haircut(calm(**changes), PARAMETERS).lines.dispute_ppm

@@ -123,6 +123,8 @@ def marked(pledge_id: int, of: ContractInputs, mark: CollateralMark | None = Non
         start_day=of.contract.start_day,
         end_day=of.contract.end_day,
         opening_recovery_days_count=of.recovery_days_count,
+        is_stressed_day=of.is_stressed_day,
+        is_trading_day=of.is_trading_day,
     )
 
 

@@ -8,16 +8,22 @@ from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.commands import HaltInstrument, PublishMarks, RequestPledge, ResumeInstrument
+from exchange.domain.delivery_events import DeliveryReported
 from exchange.domain.enums import PledgeStatus
 from exchange.domain.events import NodeMarked, PledgeRequested
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record, decode_body
+from exchange.domain.windows import start_ns
 from exchange.marks_replay import MarkDiffers, MarksReplay
 from exchange.projections import Projections
 from exchange.projections.collateral import marks_seen
+from exchange.projections.held_window import held_view
 from exchange.projections.pledges import Pledge, Pledges, PledgesState
+from exchange.rules.delivery import dispute_due_ns
+from tests.rules.markets import OtherMarket, cross, own, span
 from tests.rules.pledge_marks import MarkedMarket
-from tests.scenario import BANK, OTHER, TRADER, Market
+from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER, Market
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +147,95 @@ def test_a_mark_that_rests_on_another_node_price_is_named(market):
     records = changed(records_of(market), NodeMarked, mark_micro=123)
     with pytest.raises(MarkDiffers, match="mark_differs: pledge"):
         replayed(records).answer(len(records))
+
+
+def test_a_mark_that_calls_a_trading_day_closed_is_named(market):
+    records = records_of(market)
+    last = [e for record in records for e in record.events if isinstance(e, PledgeMarked)][-1]
+    made = priced(
+        replace(figures_of(last), is_trading_day=False), sources_of(last), genesis.risk_parameters()
+    )
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="is_trading_day is recorded as False"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
+
+
+def test_what_stale_marks_make_is_computed_again_and_another_age_is_named():
+    market = OtherMarket()
+    market.grant("Y27", 1_000)
+    own(market, TRADER, market.list_window("M2701"), 10)
+    market.do(0, PublishMarks())
+    cross(market, start_ns(FIRST_DAY + 3))
+    market.do(0, PublishMarks())
+    request = RequestPledge(
+        product_id=1, pledged_qty=5, bank_account_id=BANK, **span("X270115-270201")
+    )
+    market.do(TRADER, request)
+    records, last = records_of(market), market.state.pledges[1].mark
+    assert (last.level, last.age_days_count) == (7, 3)
+    assert replayed(records).answer(len(records), BANK)
+    made = priced(
+        replace(figures_of(last), age_days_count=2), sources_of(last), genesis.risk_parameters()
+    )
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="age_days_count is recorded as 2 and comes out as 3"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))
+
+
+def test_days_that_nobody_stands_for_are_among_the_sources_of_the_uptime_they_lower():
+    market = MarkedMarket()
+    market.pledge("M2703")
+    first_day = span("M2701")["start_day"]
+    market.advance(dispute_due_ns(first_day))
+    market.drain()
+    (mark,) = market.cycle()
+    projections = Projections()
+    records = records_of(market)
+    for record in records:
+        projections.apply(record)
+    (report_seq,) = [
+        record.seq
+        for record in records
+        if any(isinstance(e, DeliveryReported) and e.day == first_day for e in record.events)
+    ]
+    known, seq, due_ns = projections.collateral_marks, len(records), dispute_due_ns(first_day)
+    assert known.uptime_seqs(SUPPLIER, seq, due_ns - 1) == []
+    assert known.uptime_seqs(SUPPLIER, seq, due_ns) == [report_seq]
+    assert known.uptime_seqs(SUPPLIER, report_seq - 1, due_ns) == []
+    held = held_view(TRADER, 10, market.state.instruments[market.months[2]], projections)
+    assert (held.inputs["uptime_ppm"], held.inputs["unknown_hours"]) == (0, mark.unknown_hours)
+    assert (held.spot_month, held.level) == (mark.spot_month, mark.level)
+    again = Projections.restore(projections.checkpoint())
+    assert again.collateral_marks.uptime_seqs(SUPPLIER, seq, due_ns) == [report_seq]
+
+
+def test_what_a_held_window_would_lend_goes_on_with_the_recovery_of_what_is_pledged():
+    market = MarkedMarket()
+    market.pledge("M2703")
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.do(1, ResumeInstrument(instrument_id=market.months[2]))
+    for _ in range(2):
+        market.tomorrow()
+        market.cycle()
+    projections = Projections()
+    for record in records_of(market):
+        projections.apply(record)
+    for each in (projections, Projections.restore(projections.checkpoint())):
+        listed = market.state.instruments[market.months[1]]
+        held = held_view(TRADER, 5, listed, each)
+        assert (held.regime, held.recovery_days_count) == ("STRESS", 8)
+    market.request("M2702", 5)
+    first = market.mark(2)
+    assert (first.regime, first.recovery_days_count) == ("STRESS", 8)
+    assert held.ltv_raw_ppm == first.ltv_raw_ppm + first.lines_ppm[5]
+
+
+def test_another_month_s_history_does_not_pass_for_the_spot_s(market):
+    records = records_of(market)
+    last = [e for record in records for e in record.events if isinstance(e, PledgeMarked)][-1]
+    lying = replace(figures_of(last), spot_month=202702, sigma_ewma_e12=1)
+    made = priced(lying, replace(sources_of(last), spot_seq=1), genesis.risk_parameters())
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    with pytest.raises(MarkDiffers, match="spot_month is recorded as 202702"):
+        replayed(changed(records, PledgeMarked, **fields)).answer(len(records))

@@ -61,6 +61,9 @@ def figures(draw: st.DrawFn) -> MarkFigures:
         opening_recovery_days_count=draw(st.integers(0, 10)),
         opening_ltv_ppm=draw(st.sampled_from([NO_LTV_PPM, 0, 500_000, 700_000])),
         ruled_amount=0,
+        is_stressed_day=draw(st.booleans()),
+        is_trading_day=draw(st.booleans()),
+        unknown_hours=draw(st.integers(0, 10**6)),
     )
 
 
@@ -136,6 +139,7 @@ def test_the_applied_ratio_moves_no_more_than_a_day_allows(of):
     else:
         down = of.opening_ltv_ppm - made.applied_ltv_ppm
         assert -PARAMETERS.glide_down_ppm <= down <= PARAMETERS.glide_up_ppm
+        assert of.is_trading_day or down == 0
 
 
 @given(st.integers(0, 10**15), st.integers(0, 10**15))

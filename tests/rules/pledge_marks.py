@@ -7,17 +7,24 @@ from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import decode_body
 from exchange.domain.windows import day_at, start_ns
 from exchange.rules.marks import SHORTEST_CYCLE_NS
-from tests.rules.markets import OtherMarket, own, span
+from tests.rules.markets import OtherMarket, calendar, own, span
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER
 
 PRICE = 800
 
 
 class MarkedMarket(OtherMarket):
-    """January to March have traded and are quoted; the trader owns 40 GPUs of each."""
+    """
+    January to March have traded and are quoted; the trader owns 40 GPUs of each.
 
-    def __init__(self) -> None:
-        super().__init__({"maker_bps": 0, "taker_bps": 0})
+    It is always open, or on working days less `holidays` where these are given.
+    """
+
+    def __init__(self, holidays: tuple[str, ...] | None = None) -> None:
+        super().__init__({"maker_bps": 0, "taker_bps": 0, "is_always_open": holidays is None})
+        if holidays is not None:
+            for year in (2026, 2027):
+                self.do(1, calendar(year, holidays=holidays))
         self.grant("Y27", 1_000)
         self.months = [self.list_window(code) for code in ("M2701", "M2702", "M2703")]
         for instrument_id in self.months:

@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from exchange.domain.commands import ReleasePledge
+from exchange import genesis
+from exchange.domain.commands import HaltInstrument, PublishRiskParameters, ReleasePledge
 from exchange.domain.enums import CallEnd, LoanStatus, PledgeStatus, Role
 from exchange.domain.events import PledgeAccepted, PledgeReleased, PledgeRequested
 from exchange.domain.lending_commands import (
@@ -11,16 +12,17 @@ from exchange.domain.lending_commands import (
     AddCollateral,
     SubstituteCollateral,
 )
-from exchange.domain.lending_events import MarginCallEnded, PledgeMarked
+from exchange.domain.lending_events import NO_LTV_PPM, MarginCallEnded, PledgeMarked
 from exchange.domain.reasons import Reason
 from exchange.domain.units import PPM_WHOLE
-from exchange.domain.windows import start_ns
+from exchange.domain.windows import day_at, start_ns
 from exchange.rules.loan_cover import cover_of, marks_of, owed_amount
 from exchange.rules.valuation import mark_of
 from tests.rules.lending import YUAN, LendingMarket, offer, repay
 from tests.rules.markets import assert_refused, cross, day, events_of
 from tests.scenario import BANK, FIRST_DAY, OTHER, TRADER
 
+PARAMETERS = genesis.risk_parameters()
 FIRST = day("2027-01-01")
 TODAY = FIRST_DAY + 1
 
@@ -42,6 +44,12 @@ def add(pledged_qty: int, code: str = "Q271") -> AddCollateral:
 def substitute(pledged_qty: int, code: str = "Q271", pledge_id: int = 1) -> SubstituteCollateral:
     """Other days of the trader."""
     return SubstituteCollateral(pledge_id=pledge_id, collateral=offer(code, pledged_qty))
+
+
+def next_day(market: LendingMarket) -> None:
+    """The first moment of the next day, and its marks at the same price."""
+    cross(market, start_ns(day_at(market.state.market_ns) + 1))
+    market.price(10 * YUAN)
 
 
 # -- added -----------------------------------------------------------------------------------------
@@ -116,6 +124,41 @@ def test_a_substitution_leaves_the_loan_at_its_ratio_or_below(market):
     market.do(TRADER, substitute(100))
     market.do(TRADER, repay(10_000_000))
     market.do(TRADER, substitute(99, pledge_id=2))
+
+
+def test_an_exchange_is_no_way_around_the_glide_or_out_of_stress(market):
+    """After six days of stress the applied ratio is twelve points down, and rises by a half."""
+    first = market.state.pledges[1].mark.applied_ltv_ppm
+    market.do(TRADER, repay(market.loan.principal_amount // 2))
+    worse = replace(PARAMETERS, base_ppm=550_000)
+    market.do(1, PublishRiskParameters(risk_parameters=worse))
+    for _ in range(6):
+        next_day(market)
+    market.do(1, PublishRiskParameters(risk_parameters=PARAMETERS))
+    next_day(market)
+    before = market.state.pledges[1].mark
+    low = first - 6 * PARAMETERS.glide_up_ppm + PARAMETERS.glide_down_ppm
+    assert before.applied_ltv_ppm == low < before.ltv_ppm - 100_000
+    assert before.recovery_days_count > 0
+    market.do(TRADER, substitute(100))
+    after = market.state.pledges[2].mark
+    assert after.applied_ltv_ppm == low
+    assert (after.regime, after.recovery_days_count) == ("STRESS", before.recovery_days_count)
+    market.mark()
+    assert market.state.pledges[2].mark.applied_ltv_ppm == low
+    next_day(market)
+    assert market.state.pledges[2].mark.applied_ltv_ppm == low + PARAMETERS.glide_down_ppm
+    market.assert_replays()
+
+
+def test_days_that_are_worse_than_those_they_replace_count_at_their_own_ratio(market):
+    before = market.state.pledges[1].mark
+    market.do(TRADER, repay(market.loan.principal_amount * 9 // 10))
+    market.do(1, HaltInstrument(instrument_id=market.february))
+    market.do(TRADER, substitute(800, "M2702"))
+    after = market.state.pledges[2].mark
+    assert after.ltv_ppm < before.applied_ltv_ppm
+    assert (after.opening_ltv_ppm, after.applied_ltv_ppm) == (NO_LTV_PPM, after.ltv_ppm)
 
 
 def test_the_new_days_must_be_free_before_the_old_ones_are(market):

@@ -8,6 +8,7 @@ from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.domain.commands import (
     AcceptPledge,
     DeclinePledge,
+    DefineProduct,
     HaltInstrument,
     PublishMarks,
     PublishRiskParameters,
@@ -16,21 +17,24 @@ from exchange.domain.commands import (
     ResumeInstrument,
 )
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
-from exchange.domain.enums import PledgeStatus, Role
+from exchange.domain.enums import PledgeStatus, ProductKind, Role
 from exchange.domain.events import PledgeRequested
 from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import NO_LTV_PPM, PledgeMarked, PledgesMarked
+from exchange.domain.meter_readings import HourRuling
 from exchange.domain.reasons import Reason
 from exchange.domain.units import NS_PER_DAY, PPM_WHOLE
-from exchange.domain.windows import start_ns
+from exchange.domain.windows import day_at, start_ns
 from exchange.rules import pledge_marking
+from exchange.rules.delivery import dispute_due_ns
 from exchange.rules.delivery_state import Standing
-from exchange.rules.suppliers import uptime_ppm
+from exchange.rules.suppliers import uptime
 from exchange.rules.valuation import mark_of
-from tests.rules.deliveries import DAY, DeliveryMarket
+from tests.rules.deliveries import DAY, DeliveryMarket, attest, dispute, report, rule
 from tests.rules.markets import OtherMarket, assert_refused, cross, day, mainland, own, span
 from tests.rules.pledge_marks import PRICE, MarkedMarket
-from tests.scenario import BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
+from tests.rules.test_marks import index
+from tests.scenario import AUDITOR, BANK, FIRST_DAY, OTHER, SUPPLIER, TRADER
 
 PARAMETERS = genesis.risk_parameters()
 FEBRUARY_HOURS, MONTH_HOURS = 28 * 24, {202701: 744, 202702: 672, 202703: 744}
@@ -93,6 +97,31 @@ def test_the_history_of_the_spot_counts_as_it_reaches_the_strip(market):
     mark = market.mark()
     assert mark.historical_es_e12 > 0
     assert mark.sigma_ewma_e12 > PARAMETERS.sigma_floor_e12
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_the_month_that_is_being_delivered_does_not_hide_how_the_others_fall(is_indexed):
+    market = MarkedMarket()
+    market.pledge("M2703")
+    market.advance(start_ns(span("M2701")["start_day"]))
+    market.drain()
+    price = PRICE
+    for _ in range(PARAMETERS.holding_days_count + 2):
+        market.tomorrow()
+        price = price * 95 // 100
+        for instrument_id in market.months[1:]:
+            own(market, OTHER, instrument_id, 5, price)
+        if is_indexed:
+            market.do(1, index(market, PRICE * 10_000))
+        market.cycle()
+    nodes = {node.month: node for node in market.state.market_data.nodes.values()}
+    assert nodes[202701].mark.level == (6 if is_indexed else 7)
+    mark, february = market.mark(), nodes[202702].volatility
+    assert (mark.spot_month, mark.spot_seq) == (202702, nodes[202702].observed_seq)
+    assert mark.sigma_ewma_e12 == february.sigma_ewma_e12 > 30_000_000_000
+    assert mark.historical_es_e12 > 300_000_000_000
+    assert "expected_shortfall" in mark.stress_reasons
+    market.assert_replays()
 
 
 def test_a_month_without_quotes_leaves_the_spread_to_the_others(market):
@@ -163,7 +192,31 @@ def test_a_halt_that_overlaps_the_window_is_stress_and_another_is_not(market):
     assert (mark.is_halted, mark.regime, mark.stress_reasons) == (True, "STRESS", ["halt"])
     market.do(1, ResumeInstrument(instrument_id=market.months[1]))
     (mark,) = market.cycle()
-    assert (mark.is_halted, mark.regime) == (False, "NORMAL"), "the day is not over"
+    exit_count = PARAMETERS.stress_exit_days_count
+    assert (mark.is_halted, mark.stress_reasons) == (False, [])
+    assert (mark.regime, mark.recovery_days_count) == ("STRESS", exit_count), "it is no clear day"
+    assert market.cycle() == []
+    market.tomorrow()
+    (mark,) = market.cycle()
+    assert (mark.regime, mark.recovery_days_count) == ("STRESS", exit_count - 1)
+
+
+def test_stress_that_begins_again_within_the_last_day_of_recovery_counts_from_the_start(market):
+    market.pledge("M2703")
+    for is_halting in (True, False):
+        for _ in range(PARAMETERS.stress_exit_days_count - 1):
+            market.tomorrow()
+            own(market, OTHER, market.months[2], 5, PRICE)
+            market.cycle()
+        assert (market.mark().recovery_days_count, market.mark().regime) == (
+            (0, "NORMAL") if is_halting else (1, "STRESS")
+        )
+        for command in (HaltInstrument, ResumeInstrument):
+            market.do(1, command(instrument_id=market.months[2]))
+            market.cycle()
+        assert market.mark().recovery_days_count == PARAMETERS.stress_exit_days_count
+        assert market.mark().stress_reasons == []
+    market.assert_replays()
 
 
 def test_a_stopped_supplier_is_stress_and_an_ended_one_is_worth_nothing(market):
@@ -190,9 +243,57 @@ def test_uptime_is_what_was_delivered_of_the_last_thirty_final_days():
     standing = market.state.standings[SUPPLIER]
     standing.final_days = [(DAY - 30, 24, 24), (DAY - 29, 24, 0), (DAY, 24, 2)]
 
-    assert uptime_ppm(SUPPLIER, market.state) == (72 - 26) * PPM_WHOLE // 72
+    assert uptime(SUPPLIER, market.state) == ((48 - 2) * PPM_WHOLE // 48, 0)
     market.state.standings[SUPPLIER] = Standing()
-    assert uptime_ppm(SUPPLIER, market.state) == PPM_WHOLE, "nothing is known against it"
+    assert uptime(SUPPLIER, market.state) == (PPM_WHOLE, 0), "nothing is known against it"
+
+
+def test_what_nobody_stands_for_is_lost_to_a_lender_once_its_disputes_are_over():
+    market = DeliveryMarket()
+    market.sell(TRADER, 1_000)
+    market.read([1_000] * 12 + [900] * 6)
+    market.do(SUPPLIER, report())
+    due_ns = dispute_due_ns(DAY)
+    market.advance(due_ns - 1)
+    assert uptime(SUPPLIER, market.state) == (PPM_WHOLE, 0), "who is concerned has the word"
+    market.advance(due_ns)
+    unknown_hours, lost_hours = 6_000, 6_600
+    seen = ((24_000 - lost_hours) * PPM_WHOLE // 24_000, unknown_hours)
+    assert uptime(SUPPLIER, market.state) == seen
+    assert not market.state.standings[SUPPLIER].poor_days, "settlement holds it against nobody"
+    market.do(AUDITOR, attest(rulings=[HourRuling(hour, 1_000) for hour in range(18, 24)]))
+    assert uptime(SUPPLIER, market.state) == ((24_000 - 600) * PPM_WHOLE // 24_000, 0)
+    market.finish()
+    assert uptime(SUPPLIER, market.state) == ((24_000 - 600) * PPM_WHOLE // 24_000, 0)
+
+
+def test_what_an_auditor_has_found_of_a_disputed_day_is_known_of_it():
+    market = DeliveryMarket()
+    market.sell(TRADER, 1_000)
+    market.advance(start_ns(DAY + 1))
+    market.do(SUPPLIER, report())
+    market.do(TRADER, dispute())
+    market.advance(dispute_due_ns(DAY))
+    assert uptime(SUPPLIER, market.state) == (0, 24_000)
+    market.do(AUDITOR, rule([500] * 24))
+    assert uptime(SUPPLIER, market.state) == (PPM_WHOLE // 2, 0)
+
+
+def test_a_supplier_that_falls_silent_puts_what_it_sold_under_stress(market):
+    market.pledge("M2703")
+    first_day = span("M2701")["start_day"]
+    market.advance(dispute_due_ns(first_day) - 1)
+    market.drain()
+    market.cycle()
+    assert (market.mark().uptime_ppm, market.mark().unknown_hours) == (PPM_WHOLE, 0)
+    assert "low_uptime" not in market.mark().stress_reasons
+    market.advance(dispute_due_ns(first_day))
+    market.drain()
+    (mark,) = market.cycle()
+    assert (mark.uptime_ppm, mark.unknown_hours) == (0, 100 * 24)
+    assert "low_uptime" in mark.stress_reasons
+    assert mark.lines_ppm[7] == PARAMETERS.uptime_cap_ppm
+    market.assert_replays()
 
 
 # -- cycles ----------------------------------------------------------------------------------------
@@ -357,6 +458,31 @@ def test_stress_is_left_after_ten_clear_days_however_often_they_are_marked(marke
     assert found[9] == found[10] == ("NORMAL", 0)
 
 
+def test_on_closed_days_marks_are_made_and_nothing_recovers_or_glides():
+    """Tuesday the 24th is stressed; three holidays, a weekend and a trading day follow."""
+    market = MarkedMarket(holidays=("2026-11-25", "2026-11-26", "2026-11-27"))
+    market.pledge("M2703")
+    first = market.mark().applied_ltv_ppm
+    market.tomorrow()
+    worse = replace(PARAMETERS, base_ppm=400_000)
+    market.do(1, PublishRiskParameters(risk_parameters=worse))
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.do(1, ResumeInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    market.do(1, PublishRiskParameters(risk_parameters=PARAMETERS))
+    found = []
+    for _ in range(6):
+        market.tomorrow()
+        (mark,) = market.cycle()
+        assert mark.valuation_day == day_at(market.state.market_ns)
+        found.append((mark.is_trading_day, mark.recovery_days_count, mark.applied_ltv_ppm))
+    exit_count, low = PARAMETERS.stress_exit_days_count, first - PARAMETERS.glide_up_ppm
+    assert found[:5] == [(False, exit_count, low)] * 5
+    assert found[5] == (True, exit_count - 1, low + PARAMETERS.glide_down_ppm)
+    market.assert_replays()
+
+
 def in_recovery(market):
     """A pledge of March that was under stress yesterday and has nine clear days to go."""
     pledge_id = market.pledge("M2703")
@@ -396,10 +522,80 @@ def test_it_is_no_other_at_another_bank_or_while_the_first_is_pledged(market):
     assert asked_again(market, qty=5, bank_account_id=other_bank) == ("STRESS", 9)
 
 
-def test_other_days_and_other_owners_have_a_history_of_their_own(market):
+def test_what_is_under_lien_passes_its_recovery_on_to_other_days_and_other_owners(market):
+    pledge_id = in_recovery(market)
+    assert asked_again(market, code="M2702") == ("STRESS", 9)
+    assert asked_again(market, key_id=OTHER) == ("STRESS", 9)
+    market.do(BANK, ReleasePledge(pledge_id=pledge_id))
+    for asked_id in (2, 3):
+        market.do(BANK, DeclinePledge(pledge_id=asked_id))
+    assert asked_again(market, code="M2701") == ("NORMAL", 0)
+    stranger = market.admit("stranger", Role.TRADER)
+    market.deposit(stranger, 10**12)
+    own(market, stranger, market.months[1], 10, PRICE)
+    assert asked_again(market, key_id=stranger, code="M2702") == ("NORMAL", 0)
+    market.assert_replays()
+
+
+def test_stress_of_this_very_day_makes_it_no_clear_day_for_a_new_pledge_either(market):
+    market.pledge("M2703")
+    for command in (HaltInstrument, ResumeInstrument):
+        market.do(1, command(instrument_id=market.months[2]))
+        market.cycle()
+    assert asked_again(market, code="M2702") == ("STRESS", PARAMETERS.stress_exit_days_count)
+
+
+def test_the_longest_recovery_is_passed_on(market):
     in_recovery(market)
+    market.pledge("M2701", 5)
+    for _ in range(2):
+        market.tomorrow()
+        market.cycle()
+    market.do(1, HaltInstrument(instrument_id=market.months[0]))
+    market.cycle()
+    market.do(1, ResumeInstrument(instrument_id=market.months[0]))
+    market.tomorrow()
+    market.cycle()
+    assert {market.mark(n).recovery_days_count for n in (1, 2)} == {6, 9}
+    assert asked_again(market, code="M2702") == ("STRESS", 9)
+
+
+def test_what_is_only_asked_for_passes_nothing_on_to_others(market):
+    """Or asking would be a way to take the floor from everybody."""
+    market.request("M2703")
+    market.do(1, HaltInstrument(instrument_id=market.months[2]))
+    market.cycle()
+    assert market.mark().regime == "STRESS"
+    assert asked_again(market, key_id=OTHER, code="M2702") == ("NORMAL", 0)
     assert asked_again(market, code="M2702") == ("NORMAL", 0)
-    assert asked_again(market, key_id=OTHER) == ("NORMAL", 0)
+
+
+def test_that_an_owner_is_of_the_supplier_s_house_is_that_owner_s_stress_alone(market):
+    sister = market.admit("sister", Role.TRADER, affiliate_ids=[SUPPLIER])
+    market.deposit(sister, 10**12)
+    own(market, sister, market.months[1], 10, PRICE)
+    market.pledge(qty=5, key_id=sister)
+    assert market.mark().recovery_days_count == PARAMETERS.stress_exit_days_count
+    assert asked_again(market, code="M2702") == ("NORMAL", 0)
+
+
+def test_another_class_has_a_regime_of_its_own(market):
+    in_recovery(market)
+    market.do(
+        1,
+        DefineProduct(
+            code="B200-SG",
+            kind=ProductKind.GPU_TIME,
+            gpu_class="B200",
+            region="SG",
+            supplier_account_id=SUPPLIER,
+            lot_qty=1,
+        ),
+    )
+    request = replace(market.state.pledges[1].request, pledge_id=9, product_id=2)
+    assert mark_of(request, 10, market.state).opening_recovery_days_count == 0
+    same = replace(request, product_id=1)
+    assert mark_of(same, 10, market.state).opening_recovery_days_count == 10
 
 
 def test_a_new_lien_begins_at_its_own_ratio_and_does_not_glide(market):
