@@ -35,7 +35,8 @@ from exchange.domain.units import MAX_QTY
 from exchange.domain.windows import day_at
 
 from .capacity_state import CapacityGrant
-from .delivery import report_due_ns, require_independent
+from .delivery import report_due_ns
+from .persons import require_apart, require_independent
 from .state import State
 
 MAX_GRANT_DAYS = 3_660
@@ -114,7 +115,8 @@ def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[
     signed = (command.start_day, command.end_day, command.granted_qty)
     same_auditor = grant.auditor_account_id == command.auditor_account_id
     require(terms == signed and same_auditor, Reason.EVIDENCE, offered.grant_id)
-    require(grant.auditor_account_id != account_id, Reason.SAME_PERSON, account_id)
+    require_apart(account_id, [grant.auditor_account_id], state)
+    require_independent(product.product_id, account_id, state)
     supplier_id = product.supplier_account_id
     require(supplier_id not in state.stopped_suppliers, Reason.SUSPENDED, supplier_id)
     today = day_at(state.market_ns)

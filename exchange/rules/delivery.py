@@ -6,7 +6,8 @@ Delivery days as people tell of them: readings, report, attestation, dispute, ru
 
 The supplier reports by 12:00 on the day after, or the clock does; holders, sublessees and pledgees
 dispute until 12:00 on the day after that. An hour without a reading is unknown and never a failure
-by itself: the auditor rules on it with the attestation. A ruling on a dispute takes two people.
+by itself: the auditor rules on it with the attestation. A ruling on a dispute takes two people, and
+nobody attests or rules on a day of which its party has something.
 What the clock does is in `delivery_clock`; what a day pays is in `releases` and `shortfall`.
 """
 
@@ -37,6 +38,7 @@ from exchange.domain.windows import start_ns
 
 from .day_book import liens_on
 from .delivery_state import DeliveryDay
+from .persons import require_apart, require_unconcerned
 from .state import State
 
 HOUR_NS = 3_600 * NS_PER_SECOND
@@ -100,7 +102,7 @@ def decide_attest(command: AttestDelivery, state: State, account_id: int) -> lis
     """An auditor stands for a reported day, with a ruling for each unknown hour and no other."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.REPORTED)
-    require_independent(entry.product_id, account_id, state)
+    require_unconcerned(entry.product_id, entry.day, account_id, state)
     ruled = {ruling.hour for ruling in command.rulings}
     require(len(ruled) == len(command.rulings), Reason.HOUR, len(command.rulings), len(ruled))
     for hour in range(HOURS_PER_DAY):
@@ -139,7 +141,7 @@ def decide_ruling(command: RuleDelivery, state: State, account_id: int) -> list[
     """An auditor's finding; another one takes its place until it is countersigned."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.DISPUTED)
-    require_independent(entry.product_id, account_id, state)
+    require_unconcerned(entry.product_id, entry.day, account_id, state)
     return [
         RulingProposed(
             product_id=entry.product_id,
@@ -156,7 +158,8 @@ def decide_countersign(command: CountersignRuling, state: State, account_id: int
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.DISPUTED)
     require(len(entry.ruled_qtys) > 0, Reason.WRONG_STATE, command.product_id, 0, command.day)
-    require(entry.ruler_account_id != account_id, Reason.SAME_PERSON, account_id)
+    require_apart(account_id, [entry.ruler_account_id], state)
+    require_unconcerned(entry.product_id, entry.day, account_id, state)
     return [
         DeliveryRuled(
             product_id=entry.product_id,
@@ -201,12 +204,6 @@ def _require_status(entry: DeliveryDay, state: State, *allowed: DeliveryStatus) 
 def _require_supplier(product_id: int, state: State, account_id: int) -> None:
     product = state.product(product_id)
     require(product.supplier_account_id == account_id, Reason.WRONG_ROLE, account_id)
-
-
-def require_independent(product_id: int, account_id: int, state: State) -> None:
-    """Refuses an auditor of the product's own house."""
-    is_house = state.core.is_house(product_id, account_id)
-    require(not is_house, Reason.SAME_PERSON, account_id)
 
 
 def _is_concerned(entry: DeliveryDay, account_id: int, state: State) -> bool:

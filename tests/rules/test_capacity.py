@@ -212,6 +212,18 @@ def test_operator_and_auditor_of_a_grant_are_two_persons():
     market.do(OPERATOR, signed)
 
 
+def test_operator_and_auditor_of_one_party_are_one_person_and_the_house_signs_nothing():
+    market = OtherMarket({"burn_in_ns": 0})
+    friend = market.admit("friend of the auditor", Role.OPERATOR, affiliate_ids=[AUDITOR])
+    own_operator = market.admit("own operator", Role.OPERATOR, affiliate_ids=[SUPPLIER])
+    market.do(SUPPLIER, submit())
+    market.do(AUDITOR, INSPECT)
+    market.do(AUDITOR, VERIFY)
+    for operator_id in (friend, own_operator):
+        assert_refused(market, operator_id, countersign(), Reason.SAME_PERSON, operator_id)
+    market.do(OPERATOR, countersign())
+
+
 def test_an_auditor_of_the_suppliers_house_verifies_nothing():
     market = OtherMarket({"burn_in_ns": 0})
     own_auditor = market.admit("own auditor", Role.AUDITOR, affiliate_ids=[SUPPLIER])

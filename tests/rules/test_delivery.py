@@ -243,6 +243,43 @@ def test_an_auditor_of_the_suppliers_house_attests_and_rules_nothing(market):
     assert_refused(market, own_auditor, rule(FULL), Reason.SAME_PERSON, own_auditor)
 
 
+@pytest.mark.parametrize("has", ["title", "use", "a lien", "a friend with title"])
+def test_nobody_attests_rules_or_countersigns_a_day_of_which_its_party_has_something(market, has):
+    roles = (Role.AUDITOR, Role.OPERATOR, Role.TRADER, Role.BANK)
+    person = market.admit("concerned", *roles, affiliate_ids=[OTHER] if "friend" in has else [])
+    market.deposit(person, 10**10)
+    match has:
+        case "title":
+            market.sell(person, 8)
+        case "use":
+            market.let(TRADER, person, 5, 1_000)
+        case "a lien":
+            request = RequestPledge(
+                product_id=1, pledged_qty=10, bank_account_id=person, **span(CODE)
+            )
+            market.do(TRADER, request)
+            market.do(person, AcceptPledge(pledge_id=1))
+        case _:
+            market.sell(OTHER, 8)
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    assert_refused(market, person, attest(), Reason.SAME_PERSON, person)
+    market.do(TRADER, dispute())
+    assert_refused(market, person, rule([0] * 24), Reason.SAME_PERSON, person)
+    market.do(AUDITOR, rule(FULL))
+    assert_refused(market, person, countersign(), Reason.SAME_PERSON, person)
+    market.do(1, countersign())
+
+
+def test_an_operator_of_the_suppliers_house_countersigns_no_ruling(market):
+    own_operator = market.admit("own operator", Role.OPERATOR, affiliate_ids=[SUPPLIER])
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    market.do(TRADER, dispute())
+    market.do(AUDITOR, rule(FULL))
+    assert_refused(market, own_operator, countersign(), Reason.SAME_PERSON, own_operator)
+
+
 def test_holders_sublessees_and_pledgees_dispute_and_nobody_else(market):
     market.let(TRADER, OTHER, 5, 1_000)
     days = span(CODE)
