@@ -170,6 +170,7 @@ def agent(
             interval_s=interval_s,
             longest_gap_ns=min(longest_gap_s * NS_PER_SECOND, HOUR_NS),
             stop=asyncio.Event(),
+            tell=lambda line: typer.echo(line, err=True),
         )
         exchange.run(metering)
 

@@ -60,26 +60,29 @@ def dispute_due_ns(day: int) -> int:
 
 def decide_readings(command: RecordReadings, state: State, account_id: int) -> list[Event]:
     """
-    What is new among the readings; all of them are refused where one is.
+    What is new among the readings; all of them are refused where one of these is.
 
-    A reading of a lower revision than the one that stands is late and is let go.
+    What is known is let go, at every point of a day's way: a meter sends again what it has no
+    answer to. So is a reading of a lower revision than the one that stands, which is late.
     """
     _require_supplier(command.product_id, state, account_id)
     news: dict[tuple[int, int], Reading] = {}
     for reading in command.readings:
         entry = open_day(command.product_id, reading.day, state)
-        _require_status(entry, state, DeliveryStatus.DELIVERING)
-        ended_ns = start_ns(reading.day) + (reading.hour + 1) * HOUR_NS
-        require(ended_ns <= state.market_ns, Reason.NOT_YET, state.market_ns, ended_ns, reading.day)
         hour = reading.hour
         before = news.get((reading.day, hour))
         known_qty, revision = entry.available_qtys[hour], entry.revisions[hour]
         if before is not None:
             known_qty, revision = before.available_qty, before.revision
-        if known_qty == UNKNOWN_QTY or reading.revision > revision:
-            news[reading.day, hour] = reading
-        elif reading.revision == revision and reading.available_qty != known_qty:
-            raise Refused(Reason.READING_CONFLICT, reading.available_qty, known_qty, reading.day)
+        is_newer = known_qty == UNKNOWN_QTY or reading.revision > revision
+        if not is_newer and (reading.revision < revision or reading.available_qty == known_qty):
+            continue
+        _require_status(entry, state, DeliveryStatus.DELIVERING)
+        ended_ns = start_ns(reading.day) + (hour + 1) * HOUR_NS
+        require(ended_ns <= state.market_ns, Reason.NOT_YET, state.market_ns, ended_ns, reading.day)
+        conflict = (Reason.READING_CONFLICT, reading.available_qty, known_qty, reading.day)
+        require(is_newer, *conflict)
+        news[reading.day, hour] = reading
     require(len(news) > 0, Reason.EMPTY, len(command.readings))
     return [
         ReadingsRecorded(

@@ -97,6 +97,32 @@ def test_readings_come_in_any_order_and_a_repeat_is_nothing_new(market):
     assert entry(market).available_qtys[:6] == [90, 95, -1, 93, 94, -1]
 
 
+def test_a_repeat_is_nothing_new_on_a_reported_day_and_holds_up_no_new_reading(market):
+    repeated = readings(FULL[:20], revision=1)
+    market.advance(start_ns(DAY + 1))
+    market.do(SUPPLIER, repeated)
+    market.do(SUPPLIER, report())
+    market.advance(start_ns(DAY + 1) + HOUR_NS)
+    assert market.refused(SUPPLIER, repeated).reason is Reason.EMPTY
+    late = readings([0], revision=0)
+    assert market.refused(SUPPLIER, late).reason is Reason.EMPTY
+    next_hour = Reading(DAY + 1, 0, 90)
+    market.do(SUPPLIER, replace(repeated, readings=[*repeated.readings, next_hour]))
+    assert market.events == [ReadingsRecorded(product_id=1, readings=[next_hour])]
+    assert entry(market).status is DeliveryStatus.REPORTED
+
+
+@pytest.mark.parametrize(
+    "news", [Reading(DAY, 0, 0, 2), Reading(DAY, 0, 0, 1), Reading(DAY, 23, 5)]
+)
+def test_a_reported_day_takes_no_new_reading_and_no_other_quantity(market, news):
+    market.advance(start_ns(DAY + 1))
+    market.do(SUPPLIER, readings(FULL[:20], revision=1))
+    market.do(SUPPLIER, report())
+    command = replace(readings([]), readings=[news])
+    assert_refused(market, SUPPLIER, command, Reason.WRONG_STATE, 1, 0, DAY)
+
+
 def test_an_hour_is_read_when_it_is_over(market):
     market.advance(start_ns(DAY) + HOUR_NS - 1)
     ended_ns = start_ns(DAY) + HOUR_NS
