@@ -64,6 +64,8 @@ class CancelReason(IntEnum):
     """Its window, which is made of others, traded for the last time; they trade on."""
     COLLATERAL_SOLD = 11
     """It offered the use of pledged days, which were sold for the bank."""
+    DERATED = 12
+    """It offered unsold days that a site does not have after all."""
 
 
 class SessionState(IntEnum):
