@@ -66,6 +66,8 @@ class CancelReason(IntEnum):
     """It offered the use of pledged days, which were sold for the bank."""
     DERATED = 12
     """It offered unsold days that a site does not have after all."""
+    RENT_FLOOR = 13
+    """It offered pledged days for less than a mark that rose lets be."""
 
 
 class SessionState(IntEnum):
