@@ -92,6 +92,8 @@ class Reason(IntEnum):
     """Pledged days let to an account of the same party."""
     LOT_STEPS = 4063
     """A lot whose price would fall in more steps than the limit."""
+    HOUSE = 4065
+    """An admission that makes who has sold days one house with their supplier, the limit."""
     UNKNOWN_DELIVERY = 4070
     """No delivery day of the product has begun then and is still open."""
     READING_CONFLICT = 4071

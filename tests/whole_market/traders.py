@@ -41,6 +41,7 @@ from exchange.domain.windows import month_of, parse_window
 from tests.scenario import BANK, SUPPLIER, secret_hash
 from tests.whole_market.market import (
     AFFILIATE,
+    COUSIN,
     DEALERS,
     PRICE,
     SECOND_SUPPLIER,
@@ -112,7 +113,7 @@ def take(rng: random.Random, market: WholeMarket) -> Keyed:
 def dealers_of(product_id: int) -> list[int]:
     """Who trades in a product: suppliers in their own only."""
     supplier_id = SUPPLIER if product_id == 1 else SECOND_SUPPLIER
-    return [supplier_id, supplier_id, AFFILIATE, *TRADERS]
+    return [supplier_id, COUSIN, AFFILIATE, *TRADERS]
 
 
 def _listed(rng: random.Random, market: WholeMarket) -> InstrumentListed | None:
