@@ -162,6 +162,9 @@ def _delivery_view(day: Day, projections: Projections) -> DeliveryView:
         undelivered_hours=day.undelivered_hours,
         due_ns=day.due_ns,
         is_overdue=is_overdue(day, projections.venue.market_ns),
+        dispute_sha256=day.dispute_sha256.hex(),
+        ruled_qtys=day.ruled_qtys,
+        ruling_sha256=day.ruling_sha256.hex(),
     )
 
 

@@ -44,6 +44,12 @@ class Day(Struct):
     """By hour; -1 for unknown."""
     due_ns: int = 0
     undelivered_hours: int = 0
+    dispute_sha256: bytes = b""
+    """Of the evidence for a dispute."""
+    ruled_qtys: list[int] = []
+    """An auditor's finding that waits for its countersignature, by hour."""
+    ruling_sha256: bytes = b""
+    """Of the evidence for the last finding."""
 
 
 def is_overdue(day: Day, market_ns: int) -> bool:
@@ -232,13 +238,16 @@ class Deliveries(Projection[DeliveriesState]):
             day.available_qtys[ruling.hour] = ruling.available_qty
 
     def _dispute(self, event: de.DeliveryDisputed, _record: Record, _index: int) -> None:
-        self._turn(event.product_id, event.day, DeliveryStatus.DISPUTED)
+        day = self._turn(event.product_id, event.day, DeliveryStatus.DISPUTED)
+        day.dispute_sha256 = event.evidence_sha256
 
     def _propose(self, event: de.RulingProposed, _record: Record, _index: int) -> None:
-        self.days[event.product_id, event.day].available_qtys = list(event.available_qtys)
+        day = self.days[event.product_id, event.day]
+        day.ruled_qtys, day.ruling_sha256 = event.available_qtys, event.evidence_sha256
 
     def _rule(self, event: de.DeliveryRuled, _record: Record, _index: int) -> None:
-        self._turn(event.product_id, event.day, DeliveryStatus.RULED, event.due_ns)
+        day = self._turn(event.product_id, event.day, DeliveryStatus.RULED, event.due_ns)
+        day.available_qtys, day.ruled_qtys = day.ruled_qtys, []
 
     def _postpone(self, event: de.DeliveryPostponed, _record: Record, _index: int) -> None:
         self.days[event.product_id, event.day].due_ns = event.due_ns

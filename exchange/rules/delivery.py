@@ -157,10 +157,13 @@ def decide_ruling(command: RuleDelivery, state: State, account_id: int) -> list[
 
 
 def decide_countersign(command: CountersignRuling, state: State, account_id: int) -> list[Event]:
-    """The operator's word; not from the person who found it."""
+    """The operator's word for this very finding; not from the person who found it."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.DISPUTED)
     require(len(entry.ruled_qtys) > 0, Reason.WRONG_STATE, command.product_id, 0, command.day)
+    found = (entry.ruled_qtys, entry.ruling_sha256)
+    is_found = (command.available_qtys, command.evidence_sha256) == found
+    require(is_found, Reason.EVIDENCE, command.product_id, 0, command.day)
     require_apart(account_id, [entry.ruler_account_id], state)
     require_unconcerned(entry.product_id, entry.day, account_id, state)
     return [
@@ -273,6 +276,7 @@ def evolve_proposed(event: RulingProposed, state: State) -> None:
     """The finding waits for its countersignature."""
     entry = state.deliveries[event.product_id][event.day]
     entry.ruled_qtys = list(event.available_qtys)
+    entry.ruling_sha256 = event.evidence_sha256
     entry.ruler_account_id = event.auditor_account_id
 
 

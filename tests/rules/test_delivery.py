@@ -35,7 +35,7 @@ from tests.rules.deliveries import (
     rule,
 )
 from tests.rules.markets import assert_refused, calendar, day, events_of, mainland, own, span
-from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER
+from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER, secret_hash
 
 FULL = [100] * 24
 OPERATOR = 1
@@ -226,8 +226,8 @@ def test_a_dispute_is_ruled_by_an_auditor_and_countersigned_by_an_operator(marke
     assert market.events == [
         DeliveryDisputed(product_id=1, day=DAY, account_id=TRADER, evidence_sha256=PROOF)
     ]
-    assert_refused(market, OPERATOR, countersign(), Reason.WRONG_STATE, 1, 0, DAY)
     found = [60] * 24
+    assert_refused(market, OPERATOR, countersign(found), Reason.WRONG_STATE, 1, 0, DAY)
     market.do(AUDITOR, rule(found))
     assert market.events == [
         RulingProposed(
@@ -238,7 +238,7 @@ def test_a_dispute_is_ruled_by_an_auditor_and_countersigned_by_an_operator(marke
             evidence_sha256=PROOF,
         )
     ]
-    market.do(OPERATOR, countersign())
+    market.do(OPERATOR, countersign(found))
     assert market.events == [
         DeliveryRuled(
             product_id=1, day=DAY, operator_account_id=OPERATOR, due_ns=dispute_due_ns(DAY)
@@ -250,14 +250,28 @@ def test_a_dispute_is_ruled_by_an_auditor_and_countersigned_by_an_operator(marke
     assert paid(events)[TRADER, Purpose.SHORTFALL_REFUND] == 20 * 24 * 1_000
 
 
+def test_what_is_countersigned_is_the_finding_that_stands_and_no_other(market):
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    market.do(TRADER, dispute())
+    market.do(AUDITOR, rule(FULL))
+    signed = countersign(FULL)
+    market.do(AUDITOR, rule([0] * 24))
+    assert_refused(market, OPERATOR, signed, Reason.EVIDENCE, 1, 0, DAY)
+    unproven = replace(countersign([0] * 24), evidence_sha256=secret_hash("another report"))
+    assert_refused(market, OPERATOR, unproven, Reason.EVIDENCE, 1, 0, DAY)
+    market.do(OPERATOR, countersign([0] * 24))
+    assert entry(market).available_qtys == [0] * 24
+
+
 def test_who_ruled_does_not_countersign(market):
     both = market.admit("operator and auditor", Role.OPERATOR, Role.AUDITOR)
     market.read(FULL)
     market.do(SUPPLIER, report())
     market.do(TRADER, dispute())
     market.do(both, rule(FULL))
-    assert_refused(market, both, countersign(), Reason.SAME_PERSON, both)
-    market.do(2, countersign())
+    assert_refused(market, both, countersign(FULL), Reason.SAME_PERSON, both)
+    market.do(2, countersign(FULL))
 
 
 def test_an_auditor_of_the_suppliers_house_attests_and_rules_nothing(market):
@@ -293,8 +307,8 @@ def test_nobody_attests_rules_or_countersigns_a_day_of_which_its_party_has_somet
     market.do(TRADER, dispute())
     assert_refused(market, person, rule([0] * 24), Reason.SAME_PERSON, person)
     market.do(AUDITOR, rule(FULL))
-    assert_refused(market, person, countersign(), Reason.SAME_PERSON, person)
-    market.do(1, countersign())
+    assert_refused(market, person, countersign(FULL), Reason.SAME_PERSON, person)
+    market.do(1, countersign(FULL))
 
 
 def test_an_operator_of_the_suppliers_house_countersigns_no_ruling(market):
@@ -303,7 +317,7 @@ def test_an_operator_of_the_suppliers_house_countersigns_no_ruling(market):
     market.do(SUPPLIER, report())
     market.do(TRADER, dispute())
     market.do(AUDITOR, rule(FULL))
-    assert_refused(market, own_operator, countersign(), Reason.SAME_PERSON, own_operator)
+    assert_refused(market, own_operator, countersign(FULL), Reason.SAME_PERSON, own_operator)
 
 
 def test_holders_sublessees_and_pledgees_dispute_and_nobody_else(market):
@@ -349,7 +363,7 @@ STEPS: dict[str, tuple[int, Command]] = {
     "attest": (AUDITOR, attest()),
     "dispute": (TRADER, dispute()),
     "rule": (AUDITOR, rule(FULL)),
-    "countersign": (OPERATOR, countersign()),
+    "countersign": (OPERATOR, countersign(FULL)),
 }
 ALLOWED: dict[str, set[str]] = {
     "delivering": {"read", "report"},

@@ -202,7 +202,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     dlc.AttestDelivery: (AUDITING, {**A_DAY, "rulings": [], **PROOF}),
     dlc.DisputeDelivery: (TRADING | LENDING, {**A_DAY, **PROOF}),
     dlc.RuleDelivery: (AUDITING, {**A_DAY, "available_qtys": [1] * 24, **PROOF}),
-    dlc.CountersignRuling: (OPERATORS, A_DAY),
+    dlc.CountersignRuling: (OPERATORS, {**A_DAY, "available_qtys": [1] * 24, **PROOF}),
     dlc.PostBond: (SUPPLYING, {"bond_amount": 1}),
     dlc.WithdrawBond: (SUPPLYING, {"bond_amount": 1}),
     dlc.PayClaim: (SUPPLYING, {"claim_id": 99, "paid_amount": 1}),
