@@ -48,6 +48,8 @@ AnyCommand = (
     | commands.HaltInstrument
     | commands.ResumeInstrument
     | commands.DepositCash
+    | commands.RequestWithdrawal
+    | commands.DeclineWithdrawal
     | commands.WithdrawCash
     | commands.GrantCapacity
     | commands.PlaceOrder

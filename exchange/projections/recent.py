@@ -24,6 +24,7 @@ from exchange.domain.events import (
     ParticipantAdmitted,
     PledgeRequested,
     ProductDefined,
+    WithdrawalRequested,
 )
 from exchange.domain.lending_events import LoanApplied, LotOffered, MarkDisputed
 from exchange.domain.letting import SubletOffered
@@ -51,6 +52,7 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     ProductDefined: "product_id",
     SubletOffered: "offer_id",
     SubstitutionOffered: "substitution_id",
+    WithdrawalRequested: "withdrawal_id",
     SubletGranted: "sublet_id",
     QuoteRequested: "quote_request_id",
     QuoteSubmitted: "quote_id",

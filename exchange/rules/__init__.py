@@ -69,6 +69,7 @@ from . import (
     substitutions,
     suppliers,
     treasury,
+    withdrawals,
 )
 from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
 from .state import State, new_core
@@ -101,7 +102,9 @@ DECIDE: dict[type[Command], Decide] = {
     c.HaltInstrument: sessions.decide_halt,
     c.ResumeInstrument: sessions.decide_resume,
     c.DepositCash: treasury.decide_deposit,
-    c.WithdrawCash: treasury.decide_withdrawal,
+    c.RequestWithdrawal: withdrawals.decide_request,
+    c.DeclineWithdrawal: withdrawals.decide_decline,
+    c.WithdrawCash: withdrawals.decide_withdrawal,
     c.GrantCapacity: capacity.decide_grant,
     c.PublishIndexPrice: marks.decide_index_price,
     c.PublishRiskParameters: marks.decide_risk_parameters,
@@ -220,7 +223,9 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.StateMarked: state_hash.evolve_mark,
     e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
-    e.CashWithdrawn: treasury.evolve_withdrawal,
+    e.WithdrawalRequested: withdrawals.evolve_requested,
+    e.WithdrawalDeclined: withdrawals.evolve_declined,
+    e.CashWithdrawn: withdrawals.evolve_withdrawn,
     e.CapacityGranted: capacity.evolve_granted,
     m.HoldOpened: custody.evolve_hold_opened,
     m.HoldClosed: custody.evolve_hold_closed,

@@ -36,6 +36,7 @@ from exchange.domain.events import (
     SessionOpened,
     SubletOpened,
     VenueCreated,
+    WithdrawalRequested,
 )
 from exchange.domain.letting import SubletEndAsked, SubletOffered
 from exchange.domain.reasons import Reason, Refused, require
@@ -178,6 +179,8 @@ class State:
     """Records by the external reference they used, as `deposit:…` and `withdrawal:…`."""
     wallets: dict[int, dict[Currency, int]] = field(default_factory=dict)
     """Cash in other currencies than the core's, by account; entries of 0 are left out."""
+    withdrawals: dict[int, WithdrawalRequested] = field(default_factory=dict)
+    """Cash that its holders have asked for and that nobody has booked, by id."""
     grant_count: int = 0
     sublets: dict[int, SubletOpened] = field(default_factory=dict)
     """Those whose days are not all delivered, by the trade that opened them."""

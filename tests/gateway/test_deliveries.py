@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from clients.sdk import ExchangeClient, Refused
 from clients.supplier_agent import HOUR_NS, post_readings, run_agent
+from exchange.domain.account_wire import WithdrawalView
 from exchange.domain.commands import AdvanceClock, PlaceOrder
 from exchange.domain.enums import Side, TimeInForce
 from exchange.domain.meter_readings import Reading
@@ -128,6 +129,21 @@ async def test_bonds_are_public_and_claims_are_not(house, clients):
     await clients[OPERATOR].supply("deliveries", "suspend_supplier", supplier_account_id=SUPPLIER)
     [bond] = await clients[TRADER].bonds()
     assert bond.is_suspended
+
+
+async def test_a_holder_asks_for_cash_and_an_operator_books_it(house, clients):
+    trader, operator = clients[TRADER], clients[OPERATOR]
+    asked = await trader.supply("withdrawals", "request_withdrawal", withdrawal_amount=500)
+    wanted = {"withdrawal_id": asked.created_id, "account_id": TRADER, "withdrawal_amount": 500}
+    [shown] = await operator.withdrawals()
+    assert shown == WithdrawalView(**wanted, currency="CNY")
+    assert await trader.withdrawals() == [shown]
+    assert await clients[SUPPLIER].withdrawals() == []
+    await operator.admin("withdraw_cash", **wanted, external_reference="bank 1")
+    assert await trader.withdrawals() == []
+    again = await trader.supply("withdrawals", "request_withdrawal", withdrawal_amount=1)
+    await trader.supply("withdrawals", "decline_withdrawal", withdrawal_id=again.created_id)
+    assert await operator.withdrawals() == []
 
 
 async def test_what_is_no_command_of_the_noun_is_not_found(house):

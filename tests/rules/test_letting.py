@@ -11,7 +11,6 @@ from exchange.domain.commands import (
     RegisterKey,
     RequestPledge,
     RevokeKey,
-    WithdrawCash,
 )
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import (
@@ -199,14 +198,7 @@ def test_an_offer_takes_the_lessors_fee_to_the_last_fen(market):
     offer_id = market.do(LESSOR, priceless).seq
     assert market.core.balances(LESSOR)[1] == fee_amount < available_amount
     market.do(LESSOR, DeclineSublet(offer_id=offer_id))
-    market.do(
-        1,
-        WithdrawCash(
-            account_id=LESSOR,
-            withdrawal_amount=available_amount - fee_amount + 1,
-            external_reference="out",
-        ),
-    )
+    market.withdraw(LESSOR, available_amount - fee_amount + 1)
     again = replace(priceless, command_id="again")
     assert_refused(market, LESSOR, again, Reason.CASH, fee_amount, fee_amount - 1)
     offered(market)

@@ -10,6 +10,7 @@ from exchange.domain.commands import (
     CloseSession,
     Command,
     DeclinePledge,
+    DeclineWithdrawal,
     DepositCash,
     HaltInstrument,
     ListInstrument,
@@ -22,6 +23,7 @@ from exchange.domain.commands import (
     RegisterKey,
     ReleasePledge,
     RequestPledge,
+    RequestWithdrawal,
     ResumeInstrument,
     RevokeKey,
     WithdrawCash,
@@ -184,11 +186,19 @@ def transfer(rng: random.Random, market: WholeMarket) -> Keyed:
             external_reference=reference,
             currency=currency,
         )
+    amount = rng.randint(1, 10**7)
+    open_withdrawals = market.state.withdrawals
+    if not open_withdrawals:
+        return account_id, RequestWithdrawal(withdrawal_amount=amount, currency=currency)
+    asked = open_withdrawals[min(open_withdrawals)]
+    if amount % 5 == 0:
+        return asked.account_id, DeclineWithdrawal(withdrawal_id=asked.withdrawal_id)
     return 1, WithdrawCash(
-        account_id=account_id,
-        withdrawal_amount=rng.randint(1, 10**7),
+        account_id=asked.account_id,
+        withdrawal_amount=asked.withdrawal_amount,
         external_reference=reference,
-        currency=currency,
+        currency=asked.currency,
+        withdrawal_id=asked.withdrawal_id,
     )
 
 
