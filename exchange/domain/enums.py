@@ -376,6 +376,14 @@ class GrantStatus(StrEnum):
     """Signed by the auditor; the operator's signature makes it title."""
     GRANTED = "granted"
     REJECTED = "rejected"
+    DERATED = "derated"
+    """An auditor found that the site has less; this and what follows is derived for views."""
+    SUSPENDED = "suspended"
+    """Its supplier sells nothing."""
+    WITHDRAWN = "withdrawn"
+    """None of it is title any more."""
+    EXPIRED = "expired"
+    """Its days are over."""
 
 
 class SuspensionCause(StrEnum):

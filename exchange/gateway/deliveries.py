@@ -169,7 +169,7 @@ def _capacity_view(grant: Grant, projections: Projections) -> CapacityView:
         start_day=offered.start_day,
         end_day=offered.end_day,
         submitted_qty=offered.submitted_qty,
-        grant_status=grant.status,
+        grant_status=projections.deliveries.grant_status(grant, projections.venue.market_ns),
         burnt_in_ns=grant.burnt_in_ns,
     )
 
