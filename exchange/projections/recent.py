@@ -24,13 +24,13 @@ from exchange.domain.events import (
     ParticipantAdmitted,
     PledgeRequested,
     ProductDefined,
-    WithdrawalRequested,
 )
 from exchange.domain.lending_events import LoanApplied, LotOffered, MarkDisputed
 from exchange.domain.letting import SubletOffered
 from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
 from exchange.domain.substitution import SubstitutionOffered
+from exchange.domain.withdrawal_events import WithdrawalRequested
 
 from .projection import Handler, Projection
 

@@ -7,10 +7,9 @@ from msgspec import Struct
 from exchange.domain.events import (
     CashWithdrawn,
     Event,
-    WithdrawalDeclined,
-    WithdrawalRequested,
 )
 from exchange.domain.record import Record
+from exchange.domain.withdrawal_events import WithdrawalDeclined, WithdrawalRequested
 
 from .projection import Handler, Projection
 

@@ -27,6 +27,7 @@ from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import schedule_events as s
 from exchange.domain import substitution as sb
+from exchange.domain import withdrawal_events as we
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
@@ -223,8 +224,8 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.StateMarked: state_hash.evolve_mark,
     e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
-    e.WithdrawalRequested: withdrawals.evolve_requested,
-    e.WithdrawalDeclined: withdrawals.evolve_declined,
+    we.WithdrawalRequested: withdrawals.evolve_requested,
+    we.WithdrawalDeclined: withdrawals.evolve_declined,
     e.CashWithdrawn: withdrawals.evolve_withdrawn,
     e.CapacityGranted: capacity.evolve_granted,
     m.HoldOpened: custody.evolve_hold_opened,

@@ -36,13 +36,13 @@ from exchange.domain.events import (
     SessionOpened,
     SubletOpened,
     VenueCreated,
-    WithdrawalRequested,
 )
 from exchange.domain.letting import SubletEndAsked, SubletOffered
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, array_header, decode_command
 from exchange.domain.schedule_events import ListingsScheduled
 from exchange.domain.substitution import SubstitutionOffered
+from exchange.domain.withdrawal_events import WithdrawalRequested
 from matching_core.venue import CoreError, Venue
 
 from .capacity_state import CapacityGrant

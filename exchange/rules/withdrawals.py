@@ -14,11 +14,13 @@ from exchange.domain.enums import Currency, Role
 from exchange.domain.events import (
     CashWithdrawn,
     Event,
-    WithdrawalDeclined,
-    WithdrawalRequested,
 )
-from exchange.domain.movements import HoldClosed, HoldOpened
+from exchange.domain.movements import (
+    HoldClosed,
+    HoldOpened,
+)
 from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.withdrawal_events import WithdrawalDeclined, WithdrawalRequested
 
 from .persons import require_apart
 from .state import State

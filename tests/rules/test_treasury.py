@@ -15,12 +15,14 @@ from exchange.domain.enums import Currency, Role, Side
 from exchange.domain.events import (
     CashDeposited,
     CashWithdrawn,
-    WithdrawalDeclined,
-    WithdrawalRequested,
 )
-from exchange.domain.movements import HoldClosed, HoldOpened
+from exchange.domain.movements import (
+    HoldClosed,
+    HoldOpened,
+)
 from exchange.domain.reasons import Reason
 from exchange.domain.units import MAX_INTEGER
+from exchange.domain.withdrawal_events import WithdrawalDeclined, WithdrawalRequested
 from exchange.rules.withdrawals import MAX_OPEN_WITHDRAWALS
 from tests.rules.markets import assert_refused
 from tests.scenario import (
