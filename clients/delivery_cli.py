@@ -29,6 +29,7 @@ bond_commands = typer.Typer(no_args_is_help=True)
 Product = Annotated[str, typer.Argument(help="A product's code.")]
 DayCode = Annotated[str, typer.Argument(help="A delivery day: D270305.")]
 WindowCode = Annotated[str, typer.Argument(help="A window's code: M2703, X270301-270308, …")]
+HourQtys = Annotated[list[int], typer.Argument(help="GPUs of each of the 24 hours.")]
 Proof = Annotated[Path, typer.Argument(help="A report or proof; its SHA-256 goes into the log.")]
 
 
@@ -170,6 +171,7 @@ def agent(
             interval_s=interval_s,
             longest_gap_ns=min(longest_gap_s * NS_PER_SECOND, HOUR_NS),
             stop=asyncio.Event(),
+            tell=lambda line: typer.echo(line, err=True),
         )
         exchange.run(metering)
 
@@ -215,7 +217,7 @@ def rule(
     product: Product,
     day: DayCode,
     evidence: Proof,
-    available_qtys: Annotated[list[int], typer.Argument(help="GPUs of each of the 24 hours.")],
+    available_qtys: HourQtys,
 ) -> Answer:
     """Find on a disputed day."""
     fields = {"available_qtys": available_qtys, "evidence_sha256": _sha256(evidence)}
@@ -224,9 +226,16 @@ def rule(
 
 @delivery_commands.command("countersign")
 @asks("operator")
-def countersign(exchange: SyncExchangeClient, product: Product, day: DayCode) -> Answer:
-    """Put a ruling in force."""
-    return _give(exchange, "countersign_ruling", product, day)
+def countersign(
+    exchange: SyncExchangeClient,
+    product: Product,
+    day: DayCode,
+    evidence: Proof,
+    available_qtys: HourQtys,
+) -> Answer:
+    """Put a ruling in force, by restating it: `delivery list --json` shows what was found."""
+    fields = {"available_qtys": available_qtys, "evidence_sha256": _sha256(evidence)}
+    return _give(exchange, "countersign_ruling", product, day, **fields)
 
 
 # -- bonds -----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 from msgspec.structs import replace
 
-from exchange.domain.account_wire import SubletRequest, SubletsView
+from exchange.domain.account_wire import SubletRequest, SubletsView, WithdrawalView
 from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
 from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView, SubstitutionView
 from exchange.domain.listing_views import (
@@ -338,11 +338,15 @@ class HttpClient:
         """Other days on offer to the account for some of its own, or by it."""
         return await self._get("/substitutions", list[SubstitutionView])
 
+    async def withdrawals(self) -> list[WithdrawalView]:
+        """Cash that the account has asked for and that is not paid; all for operators."""
+        return await self._get("/withdrawals", list[WithdrawalView])
+
     async def supply(
         self, noun: str, command_tag: str, *, command_id: str | None = None, **fields: object
     ) -> Receipt:
         """
-        A command about `capacity`, `deliveries`, `bonds` or `substitutions`, by its tag.
+        A command about `capacity`, `deliveries`, `bonds`, `withdrawals` or `substitutions`.
 
         Suppliers submit, read and report, auditors verify, attest and rule, holders dispute.
         """

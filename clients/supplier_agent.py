@@ -12,7 +12,7 @@ repeat: a command's id is made of what it says, and a reading that is known alre
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import aiohttp
@@ -115,15 +115,24 @@ async def run_agent(
     interval_s: float,
     longest_gap_ns: int,
     stop: asyncio.Event,
+    tell: Callable[[str], None],
 ) -> int:
-    """Meters until `stop`; how many hours it posted. Market time comes from the exchange."""
+    """
+    Meters until `stop`; how many hours it posted. Market time comes from the exchange.
+
+    A reading that the market refuses is told and given up: of a day that is reported, say, or that
+    somebody read otherwise. The hours after it are metered as ever.
+    """
     meter, posted_count = HourMeter(longest_gap_ns), 0
     async with aiohttp.ClientSession() as session:
         while not stop.is_set():
             available_qty = await scrape(session, metrics_url)
             reading = meter.sample((await exchange.health()).market_ns, available_qty)
             if reading is not None:
-                posted_count += await post_readings(exchange, product_id, [reading])
+                try:
+                    posted_count += await post_readings(exchange, product_id, [reading])
+                except Refused as refusal:
+                    tell(f"day {reading.day}, hour {reading.hour} was not taken: {refusal.message}")
             try:
                 await asyncio.wait_for(stop.wait(), interval_s)
             except TimeoutError:

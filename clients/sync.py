@@ -173,6 +173,7 @@ class SyncExchangeClient:
     capacity = _waiting(ExchangeClient.capacity)
     deliveries = _waiting(ExchangeClient.deliveries)
     bonds = _waiting(ExchangeClient.bonds)
+    withdrawals = _waiting(ExchangeClient.withdrawals)
     substitutions = _waiting(ExchangeClient.substitutions)
     desk = _waiting(ExchangeClient.desk)
     quote_requests = _waiting(ExchangeClient.quote_requests)

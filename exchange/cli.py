@@ -27,6 +27,7 @@ from clients.lot_cli import lot_commands
 from clients.shell import exit_code_of
 from clients.sublet_cli import sublet_commands
 from clients.substitution_cli import substitution_commands
+from clients.withdrawal_cli import withdrawal_commands
 
 
 def completed_by(module: str) -> type[TyperGroup]:
@@ -62,6 +63,7 @@ app.add_typer(account_commands)
 app.add_typer(bank_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
 app.add_typer(substitution_commands, name="substitution", help="Other days, with consent.")
+app.add_typer(withdrawal_commands, name="withdrawal", help="Cash to be paid out.")
 app.add_typer(desk_cli.commands)
 app.add_typer(lending_cli.commands)
 app.add_typer(lot_commands, name="lot", help="Sell and buy what secured loans in default.")

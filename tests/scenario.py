@@ -26,6 +26,8 @@ from exchange.domain.commands import (
     Operator,
     PlaceOrder,
     RegisterKey,
+    RequestWithdrawal,
+    WithdrawCash,
 )
 from exchange.domain.enums import (
     ProductKind,
@@ -142,6 +144,20 @@ class Market:
                 account_id=account_id,
                 deposit_amount=deposit_amount,
                 external_reference=f"wire {self._command_count}",
+            ),
+        )
+
+    def withdraw(self, account_id: int, withdrawal_amount: int) -> None:
+        """Cash out: asked for by its holder, booked by an operator under a new reference."""
+        wanted = RequestWithdrawal(withdrawal_amount=withdrawal_amount)
+        withdrawal_id = self.do(account_id, wanted).seq
+        self.do(
+            1,
+            WithdrawCash(
+                account_id=account_id,
+                withdrawal_amount=withdrawal_amount,
+                external_reference=f"wire {self._command_count}",
+                withdrawal_id=withdrawal_id,
             ),
         )
 

@@ -36,10 +36,19 @@ class ProductPosition(Struct, frozen=True, kw_only=True):
 
 
 class WalletView(Struct, frozen=True, kw_only=True):
-    """Cash in another currency than CNY, in its hundredths; nothing holds it."""
+    """Cash in another currency than CNY, in its hundredths, that asked for included."""
 
     currency: str
     available_amount: int
+
+
+class WithdrawalView(Struct, frozen=True, kw_only=True):
+    """Cash that its holder has asked for and that is not paid out."""
+
+    withdrawal_id: int
+    account_id: int
+    withdrawal_amount: int
+    currency: str
 
 
 # -- sublets --------------------------------------------------------------------------------------

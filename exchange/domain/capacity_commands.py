@@ -45,7 +45,8 @@ class DerateCapacity(Command, frozen=True, kw_only=True, tag="derate_capacity"):
     """
     An auditor finds that a product has less than was granted from a day on.
 
-    Unsold title goes; what is sold stays as a claim on escrow and bond.
+    Unsold title goes, on offer or not, and not by the word of the product's own house; what is sold
+    stays as a claim on escrow and bond.
     """
 
     product_id: Id

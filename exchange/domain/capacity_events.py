@@ -42,7 +42,8 @@ class CapacityDerated(Event, frozen=True, kw_only=True, tag="capacity_derated"):
     """
     A product has less than was granted; the end of unsold title follows in the record.
 
-    What is sold beyond it stays: its hours will not be delivered, and are paid for as such.
+    What is sold beyond it stays, as does what the house has pledged: its hours will not be
+    delivered, and are paid for as such.
     """
 
     product_id: int
@@ -50,6 +51,6 @@ class CapacityDerated(Event, frozen=True, kw_only=True, tag="capacity_derated"):
     end_day: int
     derated_qty: int
     short_qty: int
-    """The most that is sold beyond it on a day."""
+    """The most that is left beyond it on a day."""
     auditor_account_id: int
     evidence_sha256: bytes

@@ -252,13 +252,31 @@ class DepositCash(Command, frozen=True, kw_only=True, tag="deposit_cash"):
     currency: Currency = Currency.CNY
 
 
+class RequestWithdrawal(Command, frozen=True, kw_only=True, tag="request_withdrawal"):
+    """A holder wants cash paid out; it is set aside until an operator books or declines it."""
+
+    withdrawal_amount: Amount
+    currency: Currency = Currency.CNY
+
+
+class DeclineWithdrawal(Command, frozen=True, kw_only=True, tag="decline_withdrawal"):
+    """The holder takes its request back, or an operator will not pay it."""
+
+    withdrawal_id: Id
+
+
 class WithdrawCash(Command, frozen=True, kw_only=True, tag="withdraw_cash"):
-    """Money leaves through the venue's bank; the reference is unique among withdrawals."""
+    """
+    Money that its holder has asked for leaves through the venue's bank.
+
+    The operator restates the request; the reference is unique among withdrawals.
+    """
 
     account_id: Id
     withdrawal_amount: Amount
     external_reference: Reference
     currency: Currency = Currency.CNY
+    withdrawal_id: Id
 
 
 class GrantCapacity(Command, frozen=True, kw_only=True, tag="grant_capacity"):

@@ -63,10 +63,16 @@ class RuleDelivery(Command, frozen=True, kw_only=True, tag="rule_delivery"):
 
 
 class CountersignRuling(Command, frozen=True, kw_only=True, tag="countersign_ruling"):
-    """An operator's word for an auditor's ruling, which is in force with it."""
+    """
+    An operator's word for an auditor's ruling, which is in force with it.
+
+    It restates what it signs: another finding may have taken the place of the one that was read.
+    """
 
     product_id: Id
     day: Day
+    available_qtys: HourQuantities
+    evidence_sha256: Sha256
 
 
 class PostBond(Command, frozen=True, kw_only=True, tag="post_bond"):

@@ -33,6 +33,12 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     """When the clock comes to it next; 0 while it waits for people."""
     is_overdue: bool = False
     """It still waits for an auditor or an operator after the time for disputes."""
+    dispute_sha256: str = ""
+    """Of the evidence for a dispute; empty where there was none."""
+    ruled_qtys: list[int] = []
+    """By hour, what an auditor has found and an operator is to countersign; empty where nothing."""
+    ruling_sha256: str = ""
+    """Of the evidence for the last finding."""
 
 
 class SubstitutionView(Struct, frozen=True, kw_only=True):

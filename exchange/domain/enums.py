@@ -66,6 +66,10 @@ class CancelReason(IntEnum):
     """It offered the use of pledged days, which were sold for the bank."""
     LINKED_FILLED = 12
     """An order that it is linked to filled, and nothing of it is left."""
+    DERATED = 13
+    """It offered unsold days that a site does not have after all."""
+    RENT_FLOOR = 14
+    """It offered pledged days for less than a mark that rose lets be."""
 
 
 class SessionState(IntEnum):
@@ -374,6 +378,14 @@ class GrantStatus(StrEnum):
     """Signed by the auditor; the operator's signature makes it title."""
     GRANTED = "granted"
     REJECTED = "rejected"
+    DERATED = "derated"
+    """An auditor found that the site has less; this and what follows is derived for views."""
+    SUSPENDED = "suspended"
+    """Its supplier sells nothing."""
+    WITHDRAWN = "withdrawn"
+    """None of it is title any more."""
+    EXPIRED = "expired"
+    """Its days are over."""
 
 
 class SuspensionCause(StrEnum):

@@ -478,6 +478,7 @@ class CashWithdrawn(Event, frozen=True, kw_only=True, tag="cash_withdrawn"):
     withdrawal_amount: int
     external_reference: str
     currency: Currency = Currency.CNY
+    withdrawal_id: int
 
 
 class CapacityGranted(Event, frozen=True, kw_only=True, tag="capacity_granted"):

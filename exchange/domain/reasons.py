@@ -34,7 +34,10 @@ class Reason(IntEnum):
     COMMAND_IDS = 3005
     SUBSCRIPTIONS = 3006
     DESK_ITEMS = 3007
-    """As many open requests, quotes and blocks, or undrawn loans, as an account may have."""
+    """
+    As many open requests, quotes and blocks, or undrawn loans, or withdrawals, as an account may
+    have.
+    """
     # market
     UNKNOWN_INSTRUMENT = 4001
     LOT = 4003
@@ -101,6 +104,9 @@ class Reason(IntEnum):
     """Pledged days let to an account of the same party."""
     LOT_STEPS = 4063
     """A lot whose price would fall in more steps than the limit."""
+    UNKNOWN_WITHDRAWAL = 4064
+    HOUSE = 4065
+    """An admission that makes who has sold days one house with their supplier, the limit."""
     UNKNOWN_DELIVERY = 4070
     """No delivery day of the product has begun then and is still open."""
     READING_CONFLICT = 4071

@@ -27,6 +27,7 @@ from . import (
     movements,
     schedule_events,
     substitution,
+    withdrawal_events,
 )
 from .commands import Command
 from .events import Event
@@ -48,6 +49,8 @@ AnyCommand = (
     | commands.HaltInstrument
     | commands.ResumeInstrument
     | commands.DepositCash
+    | commands.RequestWithdrawal
+    | commands.DeclineWithdrawal
     | commands.WithdrawCash
     | commands.GrantCapacity
     | commands.PlaceOrder
@@ -136,6 +139,7 @@ _EVENT_MODULES = (
     delivery_events,
     lending_events,
     substitution,
+    withdrawal_events,
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {

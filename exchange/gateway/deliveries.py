@@ -1,6 +1,7 @@
 """
 `/v1/capacity`, `/v1/deliveries`, `/v1/bonds`, `/v1/substitutions`: what suppliers, auditors and
-holders do and see; and what they do about marks, `/v1/collateral`.
+holders do and see; what they do about marks, `/v1/collateral`, and what anybody does to have cash
+paid out, `/v1/withdrawals`.
 
 `POST /v1/{noun}/{command}` takes one command by its tag and fields, as `/v1/admin` does; who may
 give it is decided by the rules.
@@ -10,9 +11,11 @@ import msgspec
 from aiohttp import web
 
 from exchange.domain import capacity_commands as cc
+from exchange.domain import commands as c
 from exchange.domain import delivery_commands as dc
 from exchange.domain import lending_commands as lc
 from exchange.domain import substitution as sb
+from exchange.domain.account_wire import WithdrawalView
 from exchange.domain.commands import Command
 from exchange.domain.delivery_views import (
     BondView,
@@ -52,6 +55,7 @@ NOUNS: dict[str, tuple[type[Command], ...]] = {
         dc.ReinstateSupplier,
         dc.TerminateSupplier,
     ),
+    "withdrawals": (c.RequestWithdrawal, c.DeclineWithdrawal),
     "bonds": (dc.PostBond, dc.WithdrawBond, dc.PayClaim),
     "collateral": (lc.DisputeMark, lc.RuleMark, lc.CountersignMarkRuling),
     "substitutions": (sb.OfferSubstitution, sb.AcceptSubstitution, sb.DeclineSubstitution),
@@ -62,7 +66,7 @@ _KINDS = {
 routes = web.RouteTableDef()
 
 
-@routes.post("/v1/{noun:capacity|deliveries|bonds|substitutions|collateral}/{command}")
+@routes.post("/v1/{noun:capacity|deliveries|bonds|withdrawals|substitutions|collateral}/{command}")
 async def act(request: web.Request) -> web.Response:
     """Executes one command: 201 with a receipt, or the market's refusal as a problem."""
     identity = acting_identity_of(request)
@@ -120,6 +124,24 @@ async def bonds(request: web.Request) -> web.Response:
     return json_answer(views, as_of_seq=projections.at_seq)
 
 
+@routes.get("/v1/withdrawals")
+async def withdrawals(request: web.Request) -> web.Response:
+    """Cash that the account has asked for and that is not paid; operators and auditors see all."""
+    identity = identity_of(request)
+    projections = request.app[HUB].projections
+    views = [
+        WithdrawalView(
+            withdrawal_id=asked.withdrawal_id,
+            account_id=asked.account_id,
+            withdrawal_amount=asked.withdrawal_amount,
+            currency=asked.currency.value,
+        )
+        for asked in projections.withdrawals.withdrawals.values()
+        if _sees(identity, asked.account_id)
+    ]
+    return json_answer(views, as_of_seq=projections.at_seq)
+
+
 @routes.get("/v1/substitutions")
 async def substitutions(request: web.Request) -> web.Response:
     """What is on offer to the account or by it; operators and auditors see all."""
@@ -147,7 +169,7 @@ def _capacity_view(grant: Grant, projections: Projections) -> CapacityView:
         start_day=offered.start_day,
         end_day=offered.end_day,
         submitted_qty=offered.submitted_qty,
-        grant_status=grant.status,
+        grant_status=projections.deliveries.grant_status(grant, projections.venue.market_ns),
         burnt_in_ns=grant.burnt_in_ns,
     )
 
@@ -162,6 +184,9 @@ def _delivery_view(day: Day, projections: Projections) -> DeliveryView:
         undelivered_hours=day.undelivered_hours,
         due_ns=day.due_ns,
         is_overdue=is_overdue(day, projections.venue.market_ns),
+        dispute_sha256=day.dispute_sha256.hex(),
+        ruled_qtys=day.ruled_qtys,
+        ruling_sha256=day.ruling_sha256.hex(),
     )
 
 

@@ -60,6 +60,8 @@ _SENTENCES: dict[Reason, str] = {
     Reason.SUPPLIER_LETS: "the supplier's house sells its days and lets none",
     Reason.AFFILIATE: "pledged days go to no affiliate, as account {value} is of {limit}; first "
     "binding day {date}",
+    Reason.UNKNOWN_WITHDRAWAL: "there is no request {value} of the account's for cash",
+    Reason.HOUSE: "account {value} has days that supplier {limit} sold, and cannot be of its house",
     Reason.UNKNOWN_LOAN: "there is no loan {value} of the account's",
     Reason.LENDABLE: "a principal of {value} fen is above the {limit} fen that can be lent",
     Reason.NOT_COVERED: "{value} fen are owed, and what is left would carry {limit} fen",

@@ -32,6 +32,7 @@ from .settlements import Settlements
 from .sublets import Sublets
 from .trades import Trades
 from .venue import Venue
+from .withdrawals import Withdrawals
 
 KINDS: dict[str, type[Projection[Any]]] = {
     "venue": Venue,
@@ -40,6 +41,7 @@ KINDS: dict[str, type[Projection[Any]]] = {
     "participants": Participants,
     "orders": Orders,
     "balances": Balances,
+    "withdrawals": Withdrawals,
     "positions": Positions,
     "depth": Depth,
     "sessions": Sessions,
@@ -74,6 +76,7 @@ class Projections:
     participants: Participants
     orders: Orders
     balances: Balances
+    withdrawals: Withdrawals
     positions: Positions
     depth: Depth
     sessions: Sessions

@@ -15,7 +15,7 @@ from exchange.domain import delivery_events as de
 from exchange.domain.enums import DeliveryStatus, GrantStatus
 from exchange.domain.events import CapacityGranted, Event, ProductDefined
 from exchange.domain.meter_readings import UNKNOWN_QTY
-from exchange.domain.movements import DeliveryDayClosed
+from exchange.domain.movements import CapacityWithdrawn, DeliveryDayClosed
 from exchange.domain.record import Record
 from exchange.domain.substitution import (
     SubstitutionAccepted,
@@ -24,8 +24,9 @@ from exchange.domain.substitution import (
     SubstitutionOffered,
 )
 from exchange.domain.units import HOURS_PER_DAY, NS_PER_DAY
-from exchange.domain.windows import start_ns
+from exchange.domain.windows import day_at, start_ns
 
+from .grant_status import status_of
 from .projection import Handler, Projection
 
 KEPT_DAYS = 90
@@ -44,6 +45,12 @@ class Day(Struct):
     """By hour; -1 for unknown."""
     due_ns: int = 0
     undelivered_hours: int = 0
+    dispute_sha256: bytes = b""
+    """Of the evidence for a dispute."""
+    ruled_qtys: list[int] = []
+    """An auditor's finding that waits for its countersignature, by hour."""
+    ruling_sha256: bytes = b""
+    """Of the evidence for the last finding."""
 
 
 def is_overdue(day: Day, market_ns: int) -> bool:
@@ -67,7 +74,11 @@ class Grant(Struct):
 
     submitted: ce.CapacitySubmitted
     status: str
+    """As recorded; `grant_status` tells where it stands."""
     burnt_in_ns: int = 0
+    left_unit_days: int = 0
+    """GPU-days of it, once it is granted, that were not withdrawn."""
+    is_derated: bool = False
 
 
 class Supplier(Struct):
@@ -120,6 +131,8 @@ class Deliveries(Projection[DeliveriesState]):
             ce.CapacityVerified: self._verify,
             ce.CapacityRejected: self._reject,
             CapacityGranted: self._grant,
+            ce.CapacityDerated: self._derate,
+            CapacityWithdrawn: self._withdraw_capacity,
             de.DeliveryStarted: self._start,
             de.ReadingsRecorded: self._read,
             de.DeliveryReported: self._report,
@@ -206,6 +219,45 @@ class Deliveries(Projection[DeliveriesState]):
         grant = self.grants.get(event.grant_id)
         if grant is not None:
             grant.status = GrantStatus.GRANTED.value
+            grant.left_unit_days = (event.end_day - event.start_day) * event.granted_qty
+
+    def grant_status(self, grant: Grant, market_ns: int) -> str:
+        """Where a grant stands at a moment."""
+        offered = grant.submitted
+        supplier = self.suppliers.get(offered.account_id)
+        is_stopped = supplier is not None and (supplier.is_suspended or supplier.is_terminated)
+        return status_of(
+            grant.status,
+            left_unit_days=grant.left_unit_days,
+            is_over=offered.end_day <= day_at(market_ns),
+            is_stopped=is_stopped,
+            is_derated=grant.is_derated,
+        )
+
+    def _derate(self, event: ce.CapacityDerated, _record: Record, _index: int) -> None:
+        for grant in self._granted(event.product_id, event.start_day, event.end_day):
+            grant.is_derated = True
+
+    def _withdraw_capacity(self, event: CapacityWithdrawn, _record: Record, _index: int) -> None:
+        """Unsold title of several grants ends with the newest first."""
+        left = (event.end_day - event.start_day) * event.withdrawn_qty
+        for grant in self._granted(event.product_id, event.start_day, event.end_day):
+            offered = grant.submitted
+            days = min(offered.end_day, event.end_day) - max(offered.start_day, event.start_day)
+            taken = min(left, grant.left_unit_days, days * offered.submitted_qty)
+            grant.left_unit_days -= taken
+            left -= taken
+
+    def _granted(self, product_id: int, start_day: int, end_day: int) -> list[Grant]:
+        """The grants with days of a span, the newest first."""
+        return [
+            grant
+            for _, grant in sorted(self.grants.items(), reverse=True)
+            if grant.status == GrantStatus.GRANTED
+            and grant.submitted.product_id == product_id
+            and grant.submitted.start_day < end_day
+            and start_day < grant.submitted.end_day
+        ]
 
     # -- days
 
@@ -237,13 +289,16 @@ class Deliveries(Projection[DeliveriesState]):
             day.available_qtys[ruling.hour] = ruling.available_qty
 
     def _dispute(self, event: de.DeliveryDisputed, _record: Record, _index: int) -> None:
-        self._turn(event.product_id, event.day, DeliveryStatus.DISPUTED)
+        day = self._turn(event.product_id, event.day, DeliveryStatus.DISPUTED)
+        day.dispute_sha256 = event.evidence_sha256
 
     def _propose(self, event: de.RulingProposed, _record: Record, _index: int) -> None:
-        self.days[event.product_id, event.day].available_qtys = list(event.available_qtys)
+        day = self.days[event.product_id, event.day]
+        day.ruled_qtys, day.ruling_sha256 = event.available_qtys, event.evidence_sha256
 
     def _rule(self, event: de.DeliveryRuled, _record: Record, _index: int) -> None:
-        self._turn(event.product_id, event.day, DeliveryStatus.RULED, event.due_ns)
+        day = self._turn(event.product_id, event.day, DeliveryStatus.RULED, event.due_ns)
+        day.available_qtys, day.ruled_qtys = day.ruled_qtys, []
 
     def _postpone(self, event: de.DeliveryPostponed, _record: Record, _index: int) -> None:
         self.days[event.product_id, event.day].due_ns = event.due_ns

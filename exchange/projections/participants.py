@@ -82,11 +82,18 @@ class Participants(Projection[ParticipantsState]):
         }
 
     def are_affiliated(self, first_account_id: int, second_account_id: int) -> bool:
-        """Whether the two are one house, by themselves or through a third."""
-        first, second = self.accounts[first_account_id], self.accounts[second_account_id]
-        return not {first_account_id, *first.affiliate_ids}.isdisjoint(
-            {second_account_id, *second.affiliate_ids}
-        )
+        """Whether the two are one party: one names the other, or both are so with a third."""
+        party, newcomers = {first_account_id}, {first_account_id}
+        while newcomers:
+            named = {other for a in newcomers for other in self.accounts[a].affiliate_ids}
+            naming = {
+                account.account_id
+                for account in self.accounts.values()
+                if not newcomers.isdisjoint(account.affiliate_ids)
+            }
+            newcomers = (named | naming) - party
+            party |= newcomers
+        return second_account_id in party
 
     def state(self) -> ParticipantsState:
         """All tables in the order of their ids."""

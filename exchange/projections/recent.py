@@ -30,6 +30,7 @@ from exchange.domain.letting import SubletOffered
 from exchange.domain.movements import SubletGranted
 from exchange.domain.record import Record
 from exchange.domain.substitution import SubstitutionOffered
+from exchange.domain.withdrawal_events import WithdrawalRequested
 
 from .projection import Handler, Projection
 
@@ -51,6 +52,7 @@ _ID_FIELDS: Mapping[type[Event], str] = {
     ProductDefined: "product_id",
     SubletOffered: "offer_id",
     SubstitutionOffered: "substitution_id",
+    WithdrawalRequested: "withdrawal_id",
     SubletGranted: "sublet_id",
     QuoteRequested: "quote_request_id",
     QuoteSubmitted: "quote_id",

@@ -27,6 +27,7 @@ from exchange.domain import letting as l
 from exchange.domain import movements as m
 from exchange.domain import schedule_events as s
 from exchange.domain import substitution as sb
+from exchange.domain import withdrawal_events as we
 from exchange.domain.commands import Command
 from exchange.domain.events import Event
 
@@ -40,6 +41,7 @@ from . import (
     custody,
     delivery,
     delivery_clock,
+    derating,
     desk_trades,
     lending_past,
     letting,
@@ -69,6 +71,7 @@ from . import (
     substitutions,
     suppliers,
     treasury,
+    withdrawals,
 )
 from .access import ROLES, VENUE_COMMANDS, AccessTable, require_use
 from .state import State, new_core
@@ -101,7 +104,9 @@ DECIDE: dict[type[Command], Decide] = {
     c.HaltInstrument: sessions.decide_halt,
     c.ResumeInstrument: sessions.decide_resume,
     c.DepositCash: treasury.decide_deposit,
-    c.WithdrawCash: treasury.decide_withdrawal,
+    c.RequestWithdrawal: withdrawals.decide_request,
+    c.DeclineWithdrawal: withdrawals.decide_decline,
+    c.WithdrawCash: withdrawals.decide_withdrawal,
     c.GrantCapacity: capacity.decide_grant,
     c.PublishIndexPrice: marks.decide_index_price,
     c.PublishRiskParameters: marks.decide_risk_parameters,
@@ -141,7 +146,7 @@ DECIDE: dict[type[Command], Decide] = {
     cc.VerifyCapacity: capacity.decide_verify,
     cc.RejectCapacity: capacity.decide_reject,
     cc.WithdrawCapacity: capacity.decide_withdraw,
-    cc.DerateCapacity: capacity.decide_derate,
+    cc.DerateCapacity: derating.decide_derate,
     dlc.RecordReadings: delivery.decide_readings,
     dlc.ReportDelivery: delivery.decide_report,
     dlc.AttestDelivery: delivery.decide_attest,
@@ -220,7 +225,9 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.StateMarked: state_hash.evolve_mark,
     e.StateHashed: state_hash.evolve_hash,
     e.CashDeposited: treasury.evolve_deposit,
-    e.CashWithdrawn: treasury.evolve_withdrawal,
+    we.WithdrawalRequested: withdrawals.evolve_requested,
+    we.WithdrawalDeclined: withdrawals.evolve_declined,
+    e.CashWithdrawn: withdrawals.evolve_withdrawn,
     e.CapacityGranted: capacity.evolve_granted,
     m.HoldOpened: custody.evolve_hold_opened,
     m.HoldClosed: custody.evolve_hold_closed,

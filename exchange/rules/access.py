@@ -44,6 +44,8 @@ ROLES: dict[type[Command], frozenset[Role]] = {
     c.HaltInstrument: _OPERATOR,
     c.ResumeInstrument: _OPERATOR,
     c.DepositCash: _OPERATOR,
+    c.RequestWithdrawal: _EVERYBODY,
+    c.DeclineWithdrawal: _EVERYBODY,
     c.WithdrawCash: _OPERATOR,
     c.GrantCapacity: _OPERATOR,
     c.PlaceOrder: _TRADING,

@@ -5,8 +5,8 @@ Blocks: trades that two sides have negotiated, brought to the venue to be paid a
        └──── decline, or fifteen minutes ────▶ declined | lapsed
 
 The proposer's days or cash are held while the block is alleged; the other side's are checked when
-it confirms. A price outside the static band passes with the waiver of two operators, but never in a
-primary sale.
+it confirms. A price outside the static band passes with the waiver of two operators, neither of a
+side's party, but never in a primary sale.
 """
 
 from msgspec.structs import replace
@@ -50,6 +50,7 @@ from .desk_trades import (
     terms_between,
     terms_of,
 )
+from .persons import require_apart
 from .quotes import require_room
 from .state import State
 
@@ -130,6 +131,7 @@ def decide_waive(command: WaiveBand, state: State, account_id: int) -> list[Even
     block = _known_block(command.block_id, state)
     require(block.is_open, Reason.WRONG_STATE, command.block_id)
     require(not block.waiver_operator_id, Reason.ALREADY_DONE, command.block_id)
+    require_apart(account_id, _sides(block), state)
     proposed, terms = block.proposed, _terms(block.proposed)
     if is_primary(terms, state):
         product = state.products[terms.product_id]
@@ -146,7 +148,7 @@ def decide_confirm_waiver(command: ConfirmWaiver, state: State, account_id: int)
     block = _known_block(command.block_id, state)
     is_waiting = block.is_open and block.waiver_operator_id > 0 and not block.is_waived
     require(is_waiting, Reason.WRONG_STATE, command.block_id)
-    require(block.waiver_operator_id != account_id, Reason.SAME_PERSON, account_id)
+    require_apart(account_id, [block.waiver_operator_id, *_sides(block)], state)
     return [BandWaived(block_id=command.block_id, operator_account_id=account_id)]
 
 
@@ -190,7 +192,7 @@ def _require_allocations(command: AllocateBlock, terms: Terms, state: State) -> 
     is_house = core.is_house(terms.product_id, terms.buyer_account_id)
     for part in allocations:
         account_id = part.account_id
-        state.participant(account_id)
+        require_dealer(account_id, product, state)
         # Within one party and one house an allocation is no sale, and no price is paid into escrow.
         is_own = core.parties_are_one(terms.buyer_account_id, account_id) and is_house == (
             core.is_house(terms.product_id, account_id)
@@ -263,9 +265,12 @@ def _known_block(block_id: int, state: State) -> Block:
 def _block_of_party(block_id: int, state: State, account_id: int) -> Block:
     """The block, for its two sides; to anyone else it does not exist."""
     block = _known_block(block_id, state)
-    sides = (block.proposed.account_id, block.proposed.counterparty_account_id)
-    require(account_id in sides, Reason.UNKNOWN_BLOCK, block_id)
+    require(account_id in _sides(block), Reason.UNKNOWN_BLOCK, block_id)
     return block
+
+
+def _sides(block: Block) -> tuple[int, int]:
+    return block.proposed.account_id, block.proposed.counterparty_account_id
 
 
 def _terms(proposed: BlockProposed) -> Terms:

@@ -11,7 +11,6 @@ what was verified, word for word. A report proves a product's capacity once.
 from msgspec.structs import replace
 
 from exchange.domain.capacity_commands import (
-    DerateCapacity,
     InspectCapacity,
     RejectCapacity,
     SubmitCapacity,
@@ -19,7 +18,6 @@ from exchange.domain.capacity_commands import (
     WithdrawCapacity,
 )
 from exchange.domain.capacity_events import (
-    CapacityDerated,
     CapacityInspected,
     CapacityRejected,
     CapacitySubmitted,
@@ -35,7 +33,8 @@ from exchange.domain.units import MAX_QTY
 from exchange.domain.windows import day_at
 
 from .capacity_state import CapacityGrant
-from .delivery import report_due_ns, require_independent
+from .delivery import report_due_ns
+from .persons import require_apart, require_independent
 from .state import State
 
 MAX_GRANT_DAYS = 3_660
@@ -50,7 +49,7 @@ def decide_submit(command: SubmitCapacity, state: State, account_id: int) -> lis
     """A supplier offers days of its own product, of which none is over."""
     product = _own_product(command.product_id, state, account_id)
     require(account_id not in state.stopped_suppliers, Reason.SUSPENDED, account_id)
-    _require_days(command.start_day, command.end_day, day_at(state.market_ns))
+    require_days(command.start_day, command.end_day, day_at(state.market_ns))
     _require_lots(command.submitted_qty, product)
     return [
         CapacitySubmitted(
@@ -114,11 +113,12 @@ def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[
     signed = (command.start_day, command.end_day, command.granted_qty)
     same_auditor = grant.auditor_account_id == command.auditor_account_id
     require(terms == signed and same_auditor, Reason.EVIDENCE, offered.grant_id)
-    require(grant.auditor_account_id != account_id, Reason.SAME_PERSON, account_id)
+    require_apart(account_id, [grant.auditor_account_id], state)
+    require_independent(product.product_id, account_id, state)
     supplier_id = product.supplier_account_id
     require(supplier_id not in state.stopped_suppliers, Reason.SUSPENDED, supplier_id)
     today = day_at(state.market_ns)
-    _require_days(command.start_day, command.end_day, today)
+    require_days(command.start_day, command.end_day, today)
     for start_day, end_day, granted_qty in state.core.granted(product.product_id):
         if start_day < command.end_day and command.start_day < end_day:
             total_qty = granted_qty + command.granted_qty
@@ -143,7 +143,7 @@ def decide_grant(command: GrantCapacity, state: State, account_id: int) -> list[
 def decide_withdraw(command: WithdrawCapacity, state: State, account_id: int) -> list[Event]:
     """A supplier takes back what is free on every day of a span; else the first binding day."""
     product = _own_product(command.product_id, state, account_id)
-    _require_days(command.start_day, command.end_day, day_at(state.market_ns) + 1)
+    require_days(command.start_day, command.end_day, day_at(state.market_ns) + 1)
     _require_lots(command.withdrawn_qty, product)
     free_qty, binding_day = state.core.sellable(
         account_id, product.product_id, command.start_day, command.end_day
@@ -164,50 +164,6 @@ def decide_withdraw(command: WithdrawCapacity, state: State, account_id: int) ->
             end_day=command.end_day,
             withdrawn_qty=command.withdrawn_qty,
         )
-    ]
-
-
-def decide_derate(command: DerateCapacity, state: State, account_id: int) -> list[Event]:
-    """What is granted beyond the finding goes, as far as the supplier has it free."""
-    product = state.product(command.product_id)
-    _require_days(command.start_day, command.end_day, day_at(state.market_ns) + 1)
-    withdrawn: list[tuple[int, int, int]] = []
-    short_qty = 0
-    for day in range(command.start_day, command.end_day):
-        granted_qty, sold_qty, _ = state.core.day_totals(product.product_id, day)
-        short_qty = max(short_qty, sold_qty - command.derated_qty)
-        free_qty, _ = state.core.sellable(
-            product.supplier_account_id, product.product_id, day, day + 1
-        )
-        qty = min(granted_qty - command.derated_qty, free_qty)
-        if qty > 0:
-            if withdrawn and withdrawn[-1][1:] == (day, qty):
-                withdrawn[-1] = (withdrawn[-1][0], day + 1, qty)
-            else:
-                withdrawn.append((day, day + 1, qty))
-    require(bool(withdrawn) or short_qty > 0, Reason.EMPTY, command.derated_qty)
-    derated = CapacityDerated(
-        product_id=product.product_id,
-        start_day=command.start_day,
-        end_day=command.end_day,
-        derated_qty=command.derated_qty,
-        short_qty=max(0, short_qty),
-        auditor_account_id=account_id,
-        evidence_sha256=command.evidence_sha256,
-    )
-    return [
-        derated,
-        *(
-            CapacityWithdrawn(
-                grant_id=0,
-                product_id=product.product_id,
-                account_id=product.supplier_account_id,
-                start_day=start_day,
-                end_day=end_day,
-                withdrawn_qty=qty,
-            )
-            for start_day, end_day, qty in withdrawn
-        ),
     ]
 
 
@@ -233,7 +189,8 @@ def _own_product(product_id: int, state: State, account_id: int) -> ProductDefin
     return product
 
 
-def _require_days(start_day: int, end_day: int, first_day: int) -> None:
+def require_days(start_day: int, end_day: int, first_day: int) -> None:
+    """Refuses a span of no days, of too many, or with one that comes before the first allowed."""
     days = end_day - start_day
     require(0 < days <= MAX_GRANT_DAYS, Reason.BAD_WINDOW, days, MAX_GRANT_DAYS)
     require(start_day >= first_day, Reason.BAD_WINDOW, start_day, first_day)

@@ -1,5 +1,5 @@
 """
-Busts and corrections of trades: asked for by a party, decided by two operators.
+Busts and corrections of trades: asked for by a party, decided by two operators of neither.
 
     requested ──first operator──▶ approved ──second──▶ done
         └───────────┴──── an operator ────▶ declined | claimed
@@ -41,6 +41,7 @@ from .book_trades import book_trade
 from .desk import DISPUTE_NS, Correction, DeskTrade
 from .desk_trades import escrow_returns, require_free, terms_of, total_of
 from .noted_trades import remove_trade, reprice_trade
+from .persons import require_apart
 from .state import VENUE_ACCOUNT_ID, State
 from .trade_escrow import own_escrow, repriced, require_ahead, undone_buy_back
 
@@ -90,12 +91,12 @@ def _request(
 
 def decide_approve(command: ApproveCorrection, state: State, account_id: int) -> list[Event]:
     """One operator agrees; the second one's word does it, or is refused for what stands against."""
-    correction = _open_correction(command.correction_id, state)
+    correction = _open_correction(command.correction_id, state, account_id)
     if correction.status is CorrectionStatus.REQUESTED:
         return [
             CorrectionApproved(correction_id=command.correction_id, operator_account_id=account_id)
         ]
-    require(correction.first_operator_id != account_id, Reason.SAME_PERSON, account_id)
+    require_apart(account_id, [correction.first_operator_id], state)
     requested = correction.requested
     trade = _trade(requested.trade_id, requested.trade_source, state)
     if requested.corrected_price == 0:
@@ -118,7 +119,7 @@ def decide_approve(command: ApproveCorrection, state: State, account_id: int) ->
 
 def decide_decline(command: DeclineCorrection, state: State, account_id: int) -> list[Event]:
     """An operator ends a request; the trade stands."""
-    _open_correction(command.correction_id, state)
+    _open_correction(command.correction_id, state, account_id)
     return [
         CorrectionDeclined(
             correction_id=command.correction_id, operator_account_id=account_id, note=command.note
@@ -128,7 +129,7 @@ def decide_decline(command: DeclineCorrection, state: State, account_id: int) ->
 
 def decide_claim(command: RecordClaim, state: State, account_id: int) -> list[Event]:
     """An operator puts on record what the asker claims of the other party."""
-    requested = _open_correction(command.correction_id, state).requested
+    requested = _open_correction(command.correction_id, state, account_id).requested
     executed = _trade(requested.trade_id, requested.trade_source, state).executed
     parties = {executed.buyer_account_id, executed.seller_account_id}
     (respondent_id,) = parties - {requested.account_id}
@@ -156,11 +157,14 @@ def _trade(trade_id: int, source: TradeSource, state: State) -> DeskTrade:
     return trade
 
 
-def _open_correction(correction_id: int, state: State) -> Correction:
+def _open_correction(correction_id: int, state: State, account_id: int) -> Correction:
+    """What waits for a decision; refuses one by a party of the trade."""
     correction = state.corrections.get(correction_id)
     if correction is None:
         raise Refused(Reason.UNKNOWN_CORRECTION, correction_id)
     require(correction.is_open, Reason.WRONG_STATE, correction_id)
+    requested = correction.requested
+    require_apart(account_id, [requested.account_id, requested.respondent_account_id], state)
     return correction
 
 

@@ -6,7 +6,8 @@ Delivery days as people tell of them: readings, report, attestation, dispute, ru
 
 The supplier reports by 12:00 on the day after, or the clock does; holders, sublessees and pledgees
 dispute until 12:00 on the day after that. An hour without a reading is unknown and never a failure
-by itself: the auditor rules on it with the attestation. A ruling on a dispute takes two people.
+by itself: the auditor rules on it with the attestation. A ruling on a dispute takes two people, and
+nobody attests or rules on a day of which its party has something.
 What the clock does is in `delivery_clock`; what a day pays is in `releases` and `shortfall`.
 """
 
@@ -37,6 +38,7 @@ from exchange.domain.windows import start_ns
 
 from .day_book import liens_on
 from .delivery_state import DeliveryDay
+from .persons import require_apart, require_unconcerned
 from .state import State
 
 HOUR_NS = 3_600 * NS_PER_SECOND
@@ -58,26 +60,29 @@ def dispute_due_ns(day: int) -> int:
 
 def decide_readings(command: RecordReadings, state: State, account_id: int) -> list[Event]:
     """
-    What is new among the readings; all of them are refused where one is.
+    What is new among the readings; all of them are refused where one of these is.
 
-    A reading of a lower revision than the one that stands is late and is let go.
+    What is known is let go, at every point of a day's way: a meter sends again what it has no
+    answer to. So is a reading of a lower revision than the one that stands, which is late.
     """
     _require_supplier(command.product_id, state, account_id)
     news: dict[tuple[int, int], Reading] = {}
     for reading in command.readings:
         entry = open_day(command.product_id, reading.day, state)
-        _require_status(entry, state, DeliveryStatus.DELIVERING)
-        ended_ns = start_ns(reading.day) + (reading.hour + 1) * HOUR_NS
-        require(ended_ns <= state.market_ns, Reason.NOT_YET, state.market_ns, ended_ns, reading.day)
         hour = reading.hour
         before = news.get((reading.day, hour))
         known_qty, revision = entry.available_qtys[hour], entry.revisions[hour]
         if before is not None:
             known_qty, revision = before.available_qty, before.revision
-        if known_qty == UNKNOWN_QTY or reading.revision > revision:
-            news[reading.day, hour] = reading
-        elif reading.revision == revision and reading.available_qty != known_qty:
-            raise Refused(Reason.READING_CONFLICT, reading.available_qty, known_qty, reading.day)
+        is_newer = known_qty == UNKNOWN_QTY or reading.revision > revision
+        if not is_newer and (reading.revision < revision or reading.available_qty == known_qty):
+            continue
+        _require_status(entry, state, DeliveryStatus.DELIVERING)
+        ended_ns = start_ns(reading.day) + (hour + 1) * HOUR_NS
+        require(ended_ns <= state.market_ns, Reason.NOT_YET, state.market_ns, ended_ns, reading.day)
+        conflict = (Reason.READING_CONFLICT, reading.available_qty, known_qty, reading.day)
+        require(is_newer, *conflict)
+        news[reading.day, hour] = reading
     require(len(news) > 0, Reason.EMPTY, len(command.readings))
     return [
         ReadingsRecorded(
@@ -100,7 +105,7 @@ def decide_attest(command: AttestDelivery, state: State, account_id: int) -> lis
     """An auditor stands for a reported day, with a ruling for each unknown hour and no other."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.REPORTED)
-    require_independent(entry.product_id, account_id, state)
+    require_unconcerned(entry.product_id, entry.day, account_id, state)
     ruled = {ruling.hour for ruling in command.rulings}
     require(len(ruled) == len(command.rulings), Reason.HOUR, len(command.rulings), len(ruled))
     for hour in range(HOURS_PER_DAY):
@@ -139,7 +144,7 @@ def decide_ruling(command: RuleDelivery, state: State, account_id: int) -> list[
     """An auditor's finding; another one takes its place until it is countersigned."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.DISPUTED)
-    require_independent(entry.product_id, account_id, state)
+    require_unconcerned(entry.product_id, entry.day, account_id, state)
     return [
         RulingProposed(
             product_id=entry.product_id,
@@ -152,11 +157,15 @@ def decide_ruling(command: RuleDelivery, state: State, account_id: int) -> list[
 
 
 def decide_countersign(command: CountersignRuling, state: State, account_id: int) -> list[Event]:
-    """The operator's word; not from the person who found it."""
+    """The operator's word for this very finding; not from the person who found it."""
     entry = open_day(command.product_id, command.day, state)
     _require_status(entry, state, DeliveryStatus.DISPUTED)
     require(len(entry.ruled_qtys) > 0, Reason.WRONG_STATE, command.product_id, 0, command.day)
-    require(entry.ruler_account_id != account_id, Reason.SAME_PERSON, account_id)
+    found = (entry.ruled_qtys, entry.ruling_sha256)
+    is_found = (command.available_qtys, command.evidence_sha256) == found
+    require(is_found, Reason.EVIDENCE, command.product_id, 0, command.day)
+    require_apart(account_id, [entry.ruler_account_id], state)
+    require_unconcerned(entry.product_id, entry.day, account_id, state)
     return [
         DeliveryRuled(
             product_id=entry.product_id,
@@ -201,12 +210,6 @@ def _require_status(entry: DeliveryDay, state: State, *allowed: DeliveryStatus) 
 def _require_supplier(product_id: int, state: State, account_id: int) -> None:
     product = state.product(product_id)
     require(product.supplier_account_id == account_id, Reason.WRONG_ROLE, account_id)
-
-
-def require_independent(product_id: int, account_id: int, state: State) -> None:
-    """Refuses an auditor of the product's own house."""
-    is_house = state.core.is_house(product_id, account_id)
-    require(not is_house, Reason.SAME_PERSON, account_id)
 
 
 def _is_concerned(entry: DeliveryDay, account_id: int, state: State) -> bool:
@@ -273,6 +276,7 @@ def evolve_proposed(event: RulingProposed, state: State) -> None:
     """The finding waits for its countersignature."""
     entry = state.deliveries[event.product_id][event.day]
     entry.ruled_qtys = list(event.available_qtys)
+    entry.ruling_sha256 = event.evidence_sha256
     entry.ruler_account_id = event.auditor_account_id
 
 

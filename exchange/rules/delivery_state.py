@@ -37,6 +37,8 @@ class DeliveryDay(Struct):
     """Of the readings that stand, by hour."""
     ruled_qtys: list[int] = field(default_factory=list)
     """An auditor's finding that waits for its countersignature."""
+    ruling_sha256: bytes = b""
+    """Of the evidence for it."""
     ruler_account_id: int = 0
     undelivered_hours: int = 0
     """GPU-hours; known when the day is final."""

@@ -6,10 +6,11 @@ Sublets between two named participants.
                      └─▶ lapsed after 15 minutes
 
 While it is on offer the lessor's days and fee are held. Days under a lien may be let: not to an
-affiliate, and below the least rent only with the word of every bank that has a lien there. What is
-received by a sublet is not owned and so cannot be let again. The house of a product sells its days;
-it lets none. What a bank has let in a lot runs its time, for its rent repays the loan. Fees are
-those of a trade, with the lessor as maker and the lessee as taker.
+affiliate, and below the least rent only with the word of every bank that has a lien there; whether
+the rent is fair is asked again when the lessee takes it. What is received by a sublet is not owned
+and so cannot be let again. The house of a product sells its days; it lets none. What a bank has let
+in a lot runs its time, for its rent repays the loan. Fees are those of a trade, with the lessor as
+maker and the lessee as taker.
 """
 
 from exchange.domain.enums import LIENED, Purpose, Role, Side, Trust
@@ -101,10 +102,7 @@ def decide_accept(command: AcceptSublet, state: State, account_id: int) -> list[
     require(offer.start_day > today, Reason.TOO_LATE, today, offer.start_day)
     _require_running(offer.product_id, account_id, state)
     _require_stranger(offer, state)
-    awaited = set(offer.consent_bank_ids) - set(offered.consented_bank_ids)
-    require(
-        not awaited, Reason.RENT, offer.rent_price, offer.rent_floor_price, offer.encumbered_day
-    )
+    _require_fair_rent(offered, state)
     rent_amount = _rent_amount(offer)
     lessee_fee_amount = _fee(rent_amount, state.products[offer.product_id].taker_bps)
     _require_cash(account_id, rent_amount + lessee_fee_amount, state)
@@ -293,6 +291,22 @@ def _own_offer(offer_id: int, state: State, account_id: int) -> SubletOffer:
     sides = (offered.offer.lessor_account_id, offered.offer.lessee_account_id)
     require(account_id in sides, Reason.UNKNOWN_SUBLET, offer_id)
     return offered
+
+
+def _require_fair_rent(offered: SubletOffer, state: State) -> None:
+    """
+    Refuses pledged days below the least rent, as offered or of now, without their pledgees' word.
+
+    A pledgee agreed to the rent and not to a floor, so its word holds while the marks move.
+    """
+    offer = offered.offer
+    floor = floor_of(offer.product_id, offer.start_day, offer.end_day, state)
+    if offer.consent_bank_ids:
+        is_agreed = set(offer.consent_bank_ids) <= set(offered.consented_bank_ids)
+        floor = offer.rent_floor_price
+    else:
+        is_agreed = not offer.encumbered_day or 0 < floor <= offer.rent_price
+    require(is_agreed, Reason.RENT, offer.rent_price, floor, offer.encumbered_day)
 
 
 def _require_stranger(offer: SubletOffered, state: State) -> None:

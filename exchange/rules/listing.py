@@ -32,6 +32,7 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.schedule_events import GateMoved
 from exchange.domain.windows import Window, date_of, day_at, gate_ns, parse_window
 
+from .participants import complete_house
 from .sessions import inherited_halts
 from .state import State
 from .sublets import first_floor
@@ -232,7 +233,7 @@ def _is_named_exactly(window: Window) -> bool:
 
 
 def evolve_product(event: ProductDefined, state: State) -> None:
-    """The product exists; its house is the supplier and affiliates, whichever named the other."""
+    """The product exists; its house is the supplier's party, whoever of it named whom."""
     state.products[event.product_id] = event
     state.core.add_product(
         event.product_id,
@@ -241,11 +242,7 @@ def evolve_product(event: ProductDefined, state: State) -> None:
         event.maker_bps,
         event.taker_bps,
     )
-    supplier = state.participants[event.supplier_account_id]
-    house = {supplier.account_id, *supplier.affiliate_ids}
-    for participant in state.participants.values():
-        if participant.account_id in house or supplier.account_id in participant.affiliate_ids:
-            state.core.add_to_house(event.product_id, participant.account_id)
+    complete_house(event.product_id, state)
 
 
 def evolve_calendar(event: CalendarPublished, state: State) -> None:

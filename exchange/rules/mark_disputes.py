@@ -19,10 +19,9 @@ from exchange.domain.lending_events import (
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import day_at
 
-from .delivery import require_independent
 from .lending_state import MarkDispute, Pledge
 from .loan_review import review
-from .noted_trades import are_affiliated
+from .persons import require_apart, require_independent
 from .pledge_marking import is_live
 from .pledges import own_pledge
 from .state import State
@@ -60,9 +59,7 @@ def decide_ruling(command: RuleMark, state: State, account_id: int) -> list[Even
     dispute = _dispute(command.dispute_id, state)
     request = state.pledges[dispute.disputed.pledge_id].request
     require_independent(request.product_id, account_id, state)
-    for party_id in (request.account_id, request.bank_account_id):
-        is_apart = not are_affiliated(party_id, account_id, state)
-        require(is_apart, Reason.SAME_PERSON, account_id)
+    require_apart(account_id, [request.account_id, request.bank_account_id], state)
     return [
         MarkRulingProposed(
             dispute_id=command.dispute_id,
@@ -82,7 +79,11 @@ def decide_countersign(
     proposed = dispute.proposed
     if proposed is None:
         raise Refused(Reason.WRONG_STATE, command.dispute_id)
-    require(proposed.auditor_account_id != account_id, Reason.SAME_PERSON, account_id)
+    pledge = state.pledges[dispute.disputed.pledge_id]
+    request = pledge.request
+    persons = [proposed.auditor_account_id, request.account_id, request.bank_account_id]
+    require_apart(account_id, persons, state)
+    require_independent(request.product_id, account_id, state)
     require(
         command.evidence_sha256 == proposed.evidence_sha256, Reason.EVIDENCE, command.dispute_id
     )
@@ -92,7 +93,6 @@ def decide_countersign(
         ruled_ppm=proposed.ruled_ppm,
         ruled_amount=proposed.ruled_amount,
     )
-    pledge = state.pledges[dispute.disputed.pledge_id]
     if not is_live(pledge, day_at(state.market_ns)):
         return [ruled]
     mark = _mark(pledge, state, is_disputed=False, ruled=ruled, seq=dispute.disputed.mark_seq)

@@ -62,7 +62,7 @@ def note_trades(
         if node is None:
             continue
         hours = window_hours * last_qty
-        is_affiliated = are_affiliated(maker_id, taker_id, state)
+        is_affiliated = state.core.parties_are_one(maker_id, taker_id)
         note = node.trades.add(
             RecentTrade(market_ns, trade_id, last_price, hours, maker_id, taker_id, is_affiliated)
         )
@@ -149,7 +149,7 @@ def _noted(trade: DeskTrade, state: State) -> tuple[Node | None, RecentTrade]:
         window_hours * executed.traded_qty,
         buyer_id,
         seller_id,
-        are_affiliated(buyer_id, seller_id, state),
+        state.core.parties_are_one(buyer_id, seller_id),
     )
 
 
@@ -161,13 +161,3 @@ def _node_of(instrument: InstrumentListed, state: State) -> tuple[Node | None, i
     month = month_of(instrument.start_day)
     node = state.market_data.node(product.gpu_class, product.region, month)
     return node, (instrument.end_day - instrument.start_day) * HOURS_PER_DAY
-
-
-def are_affiliated(first_account_id: int, second_account_id: int, state: State) -> bool:
-    """Whether they are one account, or one house by their affiliates."""
-    first_ids = state.participants[first_account_id].affiliate_ids
-    second_ids = state.participants[second_account_id].affiliate_ids
-    if first_ids or second_ids:
-        groups = {first_account_id, *first_ids} & {second_account_id, *second_ids}
-        return len(groups) > 0
-    return first_account_id == second_account_id

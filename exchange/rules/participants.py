@@ -6,6 +6,8 @@ the same account does not count. The last operator's last key cannot be revoked;
 by itself does not count as left.
 """
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from exchange.domain.commands import (
@@ -42,6 +44,8 @@ from .state import VENUE_ACCOUNT_ID, State, new_core
 MAX_REFUSAL_COUNTS = 256
 """Rows of one count."""
 _TWO_PERSON_ROLES = {Role.OPERATOR, Role.AUDITOR}
+_HOLDINGS: tuple[Literal["title"], Literal["sublet_in"]] = ("title", "sublet_in")
+"""All that an account can have of days, whatever it has done with them."""
 
 
 # -- decide ---------------------------------------------------------------------------------------
@@ -107,6 +111,7 @@ def decide_admit(command: AdmitParticipant, state: State, account_id: int) -> li
     require(all(p.name != command.name for p in state.participants.values()), Reason.ALREADY_EXISTS)
     for affiliate_id in command.affiliate_ids:
         state.participant(affiliate_id)
+    _require_clean_houses(command.affiliate_ids, state)
     return [
         ParticipantAdmitted(
             account_id=len(state.participants) + 1,
@@ -119,6 +124,26 @@ def decide_admit(command: AdmitParticipant, state: State, account_id: int) -> li
             token_sha256=command.token_sha256 or b"",
         )
     ]
+
+
+def _require_clean_houses(affiliate_ids: list[int], state: State) -> None:
+    """
+    Refuses to join to a product's house who has some of its days: they were sold to a stranger.
+
+    An account that names affiliates of two parties makes them one.
+    """
+    core = state.core
+    joined = [a for a in sorted(state.participants) if _is_of_any(a, affiliate_ids, state)]
+    for product_id, product in sorted(state.products.items()):
+        supplier_id = product.supplier_account_id
+        strangers = [a for a in joined if not core.is_house(product_id, a)]
+        for account_id in strangers if supplier_id in joined else []:
+            has_days = any(core.day_function(account_id, product_id, name) for name in _HOLDINGS)
+            require(not has_days, Reason.HOUSE, account_id, supplier_id)
+
+
+def _is_of_any(account_id: int, affiliate_ids: list[int], state: State) -> bool:
+    return any(state.core.parties_are_one(account_id, other_id) for other_id in affiliate_ids)
 
 
 def decide_confirm(command: ConfirmAdmission, state: State, account_id: int) -> list[Event]:
@@ -277,14 +302,22 @@ def evolve_fee_schedule(event: FeeSchedulePublished, state: State) -> None:
 
 
 def evolve_participant(event: ParticipantAdmitted, state: State) -> None:
-    """The account exists, in the core too, and belongs to its affiliates' party and houses."""
+    """The account exists, in the core too; it and its affiliates are one party, one house."""
     state.participants[event.account_id] = event
     state.core.add_account(event.account_id)
     for affiliate_id in event.affiliate_ids:
         state.core.join_party(event.account_id, affiliate_id)
-    for product in state.products.values():
-        if product.supplier_account_id in event.affiliate_ids:
-            state.core.add_to_house(product.product_id, event.account_id)
+    if event.affiliate_ids:
+        for product_id in state.products:
+            complete_house(product_id, state)
+
+
+def complete_house(product_id: int, state: State) -> None:
+    """Everybody of the supplier's party counts as the supplier."""
+    supplier_id = state.products[product_id].supplier_account_id
+    for account_id in state.participants:
+        if state.core.parties_are_one(supplier_id, account_id):
+            state.core.add_to_house(product_id, account_id)
 
 
 def evolve_confirmation(event: AdmissionConfirmed, state: State) -> None:

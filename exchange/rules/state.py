@@ -44,6 +44,7 @@ from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.record import EVENT_TYPES, array_header, decode_command
 from exchange.domain.schedule_events import ListingsScheduled
 from exchange.domain.substitution import SubstitutionOffered
+from exchange.domain.withdrawal_events import WithdrawalRequested
 from matching_core.venue import CoreError, Venue
 
 from .capacity_state import CapacityGrant
@@ -180,6 +181,8 @@ class State:
     """Records by the external reference they used, as `deposit:…` and `withdrawal:…`."""
     wallets: dict[int, dict[Currency, int]] = field(default_factory=dict)
     """Cash in other currencies than the core's, by account; entries of 0 are left out."""
+    withdrawals: dict[int, WithdrawalRequested] = field(default_factory=dict)
+    """Cash that its holders have asked for and that nobody has booked, by id."""
     grant_count: int = 0
     sublets: dict[int, SubletOpened] = field(default_factory=dict)
     """Those whose days are not all delivered, by the trade that opened them."""

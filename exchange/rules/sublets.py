@@ -3,19 +3,24 @@ Sublets: the use of owned days, granted to another participant for a rent.
 
 Title stays where it is. The rent is in trust until its days are delivered. Pledged days are let for
 half their mark at least; the floors follow the marks, one for each open book of sublets, in events
-of their own.
+of their own, and a floor that rises ends the offers of pledged days below it.
 """
 
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import astuple
 
-from exchange.domain.enums import TradingMode
-from exchange.domain.events import InstrumentListed, NodeMarked, SubletOpened
+from exchange.domain.enums import CancelReason, Side, TradingMode
+from exchange.domain.events import Event, InstrumentListed, NodeMarked, SubletOpened
 from exchange.domain.letting import RentFloorPublished
+from exchange.domain.units import MAX_INTEGER, MAX_PRICE
 
+from .participants import cancellations
 from .rent import rent_floor_price
 from .state import State
+
+_ORDER_ACCOUNT, _ORDER_SIDE = 1, 5
+"""Their places in what the core tells of an order."""
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -41,11 +46,40 @@ def floor_of(
     return rent_floor_price(marks_micro, start_day, end_day)
 
 
-def floors_after(marks: Iterable[NodeMarked], state: State) -> list[RentFloorPublished]:
-    """The floors that marks about to be published change, of open books, in order of the gates."""
+def floors_after(marks: Iterable[NodeMarked], state: State) -> list[Event]:
+    """
+    The floors that marks about to be published change, of open books, in order of the gates.
+
+    With each go the offers that it ends.
+    """
     changes = {f"{m.gpu_class}|{m.region}|{m.month}": m for m in marks}
     listed = (state.instruments[instrument_id] for _, instrument_id in state.gates)
-    return [event for one in listed for event in _changed_floor(one, state, changes)]
+    floors = [event for one in listed for event in _changed_floor(one, state, changes)]
+    return [event for floor in floors for event in (floor, *_offers_below(floor, state))]
+
+
+def _offers_below(floor: RentFloorPublished, state: State) -> list[Event]:
+    """The end of the offers of pledged days that a floor leaves below it; all, where none is."""
+    listed = state.instruments[floor.instrument_id]
+    least_price = floor.rent_floor_price or MAX_PRICE + 1
+    order_ids = []
+    for order_id in state.core.orders_outside(
+        listed.instrument_id, least_price, MAX_PRICE + 1, MAX_INTEGER
+    ):
+        order = state.core.order(order_id)
+        assert order is not None, "an open order is open"
+        is_offer = order[_ORDER_SIDE] == Side.SELL
+        if is_offer and _is_encumbered(order[_ORDER_ACCOUNT], listed, state):
+            order_ids.append(order_id)
+    return cancellations(order_ids, CancelReason.RENT_FLOOR, state)
+
+
+def _is_encumbered(account_id: int, listed: InstrumentListed, state: State) -> bool:
+    """Whether what an owner has let and offered reaches into its pledged days of a window."""
+    first_day = state.core.encumbered_day(
+        account_id, listed.product_id, listed.start_day, listed.end_day, 0
+    )
+    return first_day < listed.end_day
 
 
 def first_floor(listed: InstrumentListed, state: State) -> list[RentFloorPublished]:

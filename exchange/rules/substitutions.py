@@ -116,10 +116,15 @@ def next_lapse_ns(state: State) -> int | None:
 def lapses(to_ns: int, state: State) -> list[Event]:
     """The ends of the offers whose time is over, the oldest first."""
     events: list[Event] = []
-    for substitution_id, offered in sorted(state.substitutions.items()):
+    for _, offered in sorted(state.substitutions.items()):
         if offered.lapse_ns <= to_ns:
-            events += [SubstitutionLapsed(substitution_id=substitution_id), _released(offered)]
+            events += lapsed(offered)
     return events
+
+
+def lapsed(offered: SubstitutionOffered) -> list[Event]:
+    """The end of an offer by nobody's word."""
+    return [SubstitutionLapsed(substitution_id=offered.substitution_id), _released(offered)]
 
 
 def _own(substitution_id: int, state: State, account_id: int) -> SubstitutionOffered:

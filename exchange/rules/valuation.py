@@ -51,7 +51,6 @@ from .lending_state import Pledge
 from .listing import is_trading_day, trading_days_between
 from .mark_history import carried
 from .market_data import Node
-from .noted_trades import are_affiliated
 from .state import State
 from .suppliers import uptime
 
@@ -207,7 +206,7 @@ def market_figures(
         supplier_grade=int(market.grade),
         pool_share_ppm=0,
         uptime_ppm=market.uptime.uptime_ppm,
-        is_affiliated=are_affiliated(product.supplier_account_id, request.account_id, state),
+        is_affiliated=state.core.parties_are_one(product.supplier_account_id, request.account_id),
         ruled_ppm=0 if pledge is None else pledge.ruled_ppm,
         is_disputed=any(
             d.disputed.pledge_id == request.pledge_id for d in state.mark_disputes.values()

@@ -1,14 +1,21 @@
 """The supplier's agent: what it counts, what it takes for an hour, and what it posts."""
 
+import asyncio
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from clients.errors import Refused
 from clients.gpu_metrics import MetricsUnreadable, healthy_qty
 from clients.reading_files import ReadingsUnreadable, readings_of
-from clients.supplier_agent import HOUR_NS, HourMeter
+from clients.supplier_agent import HOUR_NS, HourMeter, run_agent
 from exchange.domain.meter_readings import Reading
 from exchange.domain.windows import parse_window, start_ns
+from exchange.domain.wire import Error
 
 DAY = parse_window("D270305").start_day
 MINUTE_NS = HOUR_NS // 60
@@ -75,6 +82,59 @@ def test_an_hour_with_a_gap_or_of_which_an_end_was_not_seen_stays_unknown():
     failed = [(m, None if 30 <= m < 33 else qty) for m, qty in whole]
     assert metered(failed) == [Reading(DAY, 1, 64)]
     assert metered([(0, 64), (120, 64)]) == []
+
+
+# -- the agent -------------------------------------------------------------------------------------
+
+
+class PassingHours:
+    """The exchange: half an hour passes with each look, and the first reading is refused."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self.stop = stop
+        self.market_ns = start_ns(DAY)
+        self.taken: list[list[int]] = []
+        self.refused_count = 0
+
+    async def health(self) -> SimpleNamespace:
+        """Market time."""
+        self.market_ns += HOUR_NS // 2
+        return SimpleNamespace(market_ns=self.market_ns)
+
+    async def supply(self, noun: str, command_tag: str, **fields: Any) -> None:
+        """Takes what comes after the first."""
+        if not self.refused_count:
+            self.refused_count += 1
+            raise Refused(Error(code=4019, name="wrong_state", message="1 is not at that point"))
+        self.taken += fields["readings"]
+        if len(self.taken) == 2:
+            self.stop.set()
+
+
+async def exposition(request: web.Request) -> web.Response:
+    """What an exporter answers."""
+    return web.Response(text=EXPOSITION)
+
+
+async def test_a_refused_reading_is_told_and_the_hours_after_it_are_metered():
+    site = web.Application()
+    site.router.add_get("/metrics", exposition)
+    stop, told = asyncio.Event(), []
+    exchange = PassingHours(stop)
+    async with TestServer(site) as exporter:
+        metering = run_agent(
+            exchange,
+            1,
+            str(exporter.make_url("/metrics")),
+            interval_s=0.001,
+            longest_gap_ns=HOUR_NS,
+            stop=stop,
+            tell=told.append,
+        )
+        posted_count = await asyncio.wait_for(metering, 20)
+    assert (exchange.refused_count, posted_count) == (1, 2)
+    assert exchange.taken == [[DAY, 1, 2, 0], [DAY, 2, 2, 0]]
+    assert told == [f"day {DAY}, hour 0 was not taken: wrong_state (4019): 1 is not at that point"]
 
 
 # -- files -----------------------------------------------------------------------------------------

@@ -6,10 +6,13 @@ import hashlib
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 
 from clients.sdk import ExchangeClient, Refused
 from clients.supplier_agent import HOUR_NS, post_readings, run_agent
-from exchange.domain.commands import AdvanceClock
+from exchange.domain.account_wire import WithdrawalView
+from exchange.domain.commands import AdvanceClock, PlaceOrder
+from exchange.domain.enums import Side, TimeInForce
 from exchange.domain.meter_readings import Reading
 from exchange.domain.windows import parse_window, start_ns
 from tests.gateway.conftest import AUDITOR, OPERATOR, SUPPLIER, TRADER, token
@@ -87,6 +90,37 @@ async def test_a_days_life_over_http(house, clients):
         )
 
 
+async def test_a_dispute_and_its_ruling_are_shown_with_their_proofs(house, clients):
+    await grant(clients)
+    window = {"product_id": 1, "kind": "day", "start_day": DAY, "end_day": DAY + 1}
+    listed = await clients[OPERATOR].admin("list_instrument", **window)
+    for key_id, side in ((SUPPLIER, Side.SELL), (TRADER, Side.BUY)):
+        order = PlaceOrder(
+            instrument_id=listed.created_id,
+            side=side,
+            order_qty=64,
+            limit_price=100,
+            time_in_force=TimeInForce.GTC,
+        )
+        sent = replace(order, key_id=key_id, command_id="order")
+        assert (await house.sequencer.execute(sent)).reason is None
+    await advance(house, start_ns(DAY + 1))
+    place = {"product_id": 1, "day": DAY}
+    await clients[SUPPLIER].supply("deliveries", "report_delivery", **place)
+    proof, finding = "ab" * 32, {"available_qtys": [60] * 24, "evidence_sha256": REPORT}
+    await clients[TRADER].supply("deliveries", "dispute_delivery", evidence_sha256=proof, **place)
+    await clients[AUDITOR].supply("deliveries", "rule_delivery", **finding, **place)
+    [day] = await clients[OPERATOR].deliveries()
+    assert (day.dispute_sha256, day.ruling_sha256) == (proof, REPORT)
+    assert (day.ruled_qtys, day.available_qtys) == ([60] * 24, [-1] * 24)
+    other = {**finding, "available_qtys": [61] * 24}
+    with pytest.raises(Refused, match="evidence"):
+        await clients[OPERATOR].supply("deliveries", "countersign_ruling", **other, **place)
+    await clients[OPERATOR].supply("deliveries", "countersign_ruling", **finding, **place)
+    [day] = await clients[TRADER].deliveries()
+    assert (day.ruled_qtys, day.available_qtys) == ([], [60] * 24)
+
+
 async def test_bonds_are_public_and_claims_are_not(house, clients):
     await clients[SUPPLIER].supply("bonds", "post_bond", bond_amount=12_345)
     [bond] = await clients[TRADER].bonds()
@@ -95,6 +129,21 @@ async def test_bonds_are_public_and_claims_are_not(house, clients):
     await clients[OPERATOR].supply("deliveries", "suspend_supplier", supplier_account_id=SUPPLIER)
     [bond] = await clients[TRADER].bonds()
     assert bond.is_suspended
+
+
+async def test_a_holder_asks_for_cash_and_an_operator_books_it(house, clients):
+    trader, operator = clients[TRADER], clients[OPERATOR]
+    asked = await trader.supply("withdrawals", "request_withdrawal", withdrawal_amount=500)
+    wanted = {"withdrawal_id": asked.created_id, "account_id": TRADER, "withdrawal_amount": 500}
+    [shown] = await operator.withdrawals()
+    assert shown == WithdrawalView(**wanted, currency="CNY")
+    assert await trader.withdrawals() == [shown]
+    assert await clients[SUPPLIER].withdrawals() == []
+    await operator.admin("withdraw_cash", **wanted, external_reference="bank 1")
+    assert await trader.withdrawals() == []
+    again = await trader.supply("withdrawals", "request_withdrawal", withdrawal_amount=1)
+    await trader.supply("withdrawals", "decline_withdrawal", withdrawal_id=again.created_id)
+    assert await operator.withdrawals() == []
 
 
 async def test_what_is_no_command_of_the_noun_is_not_found(house):
@@ -138,6 +187,7 @@ async def test_an_agent_meters_an_exporter_hour_by_hour(house, clients):
             interval_s=0.005,
             longest_gap_ns=HOUR_NS // 3,
             stop=stop,
+            tell=pytest.fail,
         )
     )
     for quarter in range(1, 14):

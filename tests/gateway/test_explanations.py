@@ -8,6 +8,7 @@ from exchange.domain.commands import (
     PublishIndexPrice,
     PublishMarks,
     RequestPledge,
+    RequestWithdrawal,
 )
 from exchange.domain.enums import Role, Side, TradingMode
 from exchange.domain.letting import AcceptSublet, OpenSublet
@@ -15,7 +16,6 @@ from exchange.domain.reasons import Reason
 from exchange.domain.windows import date_of, day_at, parse_window
 from exchange.gateway.refusals import describe, error_of_outcome
 from tests.rules.markets import order, own, span
-from tests.rules.test_treasury import withdrawal
 from tests.scenario import BANK, OTHER, SUPPLIER, TRADER, Market, secret_hash
 
 from .conftest import SYMBOL, buy, sell
@@ -141,12 +141,12 @@ def test_a_lack_of_cash_says_what_is_needed_and_what_there_is(market, needed):
             expected = (720_720, 0)
         case "primary fee":
             left, _ = market.core.balances(SUPPLIER)
-            market.do(1, withdrawal(left, "all", SUPPLIER))
+            market.withdraw(SUPPLIER, left)
             told = Explained(market, SUPPLIER, order(1, Side.SELL, 1, 1_000))
             expected = (720, 0)
         case "withdrawal":
             market.deposit(poor, 99)
-            told = Explained(market, 1, withdrawal(100, "out", poor))
+            told = Explained(market, poor, RequestWithdrawal(withdrawal_amount=100))
             expected = (100, 99)
         case "rent":
             offer_id = market.do(TRADER, terms(4, 1_000, poor)).seq
@@ -154,7 +154,7 @@ def test_a_lack_of_cash_says_what_is_needed_and_what_there_is(market, needed):
             expected = (hours_amount + hours_amount // 1_000, 0)
         case "lessor's fee":
             left, _ = market.core.balances(TRADER)
-            market.do(1, withdrawal(left, "all", TRADER))
+            market.withdraw(TRADER, left)
             told = Explained(market, TRADER, terms(4, 1_000))
             expected = (hours_amount // 2_000, 0)
     assert told.numbers == (Reason.CASH, *expected, 0)

@@ -139,7 +139,7 @@ def test_a_window_is_not_settled_while_one_of_its_days_waits_for_a_ruling():
     assert life.at(WEDNESDAY + 30) is DELIVERING
     life.market.do(AUDITOR, rule([10] * 24, WEDNESDAY + 2))
     assert life.status is DELIVERING
-    life.market.do(OPERATOR, countersign(WEDNESDAY + 2))
+    life.market.do(OPERATOR, countersign([10] * 24, WEDNESDAY + 2))
     assert life.status is DELIVERING
     assert life.at(WEDNESDAY + 31) is SETTLED
 

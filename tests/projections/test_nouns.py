@@ -377,7 +377,11 @@ def test_a_changed_and_a_cancelled_order_move_their_hold():
     tape.add(amended(2, TRADER, 1, 1, 1, held=-200))
     assert tape.projection.of(TRADER) == Balance(TRADER, 500, 500)
     tape.add(cancelled(2, TRADER, Side.BUY, 1, 500))
-    tape.add(CashWithdrawn(account_id=TRADER, withdrawal_amount=400, external_reference="b"))
+    tape.add(
+        CashWithdrawn(
+            account_id=TRADER, withdrawal_amount=400, external_reference="b", withdrawal_id=1
+        )
+    )
     assert tape.projection.of(TRADER) == Balance(TRADER, 600, 0)
     assert tape.projection.deposited_amount == 600
     assert tape.projection.changed == {TRADER}

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from exchange.domain.commands import DepositCash, WithdrawCash
+from exchange.domain.commands import DepositCash, RequestWithdrawal, WithdrawCash
 from exchange.domain.enums import Currency, Side
 from exchange.domain.events import EscrowFunded, SubletOpened
 from exchange.domain.letting import AcceptSublet, EndSublet, OpenSublet
@@ -186,7 +186,13 @@ def test_a_statement_is_of_one_currency_and_of_its_days(market):
         ),
     )
     cross(market, start_ns(FIRST_DAY + 1))
-    withdrawal = WithdrawCash(account_id=TRADER, withdrawal_amount=1_000, external_reference="o")
+    market.do(TRADER, RequestWithdrawal(withdrawal_amount=1_000))
+    withdrawal = WithdrawCash(
+        account_id=TRADER,
+        withdrawal_amount=1_000,
+        external_reference="o",
+        withdrawal_id=market.state.seq,
+    )
     market.do(1, withdrawal)
     cross(market, start_ns(FIRST_DAY + 3) + NS_PER_DAY // 2)
     first = statement_of(asked(to_day=FIRST_DAY + 1), market.records)

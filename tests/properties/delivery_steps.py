@@ -61,7 +61,9 @@ def _about(rng: random.Random, entry: DeliveryDay, market: Market) -> tuple[int,
         case DeliveryStatus.DISPUTED if not entry.ruled_qtys:
             qtys = [_available_qty(rng) for _ in range(HOURS_PER_DAY)]
             return AUDITOR, RuleDelivery(available_qtys=qtys, **place, **proof)
-    return rng.choice([1, 2]), CountersignRuling(**place)
+    sha256 = entry.ruling_sha256 or secret_hash("nothing was found")
+    finding = {"available_qtys": entry.ruled_qtys or [0] * 24, "evidence_sha256": sha256}
+    return rng.choice([1, 2]), CountersignRuling(**place, **finding)
 
 
 def _readings(rng: random.Random, entry: DeliveryDay) -> RecordReadings:

@@ -22,6 +22,7 @@ from exchange.domain.commands import (
     CloseSession,
     Command,
     DeclinePledge,
+    DeclineWithdrawal,
     DepositCash,
     HaltInstrument,
     MassCancel,
@@ -32,6 +33,7 @@ from exchange.domain.commands import (
     PublishSettlementPrice,
     ReleasePledge,
     RequestPledge,
+    RequestWithdrawal,
     ResumeInstrument,
     ScheduleListings,
     WithdrawCash,
@@ -214,22 +216,37 @@ def letting(rng: random.Random, market: Market, account_id: int) -> tuple[int, C
     )
 
 
-def transfer(rng: random.Random, account_id: int) -> Command:
+def transfer(rng: random.Random, market: Market, account_id: int) -> tuple[int, Command]:
     """Money in or out, in either currency, under one of few references."""
     currency = rng.choice(list(Currency))
-    reference = rng.choice("abcdefgh")
     if rng.random() < 0.5:
-        return DepositCash(
+        return 1, DepositCash(
             account_id=account_id,
             deposit_amount=rng.randint(1, 10**6),
-            external_reference=reference,
+            external_reference=rng.choice("abcdefgh"),
             currency=currency,
         )
-    return WithdrawCash(
-        account_id=account_id,
-        withdrawal_amount=rng.randint(1, 10**6),
-        external_reference=reference,
-        currency=currency,
+    return payout(rng, market, account_id, currency)
+
+
+def payout(
+    rng: random.Random, market: Market, account_id: int, currency: Currency
+) -> tuple[int, Command]:
+    """A holder's wish to have cash, or what becomes of such a wish."""
+    found = [asked for _, asked in sorted(market.state.withdrawals.items())]
+    if not found or rng.random() < 0.4:
+        amount = rng.randint(1, 10**6)
+        return account_id, RequestWithdrawal(withdrawal_amount=amount, currency=currency)
+    asked = rng.choice(found)
+    if rng.random() < 0.2:
+        key_id = rng.choice([1, account_id])
+        return key_id, DeclineWithdrawal(withdrawal_id=asked.withdrawal_id)
+    return 1, WithdrawCash(
+        account_id=asked.account_id,
+        withdrawal_amount=asked.withdrawal_amount + rng.choice([0, 0, 0, 1]),
+        external_reference=rng.choice("abcdefgh"),
+        currency=asked.currency,
+        withdrawal_id=asked.withdrawal_id,
     )
 
 
@@ -287,13 +304,9 @@ def step(rng: random.Random, market: Market) -> tuple[int, Command]:
         case 12:
             return letting(rng, market, account_id)
         case 13:
-            return 1, transfer(rng, account_id)
+            return transfer(rng, market, account_id)
     if rng.random() < 0.5:
-        return 1, WithdrawCash(
-            account_id=account_id,
-            withdrawal_amount=rng.randint(1, 10**7),
-            external_reference=rng.choice(["a", "b", "c"]),
-        )
+        return payout(rng, market, account_id, Currency.CNY)
     index_micro = rng.randint(500_000, 1_500_000)
     return 1, PublishIndexPrice(
         gpu_class="A100-80-SXM",

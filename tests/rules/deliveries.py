@@ -100,9 +100,11 @@ def rule(available_qtys: Sequence[int], at_day: int = DAY) -> RuleDelivery:
     )
 
 
-def countersign(at_day: int = DAY) -> CountersignRuling:
-    """The operator's."""
-    return CountersignRuling(product_id=1, day=at_day)
+def countersign(available_qtys: Sequence[int], at_day: int = DAY) -> CountersignRuling:
+    """The operator's under it."""
+    return CountersignRuling(
+        product_id=1, day=at_day, available_qtys=list(available_qtys), evidence_sha256=PROOF
+    )
 
 
 def paid(events: Sequence[Event]) -> dict[tuple[int, Purpose], int]:

@@ -289,6 +289,21 @@ def test_two_operators_waive_the_band_for_one_block(market):
     market.do(OTHER, confirm)
 
 
+def test_no_operator_waives_the_band_for_a_block_of_its_own_party(market):
+    publish(market, 1_000)
+    trading = market.admit("trading operator", Role.OPERATOR, Role.TRADER)
+    friend = market.admit("friend of it", Role.OPERATOR, affiliate_ids=[trading])
+    market.deposit(trading, 10**12)
+    proposed = alleged(market, counterparty_account_id=trading, **JUNE, block_price=1_200)
+    waive, confirm = WaiveBand(block_id=proposed, note="cheap"), ConfirmWaiver(block_id=proposed)
+    for operator_id in (trading, friend):
+        assert_refused(market, operator_id, waive, Reason.SAME_PERSON, operator_id)
+    market.do(1, waive)
+    for operator_id in (trading, friend):
+        assert_refused(market, operator_id, confirm, Reason.SAME_PERSON, operator_id)
+    market.do(2, confirm)
+
+
 def test_a_waiver_nobody_asked_for_is_not_confirmed(market):
     proposed = alleged(market)
     assert_refused(market, 2, ConfirmWaiver(block_id=proposed), Reason.WRONG_STATE, proposed)
@@ -424,6 +439,14 @@ def test_parts_are_in_lots():
     bought = registered(market, block_qty=480)
     odd = allocation(bought, (fund, 100), (OTHER, 380))
     assert_refused(market, OTHER, odd, Reason.LOT, 100, 8)
+
+
+@pytest.mark.parametrize("role", [Role.INVESTOR, Role.AUDITOR, Role.BANK, Role.SUPPLIER])
+def test_no_days_are_allocated_to_who_may_not_buy_them(market, role):
+    member = market.admit("member", role, affiliate_ids=[OTHER])
+    market.deposit(member, 10**12)
+    parts = allocation(registered(market), (member, 200), (OTHER, 300))
+    assert_refused(market, OTHER, parts, Reason.WRONG_ROLE, member)
 
 
 def test_a_suppliers_affiliate_that_is_of_its_house_takes_a_part_of_a_buy_back(market):

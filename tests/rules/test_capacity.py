@@ -20,15 +20,39 @@ from exchange.domain.capacity_events import (
     CapacitySubmitted,
     CapacityVerified,
 )
-from exchange.domain.commands import DefineProduct, GrantCapacity
-from exchange.domain.enums import ProductKind, Role, Side
-from exchange.domain.events import CapacityGranted
+from exchange.domain.commands import (
+    AcceptPledge,
+    DefineProduct,
+    GrantCapacity,
+    ReleasePledge,
+    RequestPledge,
+)
+from exchange.domain.desk_commands import ProposeBlock, RequestQuote, SubmitQuote
+from exchange.domain.enums import (
+    BlockStatus,
+    CancelReason,
+    ProductKind,
+    QuoteStatus,
+    Role,
+    Side,
+)
+from exchange.domain.events import CapacityGranted, OrderCancelled
 from exchange.domain.movements import CapacityWithdrawn
 from exchange.domain.reasons import Reason
+from exchange.domain.substitution import OfferSubstitution
 from exchange.domain.units import MAX_QTY, NS_PER_DAY
 from exchange.rules.capacity import MAX_GRANT_DAYS
 from tests.rules.markets import OtherMarket, assert_refused, day, own
-from tests.scenario import AUDITOR, FIRST_DAY, SUPPLIER, TRADER, Market, secret_hash
+from tests.scenario import (
+    AUDITOR,
+    BANK,
+    FIRST_DAY,
+    OTHER,
+    SUPPLIER,
+    TRADER,
+    Market,
+    secret_hash,
+)
 
 OPERATOR = 1
 BURN_IN_NS = 2 * NS_PER_DAY
@@ -212,6 +236,18 @@ def test_operator_and_auditor_of_a_grant_are_two_persons():
     market.do(OPERATOR, signed)
 
 
+def test_operator_and_auditor_of_one_party_are_one_person_and_the_house_signs_nothing():
+    market = OtherMarket({"burn_in_ns": 0})
+    friend = market.admit("friend of the auditor", Role.OPERATOR, affiliate_ids=[AUDITOR])
+    own_operator = market.admit("own operator", Role.OPERATOR, affiliate_ids=[SUPPLIER])
+    market.do(SUPPLIER, submit())
+    market.do(AUDITOR, INSPECT)
+    market.do(AUDITOR, VERIFY)
+    for operator_id in (friend, own_operator):
+        assert_refused(market, operator_id, countersign(), Reason.SAME_PERSON, operator_id)
+    market.do(OPERATOR, countersign())
+
+
 def test_an_auditor_of_the_suppliers_house_verifies_nothing():
     market = OtherMarket({"burn_in_ns": 0})
     own_auditor = market.admit("own auditor", Role.AUDITOR, affiliate_ids=[SUPPLIER])
@@ -324,6 +360,67 @@ def test_derating_above_what_is_sold_ends_unsold_title_only(granted):
     assert isinstance(withdrawn, CapacityWithdrawn)
     assert withdrawn.withdrawn_qty == 20
     assert granted.core.granted(1) == [(*MARCH, 80)]
+
+
+@pytest.fixture
+def sheltered(granted) -> Market:
+    """Of the forty unsold, ten are an affiliate's; all but two of the supplier's are on offer."""
+    affiliate = granted.admit("affiliate", Role.TRADER, affiliate_ids=[SUPPLIER])
+    granted.deposit(affiliate, 10**12)
+    own(granted, affiliate, 1, 10, 1_000)
+    span = {"product_id": 1, "start_day": MARCH[0], "end_day": MARCH[1]}
+    granted.order(SUPPLIER, 1, Side.SELL, 7, 1_000)
+    granted.order(affiliate, 1, Side.SELL, 4, 1_000)
+    asked = granted.do(OTHER, RequestQuote(request_qty=6, side=Side.BUY, **span)).seq
+    granted.do(SUPPLIER, SubmitQuote(quote_request_id=asked, quote_price=1_000))
+    block = {"side": Side.SELL, "block_qty": 10, "block_price": 20_000}
+    granted.do(SUPPLIER, ProposeBlock(counterparty_account_id=OTHER, **block, **span))
+    other = {"product_id": 1, "start_day": MARCH[0], "end_day": MARCH[0] + 1}
+    swap = {"other_product_id": 1, "other_start_day": MARCH[1] - 1, "substituted_qty": 5}
+    granted.do(SUPPLIER, OfferSubstitution(holder_account_id=TRADER, **other, **swap))
+    return granted
+
+
+def test_derating_takes_what_is_on_offer_and_what_affiliates_have(sheltered):
+    affiliate = len(sheltered.state.participants)
+    buyers_bid = sheltered.order(OTHER, 1, Side.BUY, 5, 900)
+    assert sheltered.core.sellable(SUPPLIER, 1, *MARCH) == (2, MARCH[1] - 1)
+    sheltered.do(AUDITOR, derate(60))
+    assert sheltered.events[0].short_qty == 0
+    assert sheltered.core.granted(1) == [(*MARCH, 60)]
+    assert [sheltered.core.day_function(a, 1, "title") for a in (SUPPLIER, affiliate)] == [[], []]
+    ends = [e.cancel_reason for e in sheltered.events if isinstance(e, OrderCancelled)]
+    assert ends == [CancelReason.DERATED, CancelReason.DERATED]
+    assert [q.status for q in sheltered.state.quotes.values()] == [QuoteStatus.EXPIRED]
+    assert [b.status for b in sheltered.state.blocks.values()] == [BlockStatus.LAPSED]
+    assert not sheltered.state.substitutions
+    assert sheltered.core.order(buyers_bid) is not None, "who buys may"
+
+
+def test_derating_ends_no_offer_that_the_site_can_still_keep(sheltered):
+    sheltered.do(AUDITOR, derate(92))
+    assert {type(e) for e in sheltered.events} == {CapacityDerated, CapacityWithdrawn}
+    assert sheltered.core.granted(1) == [(*MARCH, 92)]
+    assert sheltered.core.order(sheltered.core.orders_of_account(SUPPLIER)[0]) is not None
+    assert len(sheltered.state.substitutions) == 1
+
+
+def test_unsold_days_that_the_house_has_pledged_are_short_until_the_lien_is_over(granted):
+    span = {"product_id": 1, "start_day": MARCH[0], "end_day": MARCH[1]}
+    granted.do(SUPPLIER, RequestPledge(pledged_qty=25, bank_account_id=BANK, **span))
+    granted.do(BANK, AcceptPledge(pledge_id=1))
+    granted.do(AUDITOR, derate(50))
+    assert granted.events[0].short_qty == 35
+    assert granted.core.granted(1) == [(*MARCH, 85)]
+    granted.do(BANK, ReleasePledge(pledge_id=1))
+    granted.do(AUDITOR, derate(50))
+    assert granted.events[0].short_qty == 10
+    assert granted.core.granted(1) == [(*MARCH, 60)]
+
+
+def test_an_auditor_of_the_suppliers_house_derates_nothing(granted):
+    own_auditor = granted.admit("own auditor", Role.AUDITOR, affiliate_ids=[SUPPLIER])
+    assert_refused(granted, own_auditor, derate(50), Reason.SAME_PERSON, own_auditor)
 
 
 def test_derating_below_what_is_sold_leaves_the_title_of_those_who_bought(granted):

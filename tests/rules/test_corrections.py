@@ -101,6 +101,35 @@ def test_a_bust_is_asked_for_and_done_by_two_operators(market):
     assert market.state.corrections[wanted].status is CorrectionStatus.DONE
 
 
+def test_no_operator_decides_about_a_trade_of_its_own_party(market):
+    trading = market.admit("trading operator", Role.OPERATOR, Role.TRADER)
+    friend = market.admit("friend of it", Role.OPERATOR, affiliate_ids=[trading])
+    market.deposit(trading, 10**12)
+    traded = registered(market, TRADER, counterparty_account_id=trading) + 1
+    wanted = market.do(trading, RequestBust(trade_id=traded, note="regret")).seq
+    words = [
+        ApproveCorrection(correction_id=wanted),
+        DeclineCorrection(correction_id=wanted, note="no"),
+        RecordClaim(correction_id=wanted, claim_amount=1, note="mine"),
+    ]
+    for operator_id in (trading, friend):
+        for word in words:
+            assert_refused(market, operator_id, word, Reason.SAME_PERSON, operator_id)
+    market.do(1, words[0])
+    for operator_id in (trading, friend):
+        again = ApproveCorrection(correction_id=wanted)
+        assert_refused(market, operator_id, again, Reason.SAME_PERSON, operator_id)
+    market.do(2, ApproveCorrection(correction_id=wanted))
+
+
+def test_two_operators_of_one_party_are_one_person(market):
+    friend = market.admit("friend of the first", Role.OPERATOR, affiliate_ids=[1])
+    wanted = bust(market, registered(market) + 1)
+    approve = ApproveCorrection(correction_id=wanted)
+    assert_refused(market, friend, approve, Reason.SAME_PERSON, friend)
+    market.do(2, approve)
+
+
 @pytest.mark.parametrize("block_price", [1_000, 1_001, 2_000])
 def test_a_busted_primary_sale_restores_the_unsold_days_and_their_escrow(market, block_price):
     """What the trader has paid for its thousand at 10.00 stays, whatever the price of the other."""

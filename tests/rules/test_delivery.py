@@ -35,7 +35,7 @@ from tests.rules.deliveries import (
     rule,
 )
 from tests.rules.markets import assert_refused, calendar, day, events_of, mainland, own, span
-from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER
+from tests.scenario import AUDITOR, BANK, OTHER, SUPPLIER, TRADER, secret_hash
 
 FULL = [100] * 24
 OPERATOR = 1
@@ -95,6 +95,32 @@ def test_readings_come_in_any_order_and_a_repeat_is_nothing_new(market):
     market.do(SUPPLIER, more)
     assert market.events == [ReadingsRecorded(product_id=1, readings=[Reading(DAY, 1, 95)])]
     assert entry(market).available_qtys[:6] == [90, 95, -1, 93, 94, -1]
+
+
+def test_a_repeat_is_nothing_new_on_a_reported_day_and_holds_up_no_new_reading(market):
+    repeated = readings(FULL[:20], revision=1)
+    market.advance(start_ns(DAY + 1))
+    market.do(SUPPLIER, repeated)
+    market.do(SUPPLIER, report())
+    market.advance(start_ns(DAY + 1) + HOUR_NS)
+    assert market.refused(SUPPLIER, repeated).reason is Reason.EMPTY
+    late = readings([0], revision=0)
+    assert market.refused(SUPPLIER, late).reason is Reason.EMPTY
+    next_hour = Reading(DAY + 1, 0, 90)
+    market.do(SUPPLIER, replace(repeated, readings=[*repeated.readings, next_hour]))
+    assert market.events == [ReadingsRecorded(product_id=1, readings=[next_hour])]
+    assert entry(market).status is DeliveryStatus.REPORTED
+
+
+@pytest.mark.parametrize(
+    "news", [Reading(DAY, 0, 0, 2), Reading(DAY, 0, 0, 1), Reading(DAY, 23, 5)]
+)
+def test_a_reported_day_takes_no_new_reading_and_no_other_quantity(market, news):
+    market.advance(start_ns(DAY + 1))
+    market.do(SUPPLIER, readings(FULL[:20], revision=1))
+    market.do(SUPPLIER, report())
+    command = replace(readings([]), readings=[news])
+    assert_refused(market, SUPPLIER, command, Reason.WRONG_STATE, 1, 0, DAY)
 
 
 def test_an_hour_is_read_when_it_is_over(market):
@@ -200,8 +226,8 @@ def test_a_dispute_is_ruled_by_an_auditor_and_countersigned_by_an_operator(marke
     assert market.events == [
         DeliveryDisputed(product_id=1, day=DAY, account_id=TRADER, evidence_sha256=PROOF)
     ]
-    assert_refused(market, OPERATOR, countersign(), Reason.WRONG_STATE, 1, 0, DAY)
     found = [60] * 24
+    assert_refused(market, OPERATOR, countersign(found), Reason.WRONG_STATE, 1, 0, DAY)
     market.do(AUDITOR, rule(found))
     assert market.events == [
         RulingProposed(
@@ -212,7 +238,7 @@ def test_a_dispute_is_ruled_by_an_auditor_and_countersigned_by_an_operator(marke
             evidence_sha256=PROOF,
         )
     ]
-    market.do(OPERATOR, countersign())
+    market.do(OPERATOR, countersign(found))
     assert market.events == [
         DeliveryRuled(
             product_id=1, day=DAY, operator_account_id=OPERATOR, due_ns=dispute_due_ns(DAY)
@@ -224,14 +250,28 @@ def test_a_dispute_is_ruled_by_an_auditor_and_countersigned_by_an_operator(marke
     assert paid(events)[TRADER, Purpose.SHORTFALL_REFUND] == 20 * 24 * 1_000
 
 
+def test_what_is_countersigned_is_the_finding_that_stands_and_no_other(market):
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    market.do(TRADER, dispute())
+    market.do(AUDITOR, rule(FULL))
+    signed = countersign(FULL)
+    market.do(AUDITOR, rule([0] * 24))
+    assert_refused(market, OPERATOR, signed, Reason.EVIDENCE, 1, 0, DAY)
+    unproven = replace(countersign([0] * 24), evidence_sha256=secret_hash("another report"))
+    assert_refused(market, OPERATOR, unproven, Reason.EVIDENCE, 1, 0, DAY)
+    market.do(OPERATOR, countersign([0] * 24))
+    assert entry(market).available_qtys == [0] * 24
+
+
 def test_who_ruled_does_not_countersign(market):
     both = market.admit("operator and auditor", Role.OPERATOR, Role.AUDITOR)
     market.read(FULL)
     market.do(SUPPLIER, report())
     market.do(TRADER, dispute())
     market.do(both, rule(FULL))
-    assert_refused(market, both, countersign(), Reason.SAME_PERSON, both)
-    market.do(2, countersign())
+    assert_refused(market, both, countersign(FULL), Reason.SAME_PERSON, both)
+    market.do(2, countersign(FULL))
 
 
 def test_an_auditor_of_the_suppliers_house_attests_and_rules_nothing(market):
@@ -241,6 +281,43 @@ def test_an_auditor_of_the_suppliers_house_attests_and_rules_nothing(market):
     assert_refused(market, own_auditor, attest(), Reason.SAME_PERSON, own_auditor)
     market.do(TRADER, dispute())
     assert_refused(market, own_auditor, rule(FULL), Reason.SAME_PERSON, own_auditor)
+
+
+@pytest.mark.parametrize("has", ["title", "use", "a lien", "a friend with title"])
+def test_nobody_attests_rules_or_countersigns_a_day_of_which_its_party_has_something(market, has):
+    roles = (Role.AUDITOR, Role.OPERATOR, Role.TRADER, Role.BANK)
+    person = market.admit("concerned", *roles, affiliate_ids=[OTHER] if "friend" in has else [])
+    market.deposit(person, 10**10)
+    match has:
+        case "title":
+            market.sell(person, 8)
+        case "use":
+            market.let(TRADER, person, 5, 1_000)
+        case "a lien":
+            request = RequestPledge(
+                product_id=1, pledged_qty=10, bank_account_id=person, **span(CODE)
+            )
+            market.do(TRADER, request)
+            market.do(person, AcceptPledge(pledge_id=1))
+        case _:
+            market.sell(OTHER, 8)
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    assert_refused(market, person, attest(), Reason.SAME_PERSON, person)
+    market.do(TRADER, dispute())
+    assert_refused(market, person, rule([0] * 24), Reason.SAME_PERSON, person)
+    market.do(AUDITOR, rule(FULL))
+    assert_refused(market, person, countersign(FULL), Reason.SAME_PERSON, person)
+    market.do(1, countersign(FULL))
+
+
+def test_an_operator_of_the_suppliers_house_countersigns_no_ruling(market):
+    own_operator = market.admit("own operator", Role.OPERATOR, affiliate_ids=[SUPPLIER])
+    market.read(FULL)
+    market.do(SUPPLIER, report())
+    market.do(TRADER, dispute())
+    market.do(AUDITOR, rule(FULL))
+    assert_refused(market, own_operator, countersign(FULL), Reason.SAME_PERSON, own_operator)
 
 
 def test_holders_sublessees_and_pledgees_dispute_and_nobody_else(market):
@@ -286,7 +363,7 @@ STEPS: dict[str, tuple[int, Command]] = {
     "attest": (AUDITOR, attest()),
     "dispute": (TRADER, dispute()),
     "rule": (AUDITOR, rule(FULL)),
-    "countersign": (OPERATOR, countersign()),
+    "countersign": (OPERATOR, countersign(FULL)),
 }
 ALLOWED: dict[str, set[str]] = {
     "delivering": {"read", "report"},

@@ -11,10 +11,17 @@ from exchange.domain.commands import (
     RegisterKey,
     RequestPledge,
     RevokeKey,
-    WithdrawCash,
 )
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
-from exchange.domain.enums import Purpose, Role, Scope, Side, TradingMode, Trust
+from exchange.domain.enums import (
+    CancelReason,
+    Purpose,
+    Role,
+    Scope,
+    Side,
+    TradingMode,
+    Trust,
+)
 from exchange.domain.letting import (
     AcceptSublet,
     ConsentToSublet,
@@ -191,14 +198,7 @@ def test_an_offer_takes_the_lessors_fee_to_the_last_fen(market):
     offer_id = market.do(LESSOR, priceless).seq
     assert market.core.balances(LESSOR)[1] == fee_amount < available_amount
     market.do(LESSOR, DeclineSublet(offer_id=offer_id))
-    market.do(
-        1,
-        WithdrawCash(
-            account_id=LESSOR,
-            withdrawal_amount=available_amount - fee_amount + 1,
-            external_reference="out",
-        ),
-    )
+    market.withdraw(LESSOR, available_amount - fee_amount + 1)
     again = replace(priceless, command_id="again")
     assert_refused(market, LESSOR, again, Reason.CASH, fee_amount, fee_amount - 1)
     offered(market)
@@ -415,6 +415,46 @@ def test_a_book_of_sublets_opens_with_the_floor_of_its_marks_and_follows_them(ma
     mark(market, 9 * YUAN)
     assert market.events[-1] == RentFloorPublished(instrument_id=book, rent_floor_price=450)
     market.order(LESSOR, book, Side.SELL, 1, 450)
+
+
+def test_a_floor_that_rises_ends_the_offers_of_pledged_days_below_it_and_no_others(market):
+    book = market.list_window("M2706", mode=TradingMode.SUBLET)
+    own(market, OTHER, 1, 5, 1000)
+    bidder = market.admit("bidder", Role.TRADER)
+    market.deposit(bidder, 10**12)
+    pledge(market, 8)
+    free = market.order(OTHER, book, Side.SELL, 5, 500)
+    low = market.order(LESSOR, book, Side.SELL, 3, 549)
+    fair = market.order(LESSOR, book, Side.SELL, 2, 550)
+    bid = market.order(bidder, book, Side.BUY, 1, 100)
+    cross(market, market.state.market_ns + 3 * NS_PER_DAY)
+    mark(market, 11 * YUAN)
+    floor, ended = market.events[-2:]
+    assert floor == RentFloorPublished(instrument_id=book, rent_floor_price=550)
+    assert (ended.order_id, ended.cancel_reason) == (low, CancelReason.RENT_FLOOR)
+    assert [market.core.order(o) is not None for o in (free, low, fair, bid)] == [1, 0, 1, 1]
+
+
+def test_a_floor_that_rises_leaves_the_offers_of_an_owner_with_enough_free_days(market):
+    book = market.list_window("M2706", mode=TradingMode.SUBLET)
+    pledge(market, 8)
+    low = market.order(LESSOR, book, Side.SELL, 2, 500)
+    cross(market, market.state.market_ns + 3 * NS_PER_DAY)
+    mark(market, 11 * YUAN)
+    assert market.core.order(low) is not None
+
+
+def test_a_named_offer_of_pledged_days_below_a_floor_that_has_risen_is_not_taken(market):
+    pledge(market, 8)
+    cross(market, market.state.market_ns + 3 * NS_PER_DAY)
+    offers = [offered(market, qty=q, rent_price=500) for q in (2, 3)]
+    agreed = offered(market, qty=2, rent_price=499)
+    market.do(BANK, ConsentToSublet(offer_id=agreed))
+    mark(market, 11 * YUAN)
+    low = AcceptSublet(offer_id=offers[1])
+    assert_refused(market, LESSEE, low, Reason.RENT, 500, 550, WEEK["start_day"])
+    market.do(LESSEE, AcceptSublet(offer_id=offers[0]))
+    market.do(LESSEE, AcceptSublet(offer_id=agreed))
 
 
 def test_marks_that_leave_a_floor_as_it_is_say_nothing_of_it(market):

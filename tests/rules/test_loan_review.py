@@ -4,7 +4,6 @@ import pytest
 
 from exchange import genesis
 from exchange.collateral.ladder import ladder
-from exchange.domain.commands import WithdrawCash
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import (
     CallEnd,
@@ -308,10 +307,7 @@ def test_a_loan_whose_collateral_is_no_more_is_in_default_with_the_next_look():
     assert market.loan.status is LoanStatus.PERFORMING
     owed_amount = market.loan.principal_amount
     assert owed_amount > 0
-    money = WithdrawCash(
-        account_id=TRADER, withdrawal_amount=market.cash(TRADER) - 1, external_reference="elsewhere"
-    )
-    market.do(1, money)
+    market.withdraw(TRADER, market.cash(TRADER) - 1)
     default = market.mark()[-2]
     assert isinstance(default, LoanDefaulted)
     assert (default.cause, default.value_amount) == (DefaultCause.LIQUIDATION_RATIO, 0)

@@ -164,6 +164,15 @@ def test_an_auditor_of_a_party_s_house_does_not_rule(market):
         assert_refused(market, friend, ruling(dispute_id), Reason.SAME_PERSON, friend)
 
 
+def test_an_operator_of_a_party_s_house_or_of_the_supplier_s_does_not_countersign(market):
+    dispute_id = dispute(market)
+    market.do(AUDITOR, ruling(dispute_id))
+    for party in (TRADER, BANK, SUPPLIER):
+        friend = market.admit(f"friend of {party}", Role.OPERATOR, affiliate_ids=[party])
+        assert_refused(market, friend, countersign(dispute_id), Reason.SAME_PERSON, friend)
+    market.do(OPERATOR, countersign(dispute_id))
+
+
 def test_nobody_countersigns_the_own_ruling(market):
     both = market.admit("both", Role.AUDITOR, Role.OPERATOR)
     dispute_id = dispute(market)

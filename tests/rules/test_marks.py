@@ -361,13 +361,14 @@ def test_a_last_trade_is_brought_between_the_quotes(market):
 def test_trades_between_affiliates_are_excluded(market):
     daughter = market.admit("daughter", Role.TRADER, affiliate_ids=[SUPPLIER])
     sister = market.admit("sister", Role.TRADER, affiliate_ids=[SUPPLIER])
-    for account_id in (daughter, sister):
+    niece = market.admit("niece", Role.TRADER, affiliate_ids=[sister])
+    for account_id in (daughter, niece):
         market.deposit(account_id, 10**12)
     trade(market, TRADER, 100, 4)
     trade(market, OTHER, 100, 4)
     trade(market, daughter, 150, 4)
     market.order(daughter, market.january, Side.SELL, 1, 160)
-    market.order(sister, market.january, Side.BUY, 1, 160)
+    market.order(niece, market.january, Side.BUY, 1, 160)
     marked = mark(market)
     assert (marked.level, marked.mark_micro) == (LAST_TRADE, YUAN)
     assert marked.notes == ["EXCLUDE_AFFILIATED"], "each note once, however many trades"

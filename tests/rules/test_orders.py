@@ -8,7 +8,6 @@ from exchange.domain.commands import (
     CancelOrder,
     DefineProduct,
     MassCancel,
-    WithdrawCash,
 )
 from exchange.domain.enums import CancelReason, ExecInst, ProductKind, Role, Side, TimeInForce
 from exchange.domain.events import (
@@ -54,11 +53,7 @@ def cash(market: Market, account_id: int) -> int:
 def leave_cash(market: Market, account_id: int, amount: int) -> None:
     """Withdraws all available cash but this much."""
     spare = cash(market, account_id) - amount
-    reference = f"all of {account_id} but {amount}"
-    market.do(
-        1,
-        WithdrawCash(account_id=account_id, withdrawal_amount=spare, external_reference=reference),
-    )
+    market.withdraw(account_id, spare)
 
 
 # -- whose order, and of what ----------------------------------------------------------------------

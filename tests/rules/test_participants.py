@@ -31,7 +31,7 @@ from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import start_ns
 from exchange.engine.engine import Engine
-from tests.rules.markets import assert_refused, order
+from tests.rules.markets import assert_refused, order, own
 from tests.scenario import (
     AUDITOR,
     BANK,
@@ -282,6 +282,35 @@ def test_whom_the_supplier_names_counts_as_the_supplier_too(market):
     assert market.core.is_house(2, TRADER)
     assert not market.core.is_house(2, OTHER)
     market.assert_replays()
+
+
+def test_an_affiliate_of_an_affiliate_counts_as_the_supplier_too(market):
+    daughter = market.admit("daughter", Role.TRADER, affiliate_ids=[SUPPLIER])
+    granddaughter = market.admit("granddaughter", Role.TRADER, affiliate_ids=[daughter])
+    market.do(FIRST, product_of(SUPPLIER))
+    assert [market.core.is_house(product_id, granddaughter) for product_id in (1, 2)] == [True] * 2
+    market.assert_replays()
+
+
+def test_who_names_two_parties_makes_them_one_house(market):
+    friend = market.admit("friend of the other", Role.TRADER, affiliate_ids=[OTHER])
+    market.admit("owner of both", Role.TRADER, affiliate_ids=[SUPPLIER, OTHER])
+    assert [market.core.is_house(1, account_id) for account_id in (OTHER, friend)] == [True, True]
+    assert not market.core.is_house(1, TRADER)
+    market.assert_replays()
+
+
+@pytest.mark.parametrize("affiliate_ids", [[SUPPLIER, OTHER], [SUPPLIER, 8]])
+def test_who_has_days_of_a_stranger_does_not_become_one_house_with_it(market, affiliate_ids):
+    market.admit("friend of the other", Role.TRADER, affiliate_ids=[OTHER])
+    market.grant("M2701", 10)
+    own(market, OTHER, 1, 10, 1_000)
+    both = AdmitParticipant(name="both", roles=[Role.TRADER], affiliate_ids=affiliate_ids)
+    assert_refused(market, FIRST, both, Reason.HOUSE, OTHER, SUPPLIER)
+    market.order(OTHER, 1, Side.SELL, 10, 1_000)
+    market.order(SUPPLIER, 1, Side.BUY, 10, 1_000)
+    market.do(FIRST, replace(both, command_id="again"))
+    assert market.core.is_house(1, OTHER)
 
 
 # -- keys ------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from exchange.domain.commands import (
     PublishMarks,
     PublishSettlementPrice,
     ReleasePledge,
-    WithdrawCash,
 )
 from exchange.domain.delivery_commands import PayClaim, PostBond
 from exchange.domain.delivery_events import DamagesClaimed
@@ -129,12 +128,7 @@ def test_no_more_is_taken_than_is_owed_and_the_loan_is_over(market):
 
 def test_nobody_pays_with_cash_that_is_not_there(market):
     left_amount = market.cash(TRADER) - 99
-    market.do(
-        1,
-        WithdrawCash(
-            account_id=TRADER, withdrawal_amount=left_amount, external_reference="elsewhere"
-        ),
-    )
+    market.withdraw(TRADER, left_amount)
     assert_refused(market, TRADER, repay(100), Reason.CASH, 100, 99)
     market.do(TRADER, repay(99))
 
@@ -278,12 +272,7 @@ def test_the_covenant_takes_what_cash_there_is():
     market = Pledged(0, let_qty=0)
     market.delivered()
     left_amount = market.core.balances(TRADER)[0] - 1_000
-    market.do(
-        1,
-        WithdrawCash(
-            account_id=TRADER, withdrawal_amount=left_amount, external_reference="elsewhere"
-        ),
-    )
+    market.withdraw(TRADER, left_amount)
     LendingMarket.mark(market)
     (tested,) = events_of(market, CovenantTested)
     assert tested.due_amount > tested.paid_amount == 1_000
@@ -301,12 +290,7 @@ def test_the_covenant_of_two_loans_takes_no_cash_twice():
         market.do(TRADER, DrawLoan(loan_id=loan_id))
     market.delivered()
     left_amount = market.core.balances(TRADER)[0] - 1_000
-    market.do(
-        1,
-        WithdrawCash(
-            account_id=TRADER, withdrawal_amount=left_amount, external_reference="elsewhere"
-        ),
-    )
+    market.withdraw(TRADER, left_amount)
     LendingMarket.mark(market)
     paid_amounts = [event.paid_amount for event in events_of(market, CovenantTested)]
     assert paid_amounts == [0, 1_000, 0]

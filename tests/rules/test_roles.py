@@ -150,8 +150,15 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     ),
     c.WithdrawCash: (
         OPERATORS,
-        {"account_id": TRADER, "withdrawal_amount": 1, "external_reference": "new"},
+        {
+            "account_id": TRADER,
+            "withdrawal_amount": 1,
+            "external_reference": "new",
+            "withdrawal_id": 99,
+        },
     ),
+    c.RequestWithdrawal: (set(Role), {"withdrawal_amount": 1}),
+    c.DeclineWithdrawal: (set(Role), {"withdrawal_id": 99}),
     c.GrantCapacity: (
         OPERATORS,
         {
@@ -202,7 +209,7 @@ MATRIX: dict[type[c.Command], tuple[set[Role], dict[str, Any]]] = {
     dlc.AttestDelivery: (AUDITING, {**A_DAY, "rulings": [], **PROOF}),
     dlc.DisputeDelivery: (TRADING | LENDING, {**A_DAY, **PROOF}),
     dlc.RuleDelivery: (AUDITING, {**A_DAY, "available_qtys": [1] * 24, **PROOF}),
-    dlc.CountersignRuling: (OPERATORS, A_DAY),
+    dlc.CountersignRuling: (OPERATORS, {**A_DAY, "available_qtys": [1] * 24, **PROOF}),
     dlc.PostBond: (SUPPLYING, {"bond_amount": 1}),
     dlc.WithdrawBond: (SUPPLYING, {"bond_amount": 1}),
     dlc.PayClaim: (SUPPLYING, {"claim_id": 99, "paid_amount": 1}),
@@ -330,11 +337,13 @@ def test_one_role_that_may_is_enough_among_several():
     market.order(both, january, Side.BUY, 1, 1)
 
 
-def test_an_investor_only_looks_so_far_and_keeps_its_keys_and_sessions():
+def test_an_investor_only_looks_so_far_and_keeps_its_keys_sessions_and_cash():
     assert {kind for kind, (roles, _) in MATRIX.items() if Role.INVESTOR in roles} == {
         c.RevokeKey,
         c.OpenSession,
         c.CloseSession,
+        c.RequestWithdrawal,
+        c.DeclineWithdrawal,
     }
 
 
@@ -388,12 +397,14 @@ def test_two_persons_make_a_sublet_and_end_it():
     assert_takes_two(market, TRADER, OTHER, l.EndSublet(sublet_id=sublet_id))
 
 
-def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys():
+def test_an_auditor_only_reads_so_far_and_keeps_its_own_keys_and_cash():
     assert {kind for kind, (roles, _) in MATRIX.items() if Role.AUDITOR in roles} == {
         c.RegisterKey,
         c.RevokeKey,
         c.OpenSession,
         c.CloseSession,
+        c.RequestWithdrawal,
+        c.DeclineWithdrawal,
         cc.InspectCapacity,
         cc.VerifyCapacity,
         cc.RejectCapacity,

@@ -15,7 +15,6 @@ from exchange.domain.commands import (
     PublishSettlementPrice,
     ResumeInstrument,
     UncrossBooks,
-    WithdrawCash,
 )
 from exchange.domain.enums import (
     CancelReason,
@@ -264,10 +263,7 @@ def test_a_primary_sale_whose_fee_at_the_auctions_price_is_not_there_ends_first(
 
 def take_out(market: Market, account_id: int, amount: int) -> None:
     """Leaves an account without free cash."""
-    market.do(
-        OPERATOR,
-        WithdrawCash(account_id=account_id, withdrawal_amount=amount, external_reference="all"),
-    )
+    market.withdraw(account_id, amount)
 
 
 def test_while_a_book_collects_nothing_is_immediate(market):

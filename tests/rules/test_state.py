@@ -21,6 +21,7 @@ from exchange.domain.commands import (
     PublishMarks,
     PublishSettlementPrice,
     RequestPledge,
+    RequestWithdrawal,
     RevokeKey,
 )
 from exchange.domain.delivery_commands import SuspendSupplier
@@ -81,8 +82,10 @@ def full_market() -> Market:
             currency=Currency.CNH,
         ),
     )
+    market.do(TRADER, RequestWithdrawal(withdrawal_amount=1))
+    tomorrow = day_at(market.state.market_ns) + 1
     free_day = next(
-        at for at in range(20_800, 20_900) if market.core.sublettable(TRADER, 1, at, at + 1)[0]
+        at for at in range(tomorrow, 20_900) if market.core.sublettable(TRADER, 1, at, at + 1)[0]
     )
     offer = OpenSublet(
         product_id=1,
@@ -103,7 +106,9 @@ def full_market() -> Market:
         substituted_qty=1,
         other_product_id=1,
         other_start_day=next(
-            at for at in range(20_800, 20_900) if market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
+            at
+            for at in range(tomorrow, 20_900)
+            if at != free_day and market.core.sellable(SUPPLIER, 1, at, at + 1)[0]
         ),
     )
     market.do(SUPPLIER, swap)

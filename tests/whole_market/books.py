@@ -61,7 +61,7 @@ class Books:
         self.paid_out: Counter[tuple[int, int]] = Counter()
         """What delivery released and refunded of it."""
         self.houses: dict[int, set[int]] = {}
-        self.affiliates: dict[int, set[int]] = defaultdict(set)
+        self.parties: dict[int, set[int]] = {}
         self.instruments: dict[int, e.InstrumentListed] = {}
         self.orders: dict[int, dict[str, Any]] = {}
         self.groups: dict[tuple[int, int], dict[str, Any]] = {}
@@ -88,6 +88,10 @@ class Books:
         for day in span:
             self.days[product_id, day][account_id][name] += qty
             self.touched.add((product_id, day))
+
+    def party_of(self, account_id: int) -> set[int]:
+        """Everybody under one control with an account, itself too."""
+        return self.parties.get(account_id, {account_id})
 
     def pay(self, account_id: int, amount: int) -> None:
         """Adds to available cash."""

@@ -346,17 +346,18 @@ def _lifted(ledger: Ledger, event: e.PledgeReleased) -> None:
 
 
 def _admitted(ledger: Ledger, event: e.ParticipantAdmitted) -> None:
-    for other_id in event.affiliate_ids:
-        ledger.affiliates[event.account_id].add(other_id)
-        ledger.affiliates[other_id].add(event.account_id)
-        for house in ledger.houses.values():
-            if other_id in house:
-                house.add(event.account_id)
+    """Whoever is tied to one of a party is of it; the parties are told by their members."""
+    tied = [ledger.party_of(other_id) for other_id in event.affiliate_ids]
+    party = {event.account_id}.union(*tied)
+    for account_id in party:
+        ledger.parties[account_id] = party
+    for house in ledger.houses.values():
+        if not house.isdisjoint(party):
+            house |= party
 
 
 def _product(ledger: Ledger, event: e.ProductDefined) -> None:
-    supplier_id = event.supplier_account_id
-    ledger.houses[event.product_id] = {supplier_id, *ledger.affiliates[supplier_id]}
+    ledger.houses[event.product_id] = set(ledger.party_of(event.supplier_account_id))
 
 
 def _listed(ledger: Ledger, event: e.InstrumentListed) -> None:

@@ -1,5 +1,6 @@
 """
-The market of the runs: two suppliers, one with an affiliate, three traders, a bank; a year granted.
+The market of the runs: two suppliers, one with an affiliate that has one too, three traders,
+a bank; a year granted.
 
 Every record goes to the oracle, and what it touched is compared with the core at once: balances,
 trusts, the accounts' days, the escrow. Everything is compared now and then.
@@ -35,7 +36,7 @@ GRANTED = "X271230-281229"
 DAYS_COUNT = parse_window(GRANTED).end_day - FIRST_DAY + 5
 GRANTED_QTY = 600
 PRICE = 1_000
-AFFILIATE, THIRD, SECOND_SUPPLIER = 8, 9, 10
+AFFILIATE, THIRD, SECOND_SUPPLIER, COUSIN = 8, 9, 10, 11
 TRADERS = (TRADER, OTHER, THIRD)
 DEALERS = (SUPPLIER, SECOND_SUPPLIER, AFFILIATE, *TRADERS)
 FULL_INTERVAL = 100
@@ -60,6 +61,8 @@ class WholeMarket(OtherMarket):
         assert self.admit("affiliate", Role.TRADER, affiliate_ids=[SUPPLIER]) == AFFILIATE
         assert self.admit("third", Role.TRADER) == THIRD
         assert self.admit("second supplier", Role.SUPPLIER) == SECOND_SUPPLIER
+        cousin = self.admit("affiliate of the affiliate", Role.TRADER, affiliate_ids=[AFFILIATE])
+        assert cousin == COUSIN
         second = DefineProduct(
             code="H100-80-SXM.SZ2",
             kind=ProductKind.GPU_TIME,
@@ -69,7 +72,7 @@ class WholeMarket(OtherMarket):
             lot_qty=1,
         )
         self.do(1, second)
-        for account_id in DEALERS:
+        for account_id in (*DEALERS, COUSIN):
             self.deposit(account_id, 100_000_000_000)
         for product_id in self.state.products:
             self.grant(GRANTED, GRANTED_QTY, product_id)

@@ -77,7 +77,8 @@ def _about(rng: random.Random, entry: DeliveryDay, market: WholeMarket) -> list[
             qtys = [_available_qty(rng, is_poor) for _ in range(HOURS_PER_DAY)]
             return [(AUDITOR, RuleDelivery(available_qtys=qtys, **place, **proof))]
         case DeliveryStatus.DISPUTED:
-            return [(rng.choice(OPERATORS), CountersignRuling(**place))]
+            finding = {"available_qtys": entry.ruled_qtys, "evidence_sha256": entry.ruling_sha256}
+            return [(rng.choice(OPERATORS), CountersignRuling(**place, **finding))]
     return []
 
 

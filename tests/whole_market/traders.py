@@ -10,6 +10,7 @@ from exchange.domain.commands import (
     CloseSession,
     Command,
     DeclinePledge,
+    DeclineWithdrawal,
     DepositCash,
     HaltInstrument,
     ListInstrument,
@@ -22,6 +23,7 @@ from exchange.domain.commands import (
     RegisterKey,
     ReleasePledge,
     RequestPledge,
+    RequestWithdrawal,
     ResumeInstrument,
     RevokeKey,
     WithdrawCash,
@@ -41,6 +43,7 @@ from exchange.domain.windows import month_of, parse_window
 from tests.scenario import BANK, SUPPLIER, secret_hash
 from tests.whole_market.market import (
     AFFILIATE,
+    COUSIN,
     DEALERS,
     PRICE,
     SECOND_SUPPLIER,
@@ -145,7 +148,7 @@ def alternative(rng: random.Random, market: WholeMarket) -> Keyed:
 def dealers_of(product_id: int) -> list[int]:
     """Who trades in a product: suppliers in their own only."""
     supplier_id = SUPPLIER if product_id == 1 else SECOND_SUPPLIER
-    return [supplier_id, supplier_id, AFFILIATE, *TRADERS]
+    return [supplier_id, COUSIN, AFFILIATE, *TRADERS]
 
 
 def _listed(rng: random.Random, market: WholeMarket) -> InstrumentListed | None:
@@ -216,11 +219,19 @@ def transfer(rng: random.Random, market: WholeMarket) -> Keyed:
             external_reference=reference,
             currency=currency,
         )
+    amount = rng.randint(1, 10**7)
+    open_withdrawals = market.state.withdrawals
+    if not open_withdrawals:
+        return account_id, RequestWithdrawal(withdrawal_amount=amount, currency=currency)
+    asked = open_withdrawals[min(open_withdrawals)]
+    if amount % 5 == 0:
+        return asked.account_id, DeclineWithdrawal(withdrawal_id=asked.withdrawal_id)
     return 1, WithdrawCash(
-        account_id=account_id,
-        withdrawal_amount=rng.randint(1, 10**7),
+        account_id=asked.account_id,
+        withdrawal_amount=asked.withdrawal_amount,
         external_reference=reference,
-        currency=currency,
+        currency=asked.currency,
+        withdrawal_id=asked.withdrawal_id,
     )
 
 
