@@ -471,16 +471,6 @@ class CashDeposited(Event, frozen=True, kw_only=True, tag="cash_deposited"):
     currency: Currency = Currency.CNY
 
 
-class CashWithdrawn(Event, frozen=True, kw_only=True, tag="cash_withdrawn"):
-    """Money went out."""
-
-    account_id: int
-    withdrawal_amount: int
-    external_reference: str
-    currency: Currency = Currency.CNY
-    withdrawal_id: int
-
-
 class CapacityGranted(Event, frozen=True, kw_only=True, tag="capacity_granted"):
     """Title came into being, with the supplier."""
 

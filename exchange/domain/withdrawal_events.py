@@ -1,4 +1,4 @@
-"""What has happened about cash that its holder wants paid out, before it is."""
+"""What has happened about cash that its holder wants paid out."""
 
 from .enums import Currency
 from .events import Event
@@ -19,3 +19,13 @@ class WithdrawalDeclined(Event, frozen=True, kw_only=True, tag="withdrawal_decli
     withdrawal_id: int
     account_id: int
     """Whose word it was."""
+
+
+class CashWithdrawn(Event, frozen=True, kw_only=True, tag="cash_withdrawn"):
+    """Money went out."""
+
+    account_id: int
+    withdrawal_amount: int
+    external_reference: str
+    currency: Currency = Currency.CNY
+    withdrawal_id: int

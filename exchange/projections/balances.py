@@ -13,7 +13,6 @@ from msgspec import Struct
 from exchange.domain.enums import Currency, Side, Trust
 from exchange.domain.events import (
     CashDeposited,
-    CashWithdrawn,
     EscrowFunded,
     EscrowReturned,
     Event,
@@ -34,6 +33,7 @@ from exchange.domain.movements import (
 )
 from exchange.domain.record import Record
 from exchange.domain.units import HOURS_PER_DAY
+from exchange.domain.withdrawal_events import CashWithdrawn
 
 from .projection import Handler, Projection
 

@@ -18,7 +18,6 @@ from exchange.domain import movements as m
 from exchange.domain.enums import Currency, Side
 from exchange.domain.events import (
     CashDeposited,
-    CashWithdrawn,
     EscrowReturned,
     Event,
     TradeExecuted,
@@ -31,6 +30,7 @@ from exchange.domain.statement import (
     StatementLine,
 )
 from exchange.domain.windows import start_ns
+from exchange.domain.withdrawal_events import CashWithdrawn
 
 from .balances import VENUE_ACCOUNT_ID
 from .bundle import Projections

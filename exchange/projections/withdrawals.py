@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from exchange.domain.events import (
-    CashWithdrawn,
     Event,
 )
 from exchange.domain.record import Record
-from exchange.domain.withdrawal_events import WithdrawalDeclined, WithdrawalRequested
+from exchange.domain.withdrawal_events import CashWithdrawn, WithdrawalDeclined, WithdrawalRequested
 
 from .projection import Handler, Projection
 

@@ -227,7 +227,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     e.CashDeposited: treasury.evolve_deposit,
     we.WithdrawalRequested: withdrawals.evolve_requested,
     we.WithdrawalDeclined: withdrawals.evolve_declined,
-    e.CashWithdrawn: withdrawals.evolve_withdrawn,
+    we.CashWithdrawn: withdrawals.evolve_withdrawn,
     e.CapacityGranted: capacity.evolve_granted,
     m.HoldOpened: custody.evolve_hold_opened,
     m.HoldClosed: custody.evolve_hold_closed,

@@ -17,11 +17,10 @@ from exchange.domain.movements import CapacityWithdrawn
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
-from .blocks import block_end
 from .capacity import require_days
+from .desk import block_end, quote_end
 from .participants import cancellations
 from .persons import require_independent
-from .quotes import quote_end
 from .state import State
 from .substitutions import lapsed
 

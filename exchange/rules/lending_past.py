@@ -44,14 +44,18 @@ def forgotten(to_ns: int, state: State) -> list[Event]:
         return []
     needed = _needed_ids(state)
     loan_ids: list[int] = []
-    pledge_ids: list[int] = []
+    pledge_ids: dict[int, None] = {}
     for _, loan_id, pledge_id in due:
         loan = state.loans.get(loan_id)
         ids = [pledge_id] if loan is None else loan.pledge_ids
-        if all(_is_past(each, today, needed, state) for each in ids):
+        # What was asked for and then released waits twice.
+        is_new = pledge_ids.keys().isdisjoint(ids)
+        if is_new and all(_is_past(each, today, needed, state) for each in ids):
             loan_ids += [loan_id] if loan_id else []
-            pledge_ids += ids
-    return [LendingForgotten(loan_ids=loan_ids, pledge_ids=pledge_ids, looked_at_count=len(due))]
+            pledge_ids.update(dict.fromkeys(ids))
+    return [
+        LendingForgotten(loan_ids=loan_ids, pledge_ids=list(pledge_ids), looked_at_count=len(due))
+    ]
 
 
 def _needed_ids(state: State) -> set[int]:

@@ -12,7 +12,6 @@ how much, and is not the holder. An external reference is good for one booking, 
 from exchange.domain.commands import DeclineWithdrawal, RequestWithdrawal, WithdrawCash
 from exchange.domain.enums import Currency, Role
 from exchange.domain.events import (
-    CashWithdrawn,
     Event,
 )
 from exchange.domain.movements import (
@@ -20,7 +19,7 @@ from exchange.domain.movements import (
     HoldOpened,
 )
 from exchange.domain.reasons import Reason, Refused, require
-from exchange.domain.withdrawal_events import WithdrawalDeclined, WithdrawalRequested
+from exchange.domain.withdrawal_events import CashWithdrawn, WithdrawalDeclined, WithdrawalRequested
 
 from .persons import require_apart
 from .state import State

@@ -8,7 +8,6 @@ from exchange.domain.events import (
     AdmissionConfirmed,
     CalendarPublished,
     CashDeposited,
-    CashWithdrawn,
     ClockAdvanced,
     EscrowFunded,
     EscrowReturned,
@@ -26,6 +25,7 @@ from exchange.domain.events import (
 from exchange.domain.units import NS_PER_DAY
 from exchange.domain.windows import start_ns
 from exchange.domain.wire import ProductPosition, Run
+from exchange.domain.withdrawal_events import CashWithdrawn
 from exchange.projections.balances import Balance, Balances
 from exchange.projections.depth import Depth
 from exchange.projections.listings import Listings

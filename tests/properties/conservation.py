@@ -15,13 +15,13 @@ from exchange.domain.enums import Currency, Trust
 from exchange.domain.events import (
     CapacityGranted,
     CashDeposited,
-    CashWithdrawn,
     EscrowFunded,
     EscrowReturned,
     Event,
     SubletOpened,
 )
 from exchange.domain.movements import (
+from exchange.domain.withdrawal_events import CashWithdrawn
     CapacityWithdrawn,
     DeliveryDayClosed,
     EscrowReleased,

@@ -67,6 +67,17 @@ def test_a_repaid_loan_is_forgotten_with_its_pledges_after_its_time(market):
     assert market.state.lending_past == []
 
 
+def test_a_pledge_declined_on_its_first_day_is_forgotten_once(market):
+    """It waits twice for the same day: as unanswered when its days begin, and as declined."""
+    begins = FIRST
+    market.do(TRADER, replace(ASKED, start_day=begins, end_day=begins + 40))
+    to_day(market, begins)
+    market.do(BANK, DeclinePledge(pledge_id=1))
+    to_day(market, begins + FORGET_DAYS)
+    assert past(market) == ([], [1])
+    assert market.state.lending_past == []
+
+
 def test_a_loan_that_was_never_drawn_is_forgotten_too(market):
     market.do(TRADER, APPLICATION)
     market.do(BANK, DeclineLoan(loan_id=1))

@@ -14,7 +14,6 @@ from exchange.domain.commands import (
 from exchange.domain.enums import Currency, Role, Side
 from exchange.domain.events import (
     CashDeposited,
-    CashWithdrawn,
 )
 from exchange.domain.movements import (
     HoldClosed,
@@ -22,7 +21,7 @@ from exchange.domain.movements import (
 )
 from exchange.domain.reasons import Reason
 from exchange.domain.units import MAX_INTEGER
-from exchange.domain.withdrawal_events import WithdrawalDeclined, WithdrawalRequested
+from exchange.domain.withdrawal_events import CashWithdrawn, WithdrawalDeclined, WithdrawalRequested
 from exchange.rules.withdrawals import MAX_OPEN_WITHDRAWALS
 from tests.rules.markets import assert_refused
 from tests.scenario import (

@@ -11,6 +11,7 @@ from typing import Any
 from exchange.domain import desk_events as de
 from exchange.domain import events as e
 from exchange.domain import movements as m
+from exchange.domain import withdrawal_events as we
 from exchange.domain.enums import Currency, Side, TradeSource, TradingMode, Trust
 from exchange.domain.events import Event
 from tests.whole_market.books import IN, LIEN, OUT, SALE, SUBLET, TITLE, VENUE, Books
@@ -221,7 +222,7 @@ def _deposited(ledger: Ledger, event: e.CashDeposited) -> None:
     _brought(ledger, event.account_id, event.currency, event.deposit_amount)
 
 
-def _withdrawn(ledger: Ledger, event: e.CashWithdrawn) -> None:
+def _withdrawn(ledger: Ledger, event: we.CashWithdrawn) -> None:
     _brought(ledger, event.account_id, event.currency, -event.withdrawal_amount)
 
 
@@ -377,7 +378,7 @@ TAKE: dict[type[Event], Callable[[Ledger, Any], None]] = {
     e.EscrowFunded: _funded,
     e.EscrowReturned: _returned,
     e.CashDeposited: _deposited,
-    e.CashWithdrawn: _withdrawn,
+    we.CashWithdrawn: _withdrawn,
     e.CapacityGranted: _granted,
     e.ParticipantAdmitted: _admitted,
     e.ProductDefined: _product,
