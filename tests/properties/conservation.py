@@ -21,13 +21,13 @@ from exchange.domain.events import (
     SubletOpened,
 )
 from exchange.domain.movements import (
-from exchange.domain.withdrawal_events import CashWithdrawn
     CapacityWithdrawn,
     DeliveryDayClosed,
     EscrowReleased,
     TrustFunded,
     TrustReleased,
 )
+from exchange.domain.withdrawal_events import CashWithdrawn
 
 FUNCTIONS = ("title", "lien", "sublet_out", "sublet_in", "reserved_sale", "reserved_sublet")
 
