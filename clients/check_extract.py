@@ -11,12 +11,23 @@ from collections.abc import Iterable
 from hashlib import sha256
 from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING or __package__:
     from .check_proof import FAILURES, HEADER, _is_signed, _root
 else:
     from check_proof import FAILURES, HEADER, _is_signed, _root
+
+
+class Proved(NamedTuple):
+    """What an extract's signed heads stand for."""
+
+    seqs: set[int]
+    """Of whole records."""
+    stated_count: int
+    """Records of which facts are stated."""
+    signed_seq: int
+    """The last record that a signed head stands for; 0 where none does."""
 
 
 class Stretch:
@@ -28,7 +39,7 @@ class Stretch:
         self.fields: tuple[Any, ...] = ()
         self.header_hash = b""
         self.names: set[tuple[Any, ...]] = set()
-        self.proved_count = 0
+        self.proved_seqs: set[int] = set()
 
     def take(self, header: bytes) -> None:
         """The next header of the chain; its records must be under its root."""
@@ -37,12 +48,12 @@ class Stretch:
         for seq, record, levels in self.records:
             is_there = _root(record, seq - fields[5], fields[6], levels) == fields[10]
             _require(is_there, f"another record {seq}")
-        self.proved_count += len(self.records)
+        self.proved_seqs.update(seq for seq, _, _ in self.records)
         self.records, self.fields, self.header_hash = [], fields, sha256(header).digest()
         self.names.add(fields[:4])
 
     def sign(self, head: dict[str, Any], key: bytes) -> int:
-        """The signed head of the last header; how many records it proves."""
+        """The signed head of the last header; up to which record it proves what was told."""
         names = [head["venue_id"].encode(), head["shard"].encode()]
         title = (b"CXLF", 1, *(name.ljust(16, b"\0") for name in names))
         _require(not self.records and self.names == {title}, "a header is of another log")
@@ -51,12 +62,19 @@ class Stretch:
         row = [b"gx-head-1", *names, *place, self.header_hash, head["at_ns"].to_bytes(8, "big")]
         is_signed = _is_signed(key, row, bytes.fromhex(head["signature"]))
         _require(is_signed, f"the head of seq {end_seq} is not signed with this key")
-        return self.proved_count
+        return int(end_seq)
 
 
 def check(lines: Iterable[bytes], key: bytes) -> tuple[int, int]:
     """How many records are proved, and of how many facts are stated; an exception where it lies."""
-    proved_count = stated_count = 0
+    found = proved_in(lines, key)
+    return len(found.seqs), found.stated_count
+
+
+def proved_in(lines: Iterable[bytes], key: bytes) -> Proved:
+    """Which records are proved; an exception where the extract lies."""
+    seqs: set[int] = set()
+    stated_count = signed_seq = 0
     stretch, number = Stretch(), 0
     for number, line in enumerate(lines, start=1):
         try:
@@ -68,7 +86,8 @@ def check(lines: Iterable[bytes], key: bytes) -> tuple[int, int]:
                 case "gx-header-1":
                     stretch.take(bytes.fromhex(row["header"]))
                 case "gx-signed-1":
-                    proved_count += stretch.sign(row["signed_head"], key)
+                    signed_seq = max(signed_seq, stretch.sign(row["signed_head"], key))
+                    seqs |= stretch.proved_seqs
                     stretch = Stretch()
                 case "gx-facts-1":
                     stated_count += 1
@@ -77,7 +96,7 @@ def check(lines: Iterable[bytes], key: bytes) -> tuple[int, int]:
     _require(
         not stretch.records and not stretch.fields, "no signed head stands for the last records"
     )
-    return proved_count, stated_count
+    return Proved(seqs, stated_count, signed_seq)
 
 
 def _require(condition: bool, otherwise: str) -> None:

@@ -98,6 +98,12 @@ def _print_explanation(told: MarkExplanation) -> None:
         seqs = " ".join(map(str, line.source_seqs))
         table.add_row(line.name, f"{line.value}", line.formula, inputs, seqs)
     console.print(table)
+    nodes = _table("the curve", "month", "CNY", "before the guards", "level", "guards", "record")
+    for node in told.nodes:
+        prices = [f"{micro / 1_000_000:.4f}" for micro in (node.mark_micro, node.raw_micro)]
+        notes = ", ".join(node.notes)
+        nodes.add_row(str(node.month), *prices, str(node.level), notes, str(node.mark_seq))
+    console.print(nodes)
     months = _table("by month", "month", "forward, CNY", "present value, CNY")
     for month in told.months:
         forward = f"{month.forward_micro / 1_000_000:.4f}"

@@ -4,7 +4,7 @@ The shell: `exchange init | serve | demo | log | replay | verify`, and all of `c
 What asks an exchange does not load one: whoever types an order need not wait for rules and log to
 be imported. Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venue;
 3 unauthorized; 4 unavailable; 5 protocol; 6 start refused; 7 a newer build's record; 8 a rule
-raised half way; from 20 on the log's own (`exchange.log.errors`).
+raised half way; 9 marks unproved; from 20 on the log's own (`exchange.log.errors`).
 """
 
 import logging

@@ -13,9 +13,9 @@ two it is refused:
                    proved by it
     gx-end-1       how many lines there were
 
-Whole records are those whose every event is public (marks, indices, parameters, calendars,
-products) or the bank's own business (its pledges and loans). `clients/check_extract.py` checks all
-of it under the venue's key.
+Whole records are the first, and those whose every event is public (marks, indices, parameters,
+calendars, products) or the bank's own business (its pledges and loans). `clients/check_extract.py`
+checks all of it under the venue's key.
 """
 
 from collections.abc import Iterable
@@ -141,10 +141,12 @@ def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, list[Record]]:
             case "gx-record-1":
                 whole = _read(number, line, WholeRecord)
                 seq, record = whole.seq, _bytes(number, whole.record)
-            case _:
+            case "gx-facts-1":
                 facts = _read(number, line, Facts)
                 bodies = b"".join(_bytes(number, event) for event in facts.events)
                 seq, record = facts.seq, join_record(b"\xc0", len(facts.events), bodies)
+            case other:
+                raise _unreadable(number, f"no line of an extract is {other!r}")
         if not 1 <= seq <= head.last_seq:
             raise _unreadable(number, f"record {seq} is not from 1 to {head.last_seq}")
         if seq in found:

@@ -41,7 +41,6 @@ _PUBLIC = (
     e.NodeObserved,
     e.MarksPublished,
     RentFloorPublished,
-    le.PledgesMarked,
 )
 _STATED = (e.VenueCreated, DeliveryFinalized)
 """Known to everybody concerned, in records that hold more."""
@@ -132,11 +131,19 @@ class ExtractMaker(Struct):
                 yield self._line(_whole(first_seq + index, encoded, levels, index))
 
     def _told(self, seq: int, encoded: bytes, *, is_proved: bool) -> x.Facts | bool:
-        """Whether the record is told whole, or what is told of it."""
+        """Whether the record is told whole, as the first is, or what is told of it."""
         events = events_of(encoded)
+        if not events:
+            return False
         trades = [fact for event in events if (fact := self._trade(event)) is not None]
-        may_be_told = [self._is_own(event) or isinstance(event, _PUBLIC) for event in events]
-        if is_proved and events and all(may_be_told):
+        is_own = [self._is_own(event) for event in events]
+        # How many pledges a cycle looked at is the business of the bank whose pledges these are.
+        public = (*_PUBLIC, le.PledgesMarked) if any(is_own) else _PUBLIC
+        may_be_told = [
+            own or isinstance(event, public) for own, event in zip(is_own, events, strict=True)
+        ]
+        is_whole = all(may_be_told) or isinstance(events[0], e.VenueCreated)
+        if is_proved and is_whole:
             return True
         told = [
             event

@@ -16,20 +16,14 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from clients.check_extract import check
-from clients.check_proof import FAILURES
-from clients.shell import DEFAULT_DATA, DataDir
+from clients.check_extract import Proved
+from clients.shell import DEFAULT_DATA, AsJson, DataDir
 from exchange.domain.commands import Command
 from exchange.domain.events import ParticipantAdmitted
 from exchange.domain.record import Record, events_of
-from exchange.extract import (
-    FACTS_FORMAT,
-    RECORD_FORMAT,
-    ExtractOfAnother,
-    ExtractUnreadable,
-    records_in,
-)
+from exchange.extract import FACTS_FORMAT, RECORD_FORMAT
 from exchange.extract_maker import ExtractMaker, extract_lines
+from exchange.extract_proofs import MarksUnproved, read_extract, unproved_count_of, with_counts
 from exchange.log import Frame, SignedHeads
 from exchange.log.signed_heads import SIGNED_HEADS_FILE
 from exchange.log.witness import replace_in_parts
@@ -59,30 +53,34 @@ def recompute(
             "--check", exists=True, dir_okay=False, help="Compare with these bytes, once answered."
         ),
     ] = None,
+    accept_unproved: Annotated[
+        bool, typer.Option(help="Also where marks rest on facts that no signature covers.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """
     Compute the marks in force after a record again, and print what HTTP answers, byte for byte.
 
     Every mark is priced again from its own figures, and these are compared with the node marks that
     it names. An extract needs nothing but itself; it is of one bank, which --bank may only confirm.
-    Exit 0 done; 1 a mark or the bytes of --check differ, which are named; 2 a file that cannot be
-    read, or an extract of another bank.
+    --json puts beside the marks how many of them are proved. Exit 0 done; 1 a mark or the bytes of
+    --check differ, which are named; 2 a file that cannot be read, a proof that is wrong or was
+    taken away, or an extract of another bank; 9 marks rest on what the key does not prove.
     """
-    source = log or data
+    source, unproved_count = log or data, None
     if source.is_file():
-        account_id, records = _from_extract(source, as_of_seq, bank, public_key)
-        replay = _replayed(records, as_of_seq)
+        extract = read_extract(source, bank, as_of_seq, public_key)
+        account_id, replay = extract.head.bank_account_id, _replayed(extract.records, as_of_seq)
+        if extract.proved is not None:
+            rests_on = replay.rests_on(as_of_seq, account_id)
+            unproved_count = _require_proved(extract.proved, rests_on, is_accepted=accept_unproved)
     else:
-        with _frames(source) as frames:
-            replay = _replayed(_records(frames, as_of_seq), as_of_seq)
-        if replay.at_seq < as_of_seq:
-            raise typer.BadParameter(f"the log ends at {replay.at_seq}", param_hint="--as-of-seq")
-        account_id = _account_named(bank, replay) if bank else 0
+        account_id, replay = _of_log(source, as_of_seq, bank)
     answer = replay.answer(as_of_seq, account_id)
     if check_file is not None and check_file.read_bytes() != answer:
         typer.echo(f"{check_file} is not what record {as_of_seq} answers", err=True)
         raise typer.Exit(1)
-    typer.echo(answer, nl=False)
+    typer.echo(with_counts(answer, unproved_count) if as_json else answer, nl=as_json)
 
 
 @log_commands.command("extract")
@@ -135,24 +133,26 @@ def _records(frames: Iterable[Frame], to_seq: int | None) -> Iterator[Record]:
             yield Record(seq, 0, _NOTHING, events_of(encoded))
 
 
-def _from_extract(
-    file: Path, as_of_seq: int, bank: str, public_key: str
-) -> tuple[int, list[Record]]:
-    """Whose extract it is, and its records; with a key, each proof is checked before."""
-    with file.open("rb") as lines:
-        head, records = records_in(lines)
-    if bank and bank != head.bank:
-        raise ExtractOfAnother(head, bank)
-    if as_of_seq > head.last_seq:
-        raise typer.BadParameter(f"the extract ends at {head.last_seq}", param_hint="--as-of-seq")
-    if public_key:
-        try:
-            with file.open("rb") as lines:
-                proved_count, stated_count = check(lines, bytes.fromhex(public_key))
-        except FAILURES as failure:
-            raise ExtractUnreadable(f"extract_unproved: {file}: {failure}") from failure
-        typer.echo(f"{proved_count} records are proved, of {stated_count} facts stated", err=True)
-    return head.bank_account_id, records
+def _of_log(source: Path, as_of_seq: int, bank: str) -> tuple[int, MarksReplay]:
+    """Whose marks are asked for (0 for all), and what they are answered from."""
+    with _frames(source) as frames:
+        replay = _replayed(_records(frames, as_of_seq), as_of_seq)
+    if replay.at_seq < as_of_seq:
+        raise typer.BadParameter(f"the log ends at {replay.at_seq}", param_hint="--as-of-seq")
+    return _account_named(bank, replay) if bank else 0, replay
+
+
+def _require_proved(proved: Proved, rests_on: list[set[int]], *, is_accepted: bool) -> int:
+    """How many marks rest on what is not proved, which is said; none may, unless it is accepted."""
+    count = unproved_count_of(proved, rests_on)
+    typer.echo(
+        f"{len(proved.seqs)} records are proved, and of {proved.stated_count} facts stated; "
+        f"{count} of {len(rests_on)} marks rest on facts that no signature covers",
+        err=True,
+    )
+    if count and not is_accepted:
+        raise MarksUnproved(count, len(rests_on), proved.signed_seq)
+    return count
 
 
 def _replayed(records: Iterable[Record], to_seq: int) -> MarksReplay:

@@ -8,8 +8,9 @@ observations in the records that it names. What the events alone cannot show is 
 itself: the shares of pools, uptime, affiliation, history, halts.
 """
 
+import contextlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -25,7 +26,13 @@ from exchange.collateral.node_curve import (
     worst_source,
 )
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
-from exchange.domain.events import Event, NodeMarked, NodeObserved, ProductDefined
+from exchange.domain.events import (
+    Event,
+    NodeMarked,
+    NodeObserved,
+    ProductDefined,
+    RiskParametersPublished,
+)
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record
 from exchange.domain.risk_parameters import RiskParameters
@@ -54,6 +61,8 @@ class MarksReplay:
         self.collateral_marks, self.participants = CollateralMarks(), Participants()
         self._observed: dict[tuple[str, str, int], list[tuple[int, NodeObserved]]] = {}
         """By class, region and month, with their records."""
+        self._product_seqs: dict[int, int] = {}
+        self._versions: dict[int, tuple[int, RiskParameters]] = {}
 
     def take(self, record: Record) -> None:
         """The next record, or what of it is known."""
@@ -69,7 +78,8 @@ class MarksReplay:
             for model in models:
                 handler = model.handlers.get(type(event))
                 if handler is not None:
-                    handler(event, record, index)
+                    with _told_before(record.seq):
+                        handler(event, record, index)
         self.at_seq = record.seq
 
     def answer(self, seq: int, account_id: int = 0) -> bytes:
@@ -80,20 +90,46 @@ class MarksReplay:
         """
         found = []
         for asked, mark in marks_seen(seq, account_id, self.pledges, self.collateral_marks):
-            product = self.listings.products[asked.product_id]
+            with _told_before(mark.seq):
+                product = self.listings.products[asked.product_id]
             self._check(mark.event, mark.seq, product)
             view = mark_view(asked, product.code, mark.event, mark.seq)
             found.append(msgspec.json.encode(shown_to(account_id, view)))
         return list_of(found)
 
+    def rests_on(self, seq: int, account_id: int = 0) -> list[set[int]]:
+        """The records that each mark of such an answer follows from, its own among them."""
+        found = []
+        for asked, mark in marks_seen(seq, account_id, self.pledges, self.collateral_marks):
+            with _told_before(mark.seq):
+                seqs = {
+                    mark.seq,
+                    *mark.event.mark_seqs,
+                    mark.event.spot_seq,
+                    self._parameters(mark.event)[0],
+                    self._product_seqs[asked.product_id],
+                    self.collateral_marks.request_seq(asked.pledge_id),
+                }
+            found.append(seqs - {0})
+        return found
+
     def _take(self, event: Event, seq: int) -> None:
         if isinstance(event, NodeObserved):
             name = (event.gpu_class, event.region, event.month)
             self._observed.setdefault(name, []).append((seq, event))
+        elif isinstance(event, ProductDefined):
+            self._product_seqs[event.product_id] = seq
+        elif isinstance(event, RiskParametersPublished):
+            self._versions[event.version] = seq, event.risk_parameters
+
+    def _parameters(self, mark: PledgeMarked) -> tuple[int, RiskParameters]:
+        """The constants of a mark, by their number: versions before may not have been told."""
+        return self._versions[mark.parameters_version]
 
     def _check(self, mark: PledgeMarked, seq: int, product: ProductDefined) -> None:
         """Compares a mark with what can be had again of it."""
-        parameters = self.marks.parameters_of(mark.parameters_version)[1].risk_parameters
+        with _told_before(seq):
+            parameters = self._parameters(mark)[1]
         again = priced(figures_of(mark), sources_of(mark), parameters)
         _require_equal(mark, seq, _fields(again), list(again.__struct_fields__))
         market = self._market(mark, seq, product, parameters)
@@ -158,6 +194,17 @@ class MarksReplay:
         versions = self._observed.get((mark.gpu_class, mark.region, mark.month), [])
         at = bisect_right(versions, seq, key=itemgetter(0))
         return versions[at - 1] if at else None
+
+
+@contextlib.contextmanager
+def _told_before(seq: int) -> Iterator[None]:
+    """Says so where a record that this one follows was not told."""
+    try:
+        yield
+    except LookupError as error:
+        raise MarkDiffers(
+            f"mark_differs: record {seq} follows from a record that was left out: {error!r}"
+        ) from error
 
 
 def _fields(mark: PledgeMarked) -> dict[str, object]:

@@ -6,6 +6,8 @@ As in `wire`: amounts fen, quantities GPUs, days delivery day numbers, all integ
 
 from msgspec import Struct
 
+from exchange.domain.wire import NodeMarkView
+
 
 class MonthValueView(Struct, frozen=True, kw_only=True):
     """One month of a collateral mark: its price and what it contributes."""
@@ -101,6 +103,8 @@ class MarkExplanation(Struct, frozen=True, kw_only=True):
     """A mark with each figure taken apart; computed again from the event's own figures."""
 
     mark: CollateralMarkView
+    nodes: list[NodeMarkView]
+    """The curve's points as they were published: price before the guards, their notes, level."""
     months: list[MonthValueView]
     lines: list[MarkLineView]
     is_reproduced: bool

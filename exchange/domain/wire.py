@@ -370,10 +370,18 @@ class NodeMarkView(Struct, frozen=True, kw_only=True):
     month: int
     mark_micro: int
     raw_micro: int
+    """Before the guards acted."""
     level: int
     notes: list[str]
     mark_seq: int
     """The record that published it."""
+    bid_micro: int
+    """Best quotes of that moment; 0 for none."""
+    ask_micro: int
+    adv_hours: int
+    """GPU-hours traded a day, on average."""
+    observed_day: int
+    """Of the last mark that was not a mere decay of an older one; 0 before the first."""
 
 
 class Marks(Message, frozen=True, kw_only=True, tag="marks"):

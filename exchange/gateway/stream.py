@@ -31,6 +31,7 @@ from exchange.domain.wire import (
 from exchange.projections import Projections
 from exchange.projections.desk import DeskTrade
 from exchange.projections.desk_views import public_trade_view, public_trades_view
+from exchange.projections.marks import node_mark_view
 from exchange.projections.orders import Step
 from exchange.projections.views import indication_view, private_view, session_word
 
@@ -341,20 +342,6 @@ def marks_message(projections: Projections, seq: int) -> Marks:
     """All node marks as of a record."""
     nodes = projections.marks.nodes_as_of(seq)
     return Marks(as_of_seq=seq, marks=[node_mark_view(at, mark) for at, mark in nodes])
-
-
-def node_mark_view(mark_seq: int, mark: NodeMarked) -> NodeMarkView:
-    """A node's mark as the wire shows it."""
-    return NodeMarkView(
-        gpu_class=mark.gpu_class,
-        region=mark.region,
-        month=mark.month,
-        mark_micro=mark.mark_micro,
-        raw_micro=mark.raw_micro,
-        level=mark.level,
-        notes=mark.notes,
-        mark_seq=mark_seq,
-    )
 
 
 def _changes(

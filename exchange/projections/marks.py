@@ -24,6 +24,7 @@ from exchange.domain.events import (
 )
 from exchange.domain.record import Record
 from exchange.domain.windows import date_of, day_at
+from exchange.domain.wire import NodeMarkView
 
 from .projection import Handler, Projection
 
@@ -32,6 +33,24 @@ Versions = list[tuple[int, ValueT]]
 """(seq, value) in the order of the log."""
 NodeName = tuple[str, str, int]
 """Class, region, month."""
+
+
+def node_mark_view(mark_seq: int, mark: NodeMarked) -> NodeMarkView:
+    """A node's mark, which that record published, as the wire shows it."""
+    return NodeMarkView(
+        gpu_class=mark.gpu_class,
+        region=mark.region,
+        month=mark.month,
+        mark_micro=mark.mark_micro,
+        raw_micro=mark.raw_micro,
+        level=mark.level,
+        notes=mark.notes,
+        mark_seq=mark_seq,
+        bid_micro=mark.bid_micro,
+        ask_micro=mark.ask_micro,
+        adv_hours=mark.adv_hours,
+        observed_day=mark.observed_day,
+    )
 
 
 class MarksState(Struct):

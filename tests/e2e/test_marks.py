@@ -5,11 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from clients.sdk import ExchangeClient
+from exchange import genesis
+from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.events import Event
+from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.record import encode_event, events_of
 from exchange.extract import (
     END_FORMAT,
     EXTRACT_FORMAT,
@@ -17,10 +24,12 @@ from exchange.extract import (
     HEADER_FORMAT,
     RECORD_FORMAT,
     SIGNED_FORMAT,
+    ExtractEnd,
+    Facts,
 )
 from tests.e2e.test_proof import frames_of, genesis_key
 
-from .processes import VenueProcess, in_time
+from .processes import VenueProcess, in_time, wait_until
 from .venue import ACCOUNT_IDS, PRODUCT, Market, fetch
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +114,87 @@ async def test_marks_come_out_again_byte_for_byte_from_the_log_and_from_its_arch
     assert (done.returncode, done.stdout) == (0, answer.body), done
 
 
+async def signed_up_to(venue: VenueProcess, seq: int) -> None:
+    """Waits for a head that stands for the record."""
+    asked = f"/v1/log/heads?from_seq={seq}"
+    await asyncio.to_thread(
+        wait_until, lambda: asyncio.run(fetch(venue, asked, "bank")).value, "a signed head"
+    )
+
+
+def stated(row: dict[str, Any], change: Callable[[Event], Event] = lambda event: event) -> bytes:
+    """A whole record as facts, as one would write them who takes its proof away."""
+    events = [
+        encode_event(change(event)).hex() for event in events_of(bytes.fromhex(row["record"]))
+    ]
+    return msgspec.json.encode(Facts(format=FACTS_FORMAT, seq=row["seq"], events=events))
+
+
+def flattered(event: Event) -> Event:
+    """A mark that was priced from a better supplier's figures."""
+    if not isinstance(event, PledgeMarked):
+        return event
+    better = msgspec.structs.replace(figures_of(event), uptime_ppm=1_000_000, pool_share_ppm=0)
+    return priced(better, sources_of(event), genesis.risk_parameters())
+
+
+@in_time
+async def test_a_mark_without_its_proof_is_unproved_and_what_is_forged_is_refused(
+    venue: VenueProcess, market: Market, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(venue.start, "--sign-every", 4)
+    await lend(venue, market)
+    answer = await fetch(venue, MARKS, "bank")
+    seq = int(answer.headers["As-Of-Seq"])
+    await signed_up_to(venue, seq)
+    lines = (await fetch(venue, "/v1/collateral/extract", "bank")).body.splitlines()
+    public_key = genesis_key(await asyncio.to_thread(frames_of, venue))
+    extract = tmp_path / "extract"
+    asked = ("marks", "recompute", "--as-of-seq", seq, "--log", extract, "--public-key", public_key)
+
+    async def recomputed(changes: dict[int, bytes], *flags: str) -> tuple[int, bytes, bytes]:
+        """With lines in the place of others, or none where that is empty, and the right count."""
+        left = [line for n, each in enumerate(lines[:-1]) if (line := changes.get(n, each))]
+        end = msgspec.json.encode(ExtractEnd(format=END_FORMAT, lines_count=len(left)))
+        extract.write_bytes(b"\n".join([*left, end]) + b"\n")
+        done = await asyncio.to_thread(elsewhere, *asked, *flags)
+        return done.returncode, done.stdout, done.stderr
+
+    rows = {n: msgspec.json.decode(line) for n, line in enumerate(lines)}
+    whole = {n: row for n, row in rows.items() if row["format"] == RECORD_FORMAT}
+    marked = {row["seq"]: n for n, row in whole.items() if b"pledge_marked".hex() in row["record"]}
+    mark, first = marked[msgspec.json.decode(answer.body)[0]["as_of_seq"]], min(whole)
+    nodes = next(n for n, row in whole.items() if b"node_marked".hex() in row["record"])
+    assert rows[first]["seq"] == 1, "genesis, with the parameters"
+
+    code, found, said = await recomputed({})
+    assert (code, found) == (0, answer.body), said
+    assert b"0 of 2 marks rest on facts that no signature covers" in said
+    for change in (stated(rows[mark]), stated(rows[mark], flattered)):
+        code, found, said = await recomputed({mark: change})
+        assert (code, found) == (9, b""), said
+        assert b"marks_unproved: 1 of 2 marks rest on facts that no signature covers" in said
+    code, found, said = await recomputed({mark: stated(rows[mark])}, "--accept-unproved", "--json")
+    assert (code, msgspec.json.decode(found)["unproved_count"]) == (0, 1), said
+    everything = {n: stated(row, flattered) for n, row in whole.items()}
+    everything |= {n: b"" for n, row in rows.items() if row["format"] == SIGNED_FORMAT}
+    everything |= {n: b"" for n, row in rows.items() if row["format"] == HEADER_FORMAT}
+    code, _, said = await recomputed(everything)
+    assert (code, b"2 of 2 marks rest on facts" in said) == (9, True), said
+    for place in (nodes, first):
+        code, _, said = await recomputed({place: stated(rows[place])})
+        assert (code, b"its proof was taken away" in said) == (2, True), said
+    changed = rows[mark]["record"]
+    for event in events_of(bytes.fromhex(changed)):
+        changed = changed.replace(encode_event(event).hex(), encode_event(flattered(event)).hex())
+    code, _, said = await recomputed({mark: msgspec.json.encode(rows[mark] | {"record": changed})})
+    assert (code, b"another record" in said) == (2, True), said
+    header = next(n for n, row in rows.items() if row["format"] == HEADER_FORMAT)
+    for place, expected in ((header, 2), (nodes, 9), (first, 1)):
+        code, _, said = await recomputed({place: b""})
+        assert (code, b"error: " in said) == (expected, True), said
+
+
 @in_time
 async def test_a_bank_computes_its_marks_from_its_extract_alone(
     venue: VenueProcess, market: Market, tmp_path: Path
@@ -113,6 +203,7 @@ async def test_a_bank_computes_its_marks_from_its_extract_alone(
     await lend(venue, market)
     answer = await fetch(venue, MARKS, "bank")
     seq = int(answer.headers["As-Of-Seq"])
+    await signed_up_to(venue, seq)
     served = await fetch(venue, "/v1/collateral/extract", "bank")
     assert (await fetch(venue, "/v1/collateral/extract", "trader")).status == 403
     public_key = genesis_key(await asyncio.to_thread(frames_of, venue))
