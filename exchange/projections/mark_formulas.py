@@ -124,9 +124,9 @@ FORMULAS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]
     "haircut_ppm": ("min(1, the sum of the lines)", _LINES, (), ()),
     "ltv_raw_ppm": ("1 - haircut", ("haircut_ppm",), (), ()),
     "ltv_ppm": (
-        "clamp(raw, FLOOR, CAP); no floor under stress, and until EXIT clear trading days are over. "
-        "Stress: es > ES, raw < FLOOR - ABSORBS, level 7 or 0, uptime < UPTIME, grade 5, one house, "
-        "halt",
+        "clamp(raw, FLOOR, CAP); no floor under stress and for EXIT clear trading days after. "
+        "Stress: es > ES, raw < FLOOR - ABSORBS, level 7 or 0, uptime < UPTIME, grade 5, one house,"
+        " halt",
         (
             "ltv_raw_ppm",
             "es_ppm",

@@ -12,7 +12,7 @@ from exchange.domain import lending_events
 from exchange.domain.enums import CancelReason, Trust
 from exchange.domain.events import OrderCancelled
 from exchange.domain.record import EVENT_TYPES
-from exchange.rules import desk_trades
+from exchange.rules import corrections
 from tests.whole_market.market import WholeMarket, events_of
 from tests.whole_market.year import YearFailed, run
 
@@ -67,11 +67,11 @@ def test_in_the_years_exclusive_orders_give_way_to_each_other():
 
 
 def test_a_mistake_of_the_rules_is_told_with_its_seed_and_its_day(monkeypatch):
-    whole = desk_trades.escrow_share
+    whole = corrections.own_escrow
 
     def half(terms, state):
         return [replace(run, day_amount=run.day_amount // 2) for run in whole(terms, state)]
 
-    monkeypatch.setattr(desk_trades, "escrow_share", half)
+    monkeypatch.setattr(corrections, "own_escrow", half)
     with pytest.raises(YearFailed, match=r"seed 2 on 2028-\d\d-\d\d: .*leaves the escrow of"):
         run(2)
