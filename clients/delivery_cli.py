@@ -20,6 +20,7 @@ from exchange.domain.windows import date_of, parse_window
 from .shell import DEFAULT_DATA, Answer, As, DataDir, TokenFile, Url, asks, money, told
 from .shell import connect as _connect
 from .shell import day_of_code as _day_of
+from .shell import product_id_of as _product_id
 from .shell import table as _table
 
 capacity_commands = typer.Typer(no_args_is_help=True)
@@ -273,13 +274,6 @@ def _give(exchange: SyncExchangeClient, tag: str, product: str, day: str, **fiel
     product_id = _product_id(exchange, product)
     receipt = exchange.supply("deliveries", tag, product_id=product_id, day=_day_of(day), **fields)
     return told(receipt, f"{tag.replace('_', ' ')} of {day}")
-
-
-def _product_id(exchange: SyncExchangeClient, code: str) -> int:
-    for product in exchange.products():
-        if product.code == code:
-            return product.product_id
-    raise typer.BadParameter(f"there is no product {code!r}")
 
 
 def _sha256(path: Path) -> str:
