@@ -5,7 +5,10 @@ Options and exit codes are those of `clients.shell`.
 """
 
 import hashlib
+import os
 import secrets
+from functools import partial
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -237,7 +240,31 @@ def pledge_list(exchange: SyncExchangeClient) -> Answer:
 # -- keys -----------------------------------------------------------------------------------------
 
 
-@key_commands.command("register")
+@key_commands.command("secret")
+def key_secret(
+    file: Annotated[Path, typer.Argument(help="Where to put it, readable by its owner only.")],
+) -> None:
+    """Make the secret of an operator's or auditor's first key; print its hash, for `admit`."""
+    if file.exists():
+        raise typer.BadParameter(f"{file} is there already, and may be a secret in use")
+    secret = secrets.token_hex(32)
+    with open(file, "x", opener=partial(os.open, mode=0o600)) as made:
+        made.write(secret)
+    typer.echo(hashlib.sha256(secret.encode()).hexdigest())
+
+
+@key_commands.command("keep")
+def key_keep(
+    name: Annotated[str, typer.Argument(help="Under which the directory keeps the token.")],
+    key_id: Annotated[int, typer.Argument(help="What `confirm-admission` said.")],
+    file: Annotated[Path, typer.Argument(help="What `key secret` made.", exists=True)],
+    data: DataDir = DEFAULT_DATA,
+) -> None:
+    """Keep a first key's token in the directory, once a second operator has confirmed it."""
+    add_credentials(data, {name: f"{key_id}.{file.read_text().strip()}"})
+    typer.echo(f"key {key_id} is stored as {name}")
+
+
 @key_commands.command("register")
 def key_register(
     account_id: int,
