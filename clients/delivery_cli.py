@@ -315,13 +315,13 @@ def withdraw_bond(exchange: SyncExchangeClient, bond_amount: int) -> Answer:
 def list_bonds(exchange: SyncExchangeClient) -> Answer:
     """Print suppliers' bonds and standing."""
     bonds = exchange.bonds()
-    table = _table("bonds", "supplier", "bond", "required", "suspended", "claims")
+    table = _table("bonds", "supplier", "bond", "required", "standing", "claims")
     for one in bonds:
         table.add_row(
             str(one.supplier_account_id),
             money(one.bond_amount),
             money(one.required_amount),
-            "yes" if one.is_suspended else "",
+            "terminated" if one.is_terminated else "suspended" if one.is_suspended else "",
             str(len(one.claims)),
         )
     return bonds, table
