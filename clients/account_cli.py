@@ -1,5 +1,7 @@
-"""The shell's commands about the own account: positions, balances, orders, statement."""
+"""The shell's commands about the own account: positions, balances, orders, fills, statement."""
 
+from collections.abc import Iterator
+from fractions import Fraction
 from typing import Annotated
 
 import typer
@@ -11,7 +13,7 @@ from clients.sdk import SyncExchangeClient
 from exchange.domain.account_wire import Run
 from exchange.domain.statement import Statement, csv_of
 from exchange.domain.windows import date_of, day_at
-from exchange.domain.wire import Positions
+from exchange.domain.wire import Execution, Orders, Positions
 
 from .shell import (
     DEFAULT_DATA,
@@ -100,6 +102,28 @@ def orders(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
 
 
 @account_commands.command()
+@asks("trader")
+def fills(
+    exchange: SyncExchangeClient,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then each trade with its number, as it happens.")
+    ] = False,
+    count: Annotated[int, typer.Option(help="Follow so many trades; 0 for ever.", min=0)] = 0,
+) -> Iterator[Answer]:
+    """Print what the open orders, and the latest that ended, have traded."""
+    updates = exchange.updates(exchange.follow_orders()) if follow else [exchange.orders()]
+    seen_count = 0
+    for update in updates:
+        if isinstance(update, Orders):
+            yield [order for order in update.orders if order.cum_qty], _fills_table(update)
+        elif isinstance(update, Execution) and update.trade_id:
+            yield update, _trade_line(update)
+            seen_count += 1
+            if seen_count == count:
+                return
+
+
+@account_commands.command()
 def statement(
     window: Annotated[
         str, typer.Argument(help="Days of market time, as a window's code: M2703, D270305, …")
@@ -136,6 +160,29 @@ def _position_table(held: Positions) -> Table:
                 span = (f"{date_of(run.start_day)}", f"{date_of(run.end_day)}")
                 shown.add_row(position.product, name, *span, str(run.qty))
     return shown
+
+
+def _fills_table(found: Orders) -> Table:
+    title = f"account {found.account_id} at seq {found.as_of_seq}"
+    columns = ("order", "instrument", "side", "filled", "average, fen", "amount", "fees")
+    shown = table(title, *columns)
+    for order in found.orders:
+        if order.cum_qty:
+            shown.add_row(
+                str(order.order_id),
+                order.instrument,
+                order.side,
+                f"{order.cum_qty}/{order.order_qty}",
+                f"{Fraction(order.notional_amount, order.gpu_hours)}",
+                money(order.notional_amount),
+                money(order.fee_amount),
+            )
+    return shown
+
+
+def _trade_line(fill: Execution) -> str:
+    terms = f"{fill.side} {fill.last_qty} of {fill.instrument} at {money(fill.last_price)}"
+    return f"trade {fill.trade_id}: {terms} as {fill.liquidity}, order {fill.order_id}"
 
 
 def _statement_table(made: Statement) -> Table:

@@ -1,11 +1,14 @@
 """
-The shell's half for those who trade and lend: order, cancel, book, instruments, pledge, key.
+The shell's half for those who trade and lend: order, amend, cancel, book, trades, pledge, key.
 
 Options and exit codes are those of `clients.shell`.
 """
 
 import hashlib
+import os
 import secrets
+from functools import partial
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -25,6 +28,7 @@ from .shell import (
     TokenFile,
     Url,
     asks,
+    moment_of,
     money,
     told,
 )
@@ -86,11 +90,43 @@ def order(
 
 @commands.command()
 @asks("trader")
+def amend(
+    exchange: SyncExchangeClient,
+    order_id: int,
+    order_qty: Annotated[
+        int | None, typer.Option(help="GPUs in all, with those that are filled.")
+    ] = None,
+    limit_price: Annotated[int | None, typer.Option(help="Fen per GPU-hour.")] = None,
+) -> Answer:
+    """Change an open order; less of it keeps its place in the book, all else loses it."""
+    if order_qty is None and limit_price is None:
+        raise typer.BadParameter("--order-qty, --limit-price or both say what changes")
+    ack = exchange.amend(order_id=order_id, order_qty=order_qty, limit_price=limit_price)
+    exchange.logout()
+    return ack, f"order {order_id} is amended at seq {ack.log_seq}"
+
+
+@commands.command()
+@asks("trader")
 def cancel(exchange: SyncExchangeClient, order_id: int) -> Answer:
     """Cancel an open order."""
     ack = exchange.cancel(order_id=order_id)
     exchange.logout()
     return ack, f"order {order_id} is cancelled at seq {ack.log_seq}"
+
+
+@commands.command("mass-cancel")
+@asks("trader")
+def mass_cancel(
+    exchange: SyncExchangeClient,
+    instrument: Annotated[str, typer.Argument(help="Of this one; without it of all.")] = "",
+    side: Annotated[str, typer.Option(help="buy or sell; both if neither.")] = "",
+) -> Answer:
+    """Cancel all own open orders, or those of an instrument or a side."""
+    ack = exchange.mass_cancel(instrument=instrument, side=cast(SideWord, side) if side else None)
+    exchange.logout()
+    scope = " ".join(word for word in (side, instrument) if word) or "all"
+    return ack, f"open orders ({scope}) are cancelled at seq {ack.log_seq}"
 
 
 @commands.command()
@@ -115,6 +151,24 @@ def book(
             str(ask[1]) if ask else "",
         )
     return levels, table
+
+
+@commands.command()
+@asks("trader")
+def trades(
+    exchange: SyncExchangeClient,
+    instrument: str,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    as_of_seq: AsOfSeq = None,
+) -> Answer:
+    """Print an instrument's latest public trades, newest first; `fills` has one's own."""
+    found = exchange.trades(instrument, limit, as_of_seq=as_of_seq)
+    table = _table(f"trades in {instrument}", "trade", "at", "GPUs", "price", "taker", "")
+    for one in found:
+        row = (str(one.trade_id), moment_of(one.market_ns), str(one.last_qty))
+        busted = "busted" if one.is_busted else ""
+        table.add_row(*row, money(one.last_price), one.taker_side, busted)
+    return found, table
 
 
 # -- pledges --------------------------------------------------------------------------------------
@@ -186,7 +240,31 @@ def pledge_list(exchange: SyncExchangeClient) -> Answer:
 # -- keys -----------------------------------------------------------------------------------------
 
 
-@key_commands.command("register")
+@key_commands.command("secret")
+def key_secret(
+    file: Annotated[Path, typer.Argument(help="Where to put it, readable by its owner only.")],
+) -> None:
+    """Make the secret of an operator's or auditor's first key; print its hash, for `admit`."""
+    if file.exists():
+        raise typer.BadParameter(f"{file} is there already, and may be a secret in use")
+    secret = secrets.token_hex(32)
+    with open(file, "x", opener=partial(os.open, mode=0o600)) as made:
+        made.write(secret)
+    typer.echo(hashlib.sha256(secret.encode()).hexdigest())
+
+
+@key_commands.command("keep")
+def key_keep(
+    name: Annotated[str, typer.Argument(help="Under which the directory keeps the token.")],
+    key_id: Annotated[int, typer.Argument(help="What `confirm-admission` said.")],
+    file: Annotated[Path, typer.Argument(help="What `key secret` made.", exists=True)],
+    data: DataDir = DEFAULT_DATA,
+) -> None:
+    """Keep a first key's token in the directory, once a second operator has confirmed it."""
+    add_credentials(data, {name: f"{key_id}.{file.read_text().strip()}"})
+    typer.echo(f"key {key_id} is stored as {name}")
+
+
 @key_commands.command("register")
 def key_register(
     account_id: int,

@@ -1,5 +1,5 @@
 """
-The shell's half for those who deliver: capacity, delivery days, bonds.
+The shell's half for those who deliver: capacity, delivery days, bonds, claims.
 
 Days are given as codes, D270305; hashes of reports and proofs are made here of the files.
 """
@@ -17,14 +17,27 @@ from clients.supplier_agent import HOUR_NS, post_readings, run_agent
 from exchange.domain.units import HOURS_PER_DAY, NS_PER_SECOND
 from exchange.domain.windows import date_of, parse_window
 
-from .shell import DEFAULT_DATA, Answer, As, DataDir, TokenFile, Url, asks, money, told
+from .shell import (
+    DEFAULT_DATA,
+    Answer,
+    As,
+    DataDir,
+    TokenFile,
+    Url,
+    asks,
+    money,
+    told,
+    window_of_code,
+)
 from .shell import connect as _connect
 from .shell import day_of_code as _day_of
+from .shell import product_id_of as _product_id
 from .shell import table as _table
 
 capacity_commands = typer.Typer(no_args_is_help=True)
 delivery_commands = typer.Typer(no_args_is_help=True)
 bond_commands = typer.Typer(no_args_is_help=True)
+claim_commands = typer.Typer(no_args_is_help=True)
 
 Product = Annotated[str, typer.Argument(help="A product's code.")]
 DayCode = Annotated[str, typer.Argument(help="A delivery day: D270305.")]
@@ -92,6 +105,55 @@ def countersign_capacity(
         evidence_sha256=_sha256(report),
     )
     return told(receipt, f"grant {grant_id} is title")
+
+
+@capacity_commands.command("reject")
+@asks("auditor")
+def reject(exchange: SyncExchangeClient, grant_id: int) -> Answer:
+    """End a submission that is not title yet, as an auditor or as its supplier."""
+    receipt = exchange.supply("capacity", "reject_capacity", grant_id=grant_id)
+    return told(receipt, f"grant {grant_id} is rejected")
+
+
+@capacity_commands.command("withdraw")
+@asks("supplier")
+def withdraw(
+    exchange: SyncExchangeClient, product: Product, window: WindowCode, withdrawn_qty: int
+) -> Answer:
+    """Take back title to days to come that is not sold, pledged or on offer."""
+    span = window_of_code(window)
+    receipt = exchange.supply(
+        "capacity",
+        "withdraw_capacity",
+        product_id=_product_id(exchange, product),
+        start_day=span.start_day,
+        end_day=span.end_day,
+        withdrawn_qty=withdrawn_qty,
+    )
+    return told(receipt, f"{withdrawn_qty} GPUs of {window} are withdrawn")
+
+
+@capacity_commands.command("derate")
+@asks("auditor")
+def derate(
+    exchange: SyncExchangeClient,
+    product: Product,
+    window: WindowCode,
+    derated_qty: Annotated[int, typer.Argument(help="What is left of the product.", min=0)],
+    report: Proof,
+) -> Answer:
+    """Find that a product has fewer GPUs than were granted; what is sold of them is owed."""
+    span = window_of_code(window)
+    receipt = exchange.supply(
+        "capacity",
+        "derate_capacity",
+        product_id=_product_id(exchange, product),
+        start_day=span.start_day,
+        end_day=span.end_day,
+        derated_qty=derated_qty,
+        evidence_sha256=_sha256(report),
+    )
+    return told(receipt, f"{product} is derated to {derated_qty} GPUs on the days of {window}")
 
 
 @capacity_commands.command("list")
@@ -262,16 +324,39 @@ def withdraw_bond(exchange: SyncExchangeClient, bond_amount: int) -> Answer:
 def list_bonds(exchange: SyncExchangeClient) -> Answer:
     """Print suppliers' bonds and standing."""
     bonds = exchange.bonds()
-    table = _table("bonds", "supplier", "bond", "required", "suspended", "claims")
+    table = _table("bonds", "supplier", "bond", "required", "standing", "claims")
     for one in bonds:
         table.add_row(
             str(one.supplier_account_id),
             money(one.bond_amount),
             money(one.required_amount),
-            "yes" if one.is_suspended else "",
+            "terminated" if one.is_terminated else "suspended" if one.is_suspended else "",
             str(len(one.claims)),
         )
     return bonds, table
+
+
+# -- claims ----------------------------------------------------------------------------------------
+
+
+@claim_commands.command("list")
+@asks("supplier")
+def list_claims(exchange: SyncExchangeClient) -> Answer:
+    """Print what suppliers still owe beyond their bonds: to the account, or by it."""
+    owed = [(one.supplier_account_id, claim) for one in exchange.bonds() for claim in one.claims]
+    table = _table("claims", "claim", "product", "day", "supplier", "owed to", "left")
+    for supplier_id, claim in owed:
+        of = (str(claim.claim_id), claim.product, f"{date_of(claim.day)}")
+        table.add_row(*of, str(supplier_id), str(claim.account_id), money(claim.left_amount))
+    return [claim for _, claim in owed], table
+
+
+@claim_commands.command("pay")
+@asks("supplier")
+def pay_claim(exchange: SyncExchangeClient, claim_id: int, paid_amount: int) -> Answer:
+    """Pay damages that the bond did not cover, or a part of them, in fen."""
+    receipt = exchange.supply("bonds", "pay_claim", claim_id=claim_id, paid_amount=paid_amount)
+    return told(receipt, f"{money(paid_amount)} is paid on claim {claim_id}")
 
 
 # -- helpers ---------------------------------------------------------------------------------------
@@ -282,13 +367,6 @@ def _give(exchange: SyncExchangeClient, tag: str, product: str, day: str, **fiel
     product_id = _product_id(exchange, product)
     receipt = exchange.supply("deliveries", tag, product_id=product_id, day=_day_of(day), **fields)
     return told(receipt, f"{tag.replace('_', ' ')} of {day}")
-
-
-def _product_id(exchange: SyncExchangeClient, code: str) -> int:
-    for product in exchange.products():
-        if product.code == code:
-            return product.product_id
-    raise typer.BadParameter(f"there is no product {code!r}")
 
 
 def _sha256(path: Path) -> str:

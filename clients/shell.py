@@ -7,6 +7,7 @@ tables. Exit codes: 0 done, 1 refused by the market, 3 unauthorized, 4 unavailab
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from clients.directory import read_credentials, read_serving
 from clients.errors import ExchangeError, ProtocolError, Unauthorized, Unavailable
 from clients.sdk import SyncExchangeClient
 from exchange.domain.enums import WindowKind
+from exchange.domain.units import NS_PER_SECOND
 from exchange.domain.windows import Window, parse_window
 from exchange.domain.wire import Receipt
 
@@ -62,6 +64,27 @@ def money(amount: int) -> str:
     """Fen as yuan."""
     sign = "-" if amount < 0 else ""
     return f"{sign}{abs(amount) // 100:,}.{abs(amount) % 100:02d}"
+
+
+def moment_of(market_ns: int) -> str:
+    """A moment of market time, in UTC to the second."""
+    return f"{datetime.fromtimestamp(market_ns // NS_PER_SECOND, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def product_id_of(exchange: SyncExchangeClient, code: str) -> int:
+    """The product that a code names."""
+    for product in exchange.products():
+        if product.code == code:
+            return product.product_id
+    raise typer.BadParameter(f"there is no product {code!r}")
+
+
+def instrument_id_of(exchange: SyncExchangeClient, symbol: str) -> int:
+    """The instrument that a symbol names."""
+    for one in exchange.instruments():
+        if one.instrument == symbol:
+            return one.instrument_id
+    raise typer.BadParameter(f"there is no instrument {symbol!r}")
 
 
 def connect(data: Path, url: str, token_file: Path | None, who: str) -> SyncExchangeClient:

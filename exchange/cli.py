@@ -17,11 +17,23 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from clients import desk_cli, index_prices_cli, lending_cli, marks_cli, reference_cli
+from clients import (
+    desk_cli,
+    index_prices_cli,
+    lending_cli,
+    marks_cli,
+    operator_cli,
+    reference_cli,
+)
 from clients.account_cli import account_commands
 from clients.bank_cli import bank_commands
 from clients.cli import commands
-from clients.delivery_cli import bond_commands, capacity_commands, delivery_commands
+from clients.delivery_cli import (
+    bond_commands,
+    capacity_commands,
+    claim_commands,
+    delivery_commands,
+)
 from clients.errors import ExchangeError
 from clients.lot_cli import lot_commands
 from clients.shell import exit_code_of
@@ -59,6 +71,7 @@ app = typer.Typer(
 )
 app.add_typer(commands)
 app.add_typer(reference_cli.commands)
+app.add_typer(operator_cli.commands)
 app.add_typer(account_commands)
 app.add_typer(bank_commands)
 app.add_typer(sublet_commands, name="sublet", help="Let the use of days, take and end it.")
@@ -70,6 +83,7 @@ app.add_typer(lot_commands, name="lot", help="Sell and buy what secured loans in
 app.add_typer(capacity_commands, name="capacity", help="Bring hardware to title.")
 app.add_typer(delivery_commands, name="delivery", help="Read, report, attest, dispute days.")
 app.add_typer(bond_commands, name="bond", help="Cash against what may not be delivered.")
+app.add_typer(claim_commands, name="claim", help="Damages that a bond did not cover.")
 app.add_typer(marks_cli.commands, name="marks", cls=completed_by("exchange.marks_cli"))
 app.add_typer(index_prices_cli.commands, name="index-prices")
 

@@ -15,6 +15,8 @@ def test_help_lists_what_runs_an_exchange_beside_what_asks_one():
     told = CliRunner().invoke(app, ["--help"]).output
     for name in ("init", "serve", "verify", "log", "collateral", "order", "loans", "marks"):
         assert f"│ {name} " in told
+    for name in ("amend", "mass-cancel", "trades", "fills", "admit", "halt", "claim", "cash"):
+        assert f"│ {name} " in told
     assert "recompute" in CliRunner().invoke(app, ["marks", "--help"]).output
 
 
@@ -35,5 +37,6 @@ def test_what_asks_an_exchange_does_not_load_one():
         return tuple(done.stdout.split())
 
     assert loaded("order", "--help") == ()
+    assert loaded("supplier", "suspend", "--help") == ()
     assert loaded("marks", "explain", "--help") == ()
     assert loaded("serve", "--help") == ROOMS
