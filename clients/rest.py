@@ -38,6 +38,7 @@ from exchange.domain.wire import (
     LogHead,
     Marks,
     Orders,
+    ParticipantView,
     PledgeRequest,
     PledgeView,
     Positions,
@@ -177,38 +178,58 @@ class HttpClient:
         """Who the token speaks for."""
         return await self._get("/accounts/me", AccountView)
 
-    async def orders(self, *, as_of_seq: int | None = None) -> Orders:
-        """Open orders and the latest that ended."""
-        return await self._get("/accounts/me/orders", Orders, _given(as_of_seq=as_of_seq))
+    async def orders(
+        self, *, as_of_seq: int | None = None, account_id: int | None = None
+    ) -> Orders:
+        """Open orders and the latest that ended; operators and auditors may name the account."""
+        path = _account_path(account_id, "orders")
+        return await self._get(path, Orders, _given(as_of_seq=as_of_seq))
 
-    async def positions(self, *, as_of_seq: int | None = None) -> Positions:
-        """Unit-days held, as step functions over delivery days."""
-        return await self._get("/accounts/me/positions", Positions, _given(as_of_seq=as_of_seq))
+    async def positions(
+        self, *, as_of_seq: int | None = None, account_id: int | None = None
+    ) -> Positions:
+        """Unit-days held, as step functions over delivery days; `account_id` as in `orders`."""
+        path = _account_path(account_id, "positions")
+        return await self._get(path, Positions, _given(as_of_seq=as_of_seq))
 
-    async def balances(self, *, as_of_seq: int | None = None) -> Balances:
-        """Cash in fen, free and held."""
-        return await self._get("/accounts/me/balances", Balances, _given(as_of_seq=as_of_seq))
+    async def balances(
+        self, *, as_of_seq: int | None = None, account_id: int | None = None
+    ) -> Balances:
+        """Cash in fen, free and held; `account_id` as in `orders`, and 0 is the venue's."""
+        path = _account_path(account_id, "balances")
+        return await self._get(path, Balances, _given(as_of_seq=as_of_seq))
 
     async def statement(
-        self, *, from_day: int | None = None, to_day: int | None = None, currency: str = "CNY"
+        self,
+        *,
+        from_day: int | None = None,
+        to_day: int | None = None,
+        currency: str = "CNY",
+        account_id: int | None = None,
     ) -> Statement:
         """
-        Every movement of one's cash on the days `[from_day, to_day)` of market time.
+        Every movement of cash on the days `[from_day, to_day)` of market time; `account_id` as in
+        `balances`.
 
         The exchange answers in parts, which are put together here.
         """
+        path = _account_path(account_id, "statement")
         params = {"currency": currency, **_given(**{"from": from_day, "to": to_day})}
-        made = await self._get("/accounts/me/statement", Statement, params)
+        made = await self._get(path, Statement, params)
         part = made
         while not part.is_complete:
             rest = {**params, "after_seq": part.through_seq}
-            part = await self._get("/accounts/me/statement", Statement, rest)
+            part = await self._get(path, Statement, rest)
             made = replace(
                 part,
                 opening_amount=made.opening_amount,
                 lines=[*made.lines, *part.lines],
             )
         return made
+
+    async def participants(self) -> list[ParticipantView]:
+        """Every account that was admitted, for operators and auditors."""
+        return await self._get("/participants", list[ParticipantView])
 
     # -- pledges -------------------------------------------------------------------
 
@@ -468,6 +489,10 @@ class HttpClient:
             raise Unavailable(f"{self.url} cannot be reached: {error or 'time-out'}") from error
         self._has_answered = True
         return Document(body, headers) if kind is Document else _decoded(body, kind)
+
+
+def _account_path(account_id: int | None, part: str) -> str:
+    return f"/accounts/{'me' if account_id is None else account_id}/{part}"
 
 
 def _given(**params: str | int | None) -> dict[str, str | int]:

@@ -146,6 +146,7 @@ class SyncExchangeClient:
     orders = _waiting(ExchangeClient.orders)
     positions = _waiting(ExchangeClient.positions)
     balances = _waiting(ExchangeClient.balances)
+    participants = _waiting(ExchangeClient.participants)
     pledges = _waiting(ExchangeClient.pledges)
     request_pledge = _waiting(ExchangeClient.request_pledge)
     accept_pledge = _waiting(ExchangeClient.accept_pledge)
