@@ -19,7 +19,13 @@ from msgspec.structs import replace
 
 from exchange.domain.account_wire import SubletRequest, SubletsView
 from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
-from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView, SubstitutionView
+from exchange.domain.delivery_views import (
+    BondView,
+    CapacityView,
+    DeliveryView,
+    HolderView,
+    SubstitutionView,
+)
 from exchange.domain.listing_views import (
     CalendarView,
     CascadeView,
@@ -350,6 +356,10 @@ class HttpClient:
     async def deliveries(self, product: str | None = None) -> list[DeliveryView]:
         """Delivery days of the last ninety, of one product or of all."""
         return await self._get("/deliveries", list[DeliveryView], _given(product=product))
+
+    async def holders(self, product: str, day: int | None = None) -> list[HolderView]:
+        """Who has title of a day, of today without one; for the product's supplier."""
+        return await self._get(f"/products/{product}/holders", list[HolderView], _given(day=day))
 
     async def bonds(self) -> list[BondView]:
         """Suppliers' bonds and standing."""

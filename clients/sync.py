@@ -173,6 +173,7 @@ class SyncExchangeClient:
     end_sublet = _waiting(ExchangeClient.end_sublet)
     capacity = _waiting(ExchangeClient.capacity)
     deliveries = _waiting(ExchangeClient.deliveries)
+    holders = _waiting(ExchangeClient.holders)
     bonds = _waiting(ExchangeClient.bonds)
     substitutions = _waiting(ExchangeClient.substitutions)
     desk = _waiting(ExchangeClient.desk)

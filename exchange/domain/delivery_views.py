@@ -35,6 +35,14 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     """It still waits for an auditor or an operator after the time for disputes."""
 
 
+class HolderView(Struct, frozen=True, kw_only=True):
+    """Who has title of a delivery day."""
+
+    account_id: int
+    title_qty: int
+    """Pledged, let or on offer or not: that is between the holder and others."""
+
+
 class SubstitutionView(Struct, frozen=True, kw_only=True):
     """Other days on offer for some of a holder's."""
 
