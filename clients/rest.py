@@ -274,7 +274,7 @@ class HttpClient:
     # -- sublets ----------------------------------------------------------------------------------
 
     async def sublets(self) -> SubletsView:
-        """Own offers and sublets; for a bank, offers that ask for its consent."""
+        """Own offers and sublets; for a bank, those that ask its consent or are on its liens."""
         return await self._get("/sublets", SubletsView)
 
     async def open_sublet(
