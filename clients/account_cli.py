@@ -1,4 +1,4 @@
-"""The shell's commands about the own account: positions, balances, orders, fills, statement."""
+"""The shell's commands about an account: what it has, ordered and was paid; and who takes part."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -38,6 +38,10 @@ _FUNCTIONS = (
     "sellable", "sublettable",
 )  # fmt: skip
 CALENDAR_WIDTH = 80
+Account = Annotated[
+    int | None,
+    typer.Option("--account", help="Another account's number, for operators and auditors."),
+]
 
 
 @account_commands.command()
@@ -50,11 +54,12 @@ def positions(
     calendar: Annotated[
         bool, typer.Option("--calendar", help="A heatmap, months down and days across.")
     ] = False,
+    account: Account = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the unit-days held."""
     with connect(data, url, token_file, who) as exchange:
-        held = exchange.positions(as_of_seq=as_of_seq)
+        held = exchange.positions(as_of_seq=as_of_seq, account_id=account)
     if not calendar:
         show(held, as_json, _position_table(held))
         return
@@ -69,9 +74,11 @@ def positions(
 
 @account_commands.command()
 @asks("trader")
-def balances(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
+def balances(
+    exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None, account: Account = None
+) -> Answer:
     """Print the cash in each currency."""
-    cash = exchange.balances(as_of_seq=as_of_seq)
+    cash = exchange.balances(as_of_seq=as_of_seq, account_id=account)
     shown = table(
         f"account {cash.account_id} at seq {cash.as_of_seq}", "wallet", "available", "held"
     )
@@ -83,9 +90,11 @@ def balances(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
 
 @account_commands.command()
 @asks("trader")
-def orders(exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None) -> Answer:
+def orders(
+    exchange: SyncExchangeClient, as_of_seq: AsOfSeq = None, account: Account = None
+) -> Answer:
     """Print the open orders by age, then the latest that ended."""
-    found = exchange.orders(as_of_seq=as_of_seq)
+    found = exchange.orders(as_of_seq=as_of_seq, account_id=account)
     title = f"account {found.account_id} at seq {found.as_of_seq}"
     shown = table(title, "order", "instrument", "side", "status", "left", "limit", "link")
     for order in found.orders:
@@ -133,6 +142,7 @@ def statement(
     token_file: TokenFile = None,
     who: As = "trader",
     currency: str = "CNY",
+    account: Account = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -143,11 +153,29 @@ def statement(
             from_day=None if span is None else span.start_day,
             to_day=None if span is None else span.end_day,
             currency=currency,
+            account_id=account,
         )
     if as_csv:
         typer.echo(csv_of(made), nl=False)
     else:
         show(made, as_json, _statement_table(made))
+
+
+@account_commands.command()
+@asks("operator")
+def participants(exchange: SyncExchangeClient) -> Answer:
+    """Print every account that was admitted, for operators and auditors."""
+    found = exchange.participants()
+    shown = table("participants", "account", "name", "roles", "affiliates", "confirmed")
+    for participant in found:
+        shown.add_row(
+            str(participant.account_id),
+            participant.name,
+            ", ".join(participant.roles),
+            ", ".join(map(str, participant.affiliate_ids)),
+            "yes" if participant.is_confirmed else "no",
+        )
+    return found, shown
 
 
 def _position_table(held: Positions) -> Table:

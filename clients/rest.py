@@ -19,7 +19,13 @@ from msgspec.structs import replace
 
 from exchange.domain.account_wire import SubletRequest, SubletsView, WithdrawalView
 from exchange.domain.collateral_views import CollateralMarkView, MarkExplanation
-from exchange.domain.delivery_views import BondView, CapacityView, DeliveryView, SubstitutionView
+from exchange.domain.delivery_views import (
+    BondView,
+    CapacityView,
+    DeliveryView,
+    HolderView,
+    SubstitutionView,
+)
 from exchange.domain.listing_views import (
     CalendarView,
     CascadeView,
@@ -38,6 +44,7 @@ from exchange.domain.wire import (
     LogHead,
     Marks,
     Orders,
+    ParticipantView,
     PledgeRequest,
     PledgeView,
     Positions,
@@ -177,38 +184,58 @@ class HttpClient:
         """Who the token speaks for."""
         return await self._get("/accounts/me", AccountView)
 
-    async def orders(self, *, as_of_seq: int | None = None) -> Orders:
-        """Open orders and the latest that ended."""
-        return await self._get("/accounts/me/orders", Orders, _given(as_of_seq=as_of_seq))
+    async def orders(
+        self, *, as_of_seq: int | None = None, account_id: int | None = None
+    ) -> Orders:
+        """Open orders and the latest that ended; operators and auditors may name the account."""
+        path = _account_path(account_id, "orders")
+        return await self._get(path, Orders, _given(as_of_seq=as_of_seq))
 
-    async def positions(self, *, as_of_seq: int | None = None) -> Positions:
-        """Unit-days held, as step functions over delivery days."""
-        return await self._get("/accounts/me/positions", Positions, _given(as_of_seq=as_of_seq))
+    async def positions(
+        self, *, as_of_seq: int | None = None, account_id: int | None = None
+    ) -> Positions:
+        """Unit-days held, as step functions over delivery days; `account_id` as in `orders`."""
+        path = _account_path(account_id, "positions")
+        return await self._get(path, Positions, _given(as_of_seq=as_of_seq))
 
-    async def balances(self, *, as_of_seq: int | None = None) -> Balances:
-        """Cash in fen, free and held."""
-        return await self._get("/accounts/me/balances", Balances, _given(as_of_seq=as_of_seq))
+    async def balances(
+        self, *, as_of_seq: int | None = None, account_id: int | None = None
+    ) -> Balances:
+        """Cash in fen, free and held; `account_id` as in `orders`, and 0 is the venue's."""
+        path = _account_path(account_id, "balances")
+        return await self._get(path, Balances, _given(as_of_seq=as_of_seq))
 
     async def statement(
-        self, *, from_day: int | None = None, to_day: int | None = None, currency: str = "CNY"
+        self,
+        *,
+        from_day: int | None = None,
+        to_day: int | None = None,
+        currency: str = "CNY",
+        account_id: int | None = None,
     ) -> Statement:
         """
-        Every movement of one's cash on the days `[from_day, to_day)` of market time.
+        Every movement of cash on the days `[from_day, to_day)` of market time; `account_id` as in
+        `balances`.
 
         The exchange answers in parts, which are put together here.
         """
+        path = _account_path(account_id, "statement")
         params = {"currency": currency, **_given(**{"from": from_day, "to": to_day})}
-        made = await self._get("/accounts/me/statement", Statement, params)
+        made = await self._get(path, Statement, params)
         part = made
         while not part.is_complete:
             rest = {**params, "after_seq": part.through_seq}
-            part = await self._get("/accounts/me/statement", Statement, rest)
+            part = await self._get(path, Statement, rest)
             made = replace(
                 part,
                 opening_amount=made.opening_amount,
                 lines=[*made.lines, *part.lines],
             )
         return made
+
+    async def participants(self) -> list[ParticipantView]:
+        """Every account that was admitted, for operators and auditors."""
+        return await self._get("/participants", list[ParticipantView])
 
     # -- pledges -------------------------------------------------------------------
 
@@ -247,7 +274,7 @@ class HttpClient:
     # -- sublets ----------------------------------------------------------------------------------
 
     async def sublets(self) -> SubletsView:
-        """Own offers and sublets; for a bank, offers that ask for its consent."""
+        """Own offers and sublets; for a bank, those that ask its consent or are on its liens."""
         return await self._get("/sublets", SubletsView)
 
     async def open_sublet(
@@ -329,6 +356,10 @@ class HttpClient:
     async def deliveries(self, product: str | None = None) -> list[DeliveryView]:
         """Delivery days of the last ninety, of one product or of all."""
         return await self._get("/deliveries", list[DeliveryView], _given(product=product))
+
+    async def holders(self, product: str, day: int | None = None) -> list[HolderView]:
+        """Who has title of a day, of today without one; for the product's supplier."""
+        return await self._get(f"/products/{product}/holders", list[HolderView], _given(day=day))
 
     async def bonds(self) -> list[BondView]:
         """Suppliers' bonds and standing."""
@@ -472,6 +503,10 @@ class HttpClient:
             raise Unavailable(f"{self.url} cannot be reached: {error or 'time-out'}") from error
         self._has_answered = True
         return Document(body, headers) if kind is Document else _decoded(body, kind)
+
+
+def _account_path(account_id: int | None, part: str) -> str:
+    return f"/accounts/{'me' if account_id is None else account_id}/{part}"
 
 
 def _given(**params: str | int | None) -> dict[str, str | int]:

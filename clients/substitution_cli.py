@@ -74,3 +74,18 @@ def list_substitutions(exchange: SyncExchangeClient) -> Answer:
         row = (str(one.substitution_id), str(one.holder_account_id), str(one.substituted_qty))
         shown.add_row(*row, one.product, span, gives)
     return offers, shown
+
+
+@substitution_commands.command()
+@asks("supplier")
+def holders(
+    exchange: SyncExchangeClient,
+    product: str,
+    day: Annotated[str, typer.Argument(help="A delivery day of one's product: D270305.")],
+) -> Answer:
+    """Print who has title of a day, and might take another for it."""
+    found = exchange.holders(product, day_of_code(day))
+    shown = table(f"holders of {product}, {day}", "account", "GPUs")
+    for holder in found:
+        shown.add_row(str(holder.account_id), str(holder.title_qty))
+    return found, shown

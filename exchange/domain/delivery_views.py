@@ -41,6 +41,14 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     """Of the evidence for the last finding."""
 
 
+class HolderView(Struct, frozen=True, kw_only=True):
+    """Who has title of a delivery day."""
+
+    account_id: int
+    title_qty: int
+    """Pledged, let or on offer or not: that is between the holder and others."""
+
+
 class SubstitutionView(Struct, frozen=True, kw_only=True):
     """Other days on offer for some of a holder's."""
 

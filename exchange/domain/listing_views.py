@@ -40,7 +40,10 @@ class InstrumentView(Struct, frozen=True, kw_only=True):
     last_trading_day: int = 0
     """It trades until 16:00 at the site on this day."""
     open_interest_qty: int = 0
-    """Held outside the supplier's house on every day of the window."""
+    """
+    Held outside the supplier's house on every day of the window; what is dealt off the books counts
+    from the day after it became public.
+    """
     mode: ModeWord = "title"
 
 

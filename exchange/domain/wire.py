@@ -448,6 +448,17 @@ class AccountView(Struct, frozen=True, kw_only=True):
     scopes: list[str] = []
 
 
+class ParticipantView(Struct, frozen=True, kw_only=True):
+    """GET /v1/participants: an account that was admitted."""
+
+    account_id: int
+    name: str
+    roles: list[str]
+    affiliate_ids: list[int]
+    is_confirmed: bool
+    """Not before a second operator has confirmed its admission; until then it may do nothing."""
+
+
 class PledgeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """POST /v1/pledges, by the owner."""
 

@@ -13,8 +13,9 @@ from aiohttp.hdrs import AUTHORIZATION, ORIGIN
 
 from exchange.domain.enums import Role, Scope
 from exchange.domain.reasons import Reason, Refused
+from exchange.projections.balances import VENUE_ACCOUNT_ID
 
-from .answers import problem
+from .answers import not_found, path_id, problem
 from .auth import Identity, Unauthorized, authenticate
 from .hub import Hub
 from .limits import AccountLimits
@@ -60,6 +61,27 @@ def identity_of(request: web.Request, *roles: Role) -> Identity:
         wanted = " or ".join(role.value for role in roles)
         raise problem(Reason.SCOPE, f"account {identity.account_id} is no {wanted}")
     return identity
+
+
+def asked_account_of(request: web.Request) -> tuple[Identity, int]:
+    """
+    Who asks, and the account that the path names: `me`, or one by its number.
+
+    Operators and auditors name any, and the venue's own that takes the fees; everybody else only
+    their own, and is not told which others there are.
+    """
+    identity = identity_of(request)
+    word = request.match_info["account_id"]
+    account_id = identity.account_id if word == "me" else path_id(request, "account_id", "account")
+    if account_id == identity.account_id:
+        return identity, account_id
+    if not identity.has_role(Role.OPERATOR, Role.AUDITOR):
+        words = f"account {identity.account_id} is no operator or auditor"
+        raise problem(Reason.SCOPE, f"{words}, and reads its own account only")
+    accounts = request.app[HUB].projections.participants.accounts
+    if account_id != VENUE_ACCOUNT_ID and account_id not in accounts:
+        raise not_found("account", account_id)
+    return identity, account_id
 
 
 def acting_identity_of(request: web.Request, *roles: Role) -> Identity:

@@ -1,7 +1,7 @@
 """
-`/v1/capacity`, `/v1/deliveries`, `/v1/bonds`, `/v1/substitutions`: what suppliers, auditors and
-holders do and see; what they do about marks, `/v1/collateral`, and what anybody does to have cash
-paid out, `/v1/withdrawals`.
+`/v1/capacity`, `/v1/deliveries`, `/v1/bonds`, `/v1/substitutions`, `/v1/products/{code}/holders`:
+what suppliers, auditors and holders do and see; what they do about marks, `/v1/collateral`, and
+what anybody does to have cash paid out, `/v1/withdrawals`.
 
 `POST /v1/{noun}/{command}` takes one command by its tag and fields, as `/v1/admin` does; who may
 give it is decided by the rules.
@@ -22,14 +22,18 @@ from exchange.domain.delivery_views import (
     CapacityView,
     ClaimView,
     DeliveryView,
+    HolderView,
     SubstitutionView,
 )
 from exchange.domain.enums import Role
+from exchange.domain.reasons import Reason
 from exchange.domain.substitution import SubstitutionOffered
+from exchange.domain.units import MAX_DAY
+from exchange.domain.windows import day_at
 from exchange.projections import Projections
 from exchange.projections.deliveries import Day, Grant, Supplier, is_overdue
 
-from .answers import json_answer, not_found
+from .answers import integer_query, json_answer, not_found, problem
 from .auth import Identity
 from .border import HUB, acting_identity_of, command_id_of, identity_of
 from .named import command_from
@@ -112,6 +116,29 @@ async def deliveries(request: web.Request) -> web.Response:
         if product is None or day.product_id == product.product_id
     ]
     return json_answer(views, as_of_seq=projections.at_seq)
+
+
+@routes.get("/v1/products/{code}/holders")
+async def holders(request: web.Request) -> web.Response:
+    """
+    Who has title of a product's delivery day, `?day=` or today: to whom its supplier may offer
+    others. For that supplier, operators and auditors.
+    """
+    identity = identity_of(request)
+    hub = request.app[HUB]
+    code = request.match_info["code"]
+    product = hub.projections.listings.product_named(code)
+    if product is None:
+        raise not_found("product", repr(code[:96]))
+    if not _sees(identity, product.supplier_account_id):
+        words = f"account {identity.account_id} is not the supplier of {product.code}"
+        raise problem(Reason.SCOPE, words)
+    day = integer_query(request, "day", day_at(hub.sequencer.market_ns), 0, MAX_DAY)
+    views = [
+        HolderView(account_id=account_id, title_qty=title_qty)
+        for account_id, title_qty in hub.projections.positions.holders(product.product_id, day)
+    ]
+    return json_answer(views, as_of_seq=hub.projections.at_seq)
 
 
 @routes.get("/v1/bonds")

@@ -1,4 +1,4 @@
-"""`/v1/accounts/me/statement`: every movement of the own cash, as JSON or as CSV."""
+"""`/v1/accounts/{me or an id}/statement`: every movement of its cash, as JSON or as CSV."""
 
 from aiohttp import web
 
@@ -9,13 +9,13 @@ from exchange.domain.units import MAX_DAY
 from exchange.domain.windows import day_at
 
 from .answers import integer_query, json_answer, problem
-from .border import HUB, identity_of
+from .border import HUB, asked_account_of
 from .history import HISTORY, one_at_a_time
 
 routes = web.RouteTableDef()
 
 
-@routes.get("/v1/accounts/me/statement")
+@routes.get("/v1/accounts/{account_id}/statement")
 async def statement(request: web.Request) -> web.StreamResponse:
     """
     The days `?from=` to `?to=` of market time, half-open; all there are where none is named.
@@ -23,7 +23,7 @@ async def statement(request: web.Request) -> web.StreamResponse:
     `?currency=` names another wallet than CNY. An answer that is not complete goes on with
     `?after_seq=` its `through_seq`. CSV by `?format=csv` or by `Accept: text/csv`.
     """
-    account_id = identity_of(request).account_id
+    identity, account_id = asked_account_of(request)
     hub = request.app[HUB]
     at_seq = hub.projections.at_seq
     tomorrow = day_at(hub.sequencer.market_ns) + 1
@@ -38,7 +38,7 @@ async def statement(request: web.Request) -> web.StreamResponse:
         words = f"from {asked.from_day} is after to {asked.to_day}"
         raise problem(Reason.SCHEMA, words, "to", asked.to_day, asked.from_day)
     wants_csv = _wants_csv(request)
-    with one_at_a_time(request, account_id):
+    with one_at_a_time(request, identity.account_id):
         made = await request.app[HISTORY].statement(asked, at_seq)
     if not wants_csv:
         return json_answer(made, as_of_seq=at_seq)

@@ -23,11 +23,16 @@ _ACTIONS = {"accept": AcceptSublet, "decline": DeclineSublet, "consent": Consent
 
 @routes.get("/v1/sublets")
 async def sublets(request: web.Request) -> web.Response:
-    """Own offers and sublets, and those that ask for one's consent; operators and auditors all."""
+    """
+    Own offers and sublets, offers that ask for one's consent, and sublets of days that are under
+    lien to one; operators and auditors all.
+    """
     identity = identity_of(request)
     projections = request.app[HUB].projections
     sees_all = identity.has_role(Role.OPERATOR, Role.AUDITOR)
-    view = projections.sublets.of(None if sees_all else identity.account_id)
+    account_id = identity.account_id
+    liened = projections.pledges.liened_to(account_id)
+    view = projections.sublets.of(None if sees_all else account_id, liened)
     return json_answer(view, as_of_seq=projections.at_seq)
 
 

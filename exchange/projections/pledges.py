@@ -76,6 +76,14 @@ class Pledges(Projection[PledgesState]):
         """Pledges of the account, and pledges to it."""
         return list(self._of.get(account_id, ()))
 
+    def liened_to(self, bank_account_id: int) -> list[PledgeRequested]:
+        """What is under lien to a bank now."""
+        return [
+            pledge.request
+            for pledge in self._of.get(bank_account_id, ())
+            if pledge.request.bank_account_id == bank_account_id and pledge.status in LIENED
+        ]
+
     def live_as_of(self, seq: int, account_id: int = 0) -> list[PledgeRequested]:
         """What was asked for or under lien after that record, of or to an account or (0) of all."""
         pledges = self._of.get(account_id, ()) if account_id else self.pledges.values()

@@ -172,6 +172,14 @@ class Positions(Projection[PositionsState]):
                 at_day = run.end_day
         return least_qty if at_day >= end_day else 0
 
+    def holders(self, product_id: int, day: int) -> list[tuple[int, int]]:
+        """Accounts with title of a day and how much, by account; nobody of one that is over."""
+        found = [
+            (account_id, sum(qty for (s, e), qty in holding.title.items() if s <= day < e))
+            for account_id, holding in self._by_product.get(product_id, ())
+        ]
+        return sorted((account_id, qty) for account_id, qty in found if qty)
+
     def total_title(self, product_id: int) -> list[Run]:
         """Title of all accounts together: what was granted."""
         spans: dict[Span, int] = {}

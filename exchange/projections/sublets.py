@@ -1,12 +1,12 @@
 """Sublets: the offers that stand, and what is let until its days are over."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from exchange.domain.account_wire import SubletOfferView, SubletsView, SubletView
-from exchange.domain.events import Event, ProductDefined, SubletOpened
+from exchange.domain.events import Event, PledgeRequested, ProductDefined, SubletOpened
 from exchange.domain.letting import (
     SubletAccepted,
     SubletConsented,
@@ -76,8 +76,14 @@ class Sublets(Projection[SubletsState]):
             DeliveryDayClosed: self._close_day,
         }
 
-    def of(self, account_id: int | None) -> SubletsView:
-        """What concerns an account, as lessor, lessee or pledgee that is asked; None sees all."""
+    def of(self, account_id: int | None, liened: Collection[PledgeRequested] = ()) -> SubletsView:
+        """
+        What concerns an account, as lessor, lessee or pledgee that is asked; None sees all.
+
+        `liened` is what is under lien to it. The GPUs of a day are alike, and where more are let
+        than are free each sublet's rent is swept in the same share; so a pledgee sees every sublet
+        of such a day by the owner of the lien's days.
+        """
         return SubletsView(
             as_of_seq=self.at_seq,
             offers=[
@@ -88,7 +94,7 @@ class Sublets(Projection[SubletsState]):
             sublets=[
                 self._sublet_view(sublet)
                 for sublet in self._sublets.values()
-                if account_id in (None, *_sides(sublet))
+                if account_id in (None, *_sides(sublet)) or _is_of(sublet, liened)
             ],
         )
 
@@ -219,6 +225,15 @@ def _part_of(part: SubletPart, product_id: int, lessor_id: int) -> SubletOpened:
         part.end_day,
         part.sublet_qty,
         part.rent_price,
+    )
+
+
+def _is_of(sublet: SubletOpened, liened: Collection[PledgeRequested]) -> bool:
+    """Whether the lessor's days of a sublet are under one of these liens, or some are."""
+    return any(
+        (pledge.account_id, pledge.product_id) == (sublet.lessor_account_id, sublet.product_id)
+        and max(pledge.start_day, sublet.start_day) < min(pledge.end_day, sublet.end_day)
+        for pledge in liened
     )
 
 

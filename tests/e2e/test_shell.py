@@ -123,6 +123,27 @@ def test_the_shell_links_orders_and_a_killed_exchange_keeps_them_so(
     assert {row["order_status"] for row in ended} == {"filled", "cancelled"}
     assert done(venue.shell("book", next_month, "--json")).value["bids"] == []
     assert done(venue.shell("balances", "--json")).value["held_amount"] == 0
+    operators_read_any_account(venue)
+
+
+def operators_read_any_account(venue: VenueProcess) -> None:
+    """By number, the venue's own that takes the fees among them; a trader may not."""
+    people = done(venue.shell("participants", "--json")).value
+    number = {person["name"]: person["account_id"] for person in people}["trader"]
+    for noun, told in (
+        ("orders", "orders"),
+        ("positions", "positions"),
+        ("balances", "available_amount"),
+        ("statement", "lines"),
+    ):
+        own = done(venue.shell(noun, "--json")).value
+        for who in ("operator", "trader"):
+            named = (noun, "--account", number, "--as", who, "--json")
+            found = done(venue.shell(*named)).value
+            assert (found["account_id"], found[told]) == (number, own[told]), (noun, who)
+    fees = ("statement", "--account", 0, "--json")
+    assert done(venue.shell(*fees, "--as", "operator")).value["closing_amount"] > 0
+    failed(venue.shell(*fees), UNAUTHORIZED, "scope (2004)", "reads its own account only")
 
 
 def orders_of(venue: VenueProcess) -> list[dict[str, object]]:

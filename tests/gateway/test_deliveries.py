@@ -14,8 +14,9 @@ from exchange.domain.account_wire import WithdrawalView
 from exchange.domain.commands import AdvanceClock, PlaceOrder
 from exchange.domain.enums import Side, TimeInForce
 from exchange.domain.meter_readings import Reading
+from exchange.domain.reasons import Reason
 from exchange.domain.windows import parse_window, start_ns
-from tests.gateway.conftest import AUDITOR, OPERATOR, SUPPLIER, TRADER, token
+from tests.gateway.conftest import AUDITOR, BANK, OPERATOR, SUPPLIER, TRADER, token
 from tests.scenario import FIRST_DAY
 
 PRODUCT = "A100-80-SXM.SG1"
@@ -236,3 +237,24 @@ async def test_other_days_are_offered_over_http_and_consented_to(house, clients)
         (12, 8),
     ]
     assert await clients[TRADER].substitutions() == []
+
+
+async def test_a_supplier_reads_who_holds_a_day_of_its_product_and_others_do_not(house, clients):
+    june = parse_window("M2706").start_day
+    for side, key_id in (("sell", SUPPLIER), ("buy", TRADER)):
+        await clients[key_id].place(f"{PRODUCT}:M2706", side, order_qty=8, limit_price=1_000)
+    for key_id in (SUPPLIER, OPERATOR, AUDITOR):
+        found = await clients[key_id].holders(PRODUCT, june + 29)
+        held = [(holder.account_id, holder.title_qty) for holder in found]
+        assert held == [(SUPPLIER, 992), (TRADER, 8)]
+        assert await clients[key_id].holders(PRODUCT, june + 30) == []
+    assert await clients[SUPPLIER].holders(PRODUCT) == []
+    path = f"/v1/products/{PRODUCT}/holders"
+    for key_id in (TRADER, BANK):
+        status, problem = await house.get(f"{path}?day={june}", key_id)
+        assert (status, problem["code"]) == (403, Reason.SCOPE)
+        assert problem["message"] == f"account {key_id} is not the supplier of {PRODUCT}"
+    assert (await house.get(path))[0] == 401
+    assert (await house.get("/v1/products/none/holders", SUPPLIER))[0] == 404
+    status, problem = await house.get(f"{path}?day=D270601", SUPPLIER)
+    assert (status, problem["field"]) == (400, "day")

@@ -8,9 +8,10 @@ from exchange.domain import desk_wire as w
 from exchange.domain.commands import AdvanceClock
 from exchange.domain.desk_events import DeskTradePublished
 from exchange.domain.reasons import Reason
-from exchange.domain.units import NS_PER_MINUTE
-from exchange.domain.windows import parse_window
+from exchange.domain.units import NS_PER_DAY, NS_PER_MINUTE
+from exchange.domain.windows import day_at, parse_window, start_ns
 from exchange.domain.wire import Ack, Error, PlaceOrder, Subscribe
+from exchange.projections import Projections
 from tests.scenario import PRODUCT
 
 from .conftest import AUDITOR, BANK, FORMS, OPERATOR, OTHER, SUPPLIER, TRADER
@@ -119,6 +120,75 @@ async def test_a_block_is_public_after_its_delay_without_its_sides(house):
     assert not [name for name in trade if "account" in name]
     status, problem = await house.get("/v1/desk_trades?product=nothing")
     assert (status, problem["code"]) == (404, Reason.NOT_FOUND)
+
+
+async def open_interest(house) -> int:
+    """Of the block's days as the public sees it, in both places the same."""
+    shown = set()
+    for path in ("instruments", f"windows?product={PRODUCT}"):
+        listed = {one["instrument"]: one for one in await seen(house, f"/v1/{path}", 0)}
+        shown.add(listed[f"{PRODUCT}:{WINDOW.code}"]["open_interest_qty"])
+    (open_interest_qty,) = shown
+    return open_interest_qty
+
+
+async def register(house, **more) -> int:
+    """A block of the supplier with the trader; its trade's id."""
+    block = {**BLOCK, "counterparty_account_id": TRADER, **more}
+    _, receipt = await house.post("/v1/blocks", block, SUPPLIER, f"b{len(house.records)}")
+    path = f"/v1/blocks/{receipt['created_id']}/confirm"
+    status, receipt = await house.post(path, {}, TRADER, f"c{len(house.records)}")
+    assert status == 201, receipt
+    return receipt["created_id"]
+
+
+async def list_block_days(house) -> None:
+    """The days of the blocks trade in a book too."""
+    body = {"product_id": 1, "kind": "user_defined"}
+    days = {"start_day": WINDOW.start_day, "end_day": WINDOW.end_day}
+    status, receipt = await house.post("/v1/admin/list_instrument", body | days, OPERATOR, "list")
+    assert status == 201, receipt
+
+
+async def test_open_interest_tells_of_a_block_with_the_day_after_its_publication(house):
+    await list_block_days(house)
+    await register(house)
+    assert await open_interest(house) == 0
+    await pass_time(house, 15 * NS_PER_MINUTE)
+    assert len((await seen(house, "/v1/desk_trades", 0))["desk_trades"]) == 1
+    assert await open_interest(house) == 0
+    midnight_ns = start_ns(day_at(house.sequencer.market_ns) + 1)
+    await pass_time(house, midnight_ns - 1 - house.sequencer.market_ns)
+    assert await open_interest(house) == 0
+    again = Projections.restore(house.projections.checkpoint())
+    assert again.interest.digest() == house.projections.interest.digest()
+    await pass_time(house, 1)
+    assert await open_interest(house) == 500
+
+
+async def test_a_block_over_midnight_is_not_told_of_before_it_is_public(house):
+    await list_block_days(house)
+    midnight_ns = start_ns(day_at(house.sequencer.market_ns) + 1)
+    await pass_time(house, midnight_ns - NS_PER_MINUTE - house.sequencer.market_ns)
+    await register(house)
+    await pass_time(house, NS_PER_MINUTE)
+    assert await open_interest(house) == 0
+    await pass_time(house, NS_PER_DAY)
+    assert await open_interest(house) == 500
+
+
+async def test_a_block_undone_before_it_is_public_leaves_no_trace_in_open_interest(house):
+    await list_block_days(house)
+    trade_id = await register(house)
+    body = {"note": "wrong window"}
+    _, receipt = await house.post(f"/v1/desk_trades/{trade_id}/dispute", body, TRADER, "x1")
+    body = {"correction_id": receipt["created_id"]}
+    for operator_id in (1, 2):
+        status, _ = await house.post("/v1/admin/approve_correction", body, operator_id, "ok")
+        assert status == 201
+        assert await open_interest(house) == 0
+    await pass_time(house, NS_PER_DAY)
+    assert await open_interest(house) == 0
 
 
 async def pass_time(house, ns: int) -> None:

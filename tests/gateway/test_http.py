@@ -6,10 +6,12 @@ import io
 import msgspec
 import pytest
 
+from clients.rest import HttpClient
 from exchange.domain.commands import AdvanceClock, PlaceOrder
 from exchange.domain.enums import Scope, Side
 from exchange.domain.events import CashDeposited
 from exchange.domain.listing_views import InstrumentView, ProductView, WindowView
+from exchange.domain.reasons import Reason
 from exchange.domain.windows import parse_window
 from exchange.domain.wire import (
     AccountView,
@@ -32,6 +34,7 @@ from tests.gateway.conftest import (
     SYMBOL,
     TRADER,
     bearer,
+    token,
 )
 from tests.scenario import PRODUCT, secret_hash
 
@@ -196,6 +199,12 @@ READERS_OF_THE_LOG = {OPERATOR, AUDITOR}
         ("/v1/marks", EVERYBODY),
         ("/v1/collateral/marks", EVERYBODY),
         ("/v1/log/head", READERS_OF_THE_LOG),
+        ("/v1/participants", READERS_OF_THE_LOG),
+        ("/v1/accounts/0/balances", READERS_OF_THE_LOG),
+        (f"/v1/accounts/{OTHER}/orders", READERS_OF_THE_LOG),
+        (f"/v1/accounts/{OTHER}/positions", READERS_OF_THE_LOG),
+        (f"/v1/accounts/{TRADER}/balances", READERS_OF_THE_LOG | {TRADER}),
+        (f"/v1/accounts/{BANK}/statement", READERS_OF_THE_LOG | {BANK}),
     ],
 )
 async def test_each_role_reads_what_it_may(house, path, allowed, key_id):
@@ -241,10 +250,45 @@ async def test_an_account_sees_itself_and_cannot_name_another(house):
     assert (own.order_status, own.cum_qty) == ("filled", 10)
     _, body = await house.get("/v1/accounts/me/balances", TRADER)
     assert msgspec.convert(body, Balances).account_id == TRADER
-    for path in (f"/v1/accounts/{SUPPLIER}/positions", f"/v1/accounts/{SUPPLIER}"):
-        assert (await house.get(path, TRADER))[0] == 404
+    for other_id in (SUPPLIER, 0, 99):
+        status, problem = await house.get(f"/v1/accounts/{other_id}/positions", TRADER)
+        assert (status, problem["code"]) == (403, Reason.SCOPE)
+        assert problem["message"] == (
+            "account 4 is no operator or auditor, and reads its own account only"
+        )
+    assert (await house.get(f"/v1/accounts/{SUPPLIER}", TRADER))[0] == 404
     _, other = await house.get("/v1/accounts/me/positions", OTHER)
     assert other["positions"] == []
+
+
+async def test_operators_and_auditors_read_what_the_account_itself_reads(house):
+    await trade_of_ten(house)
+    for part in ("balances", "positions", "orders", "statement"):
+        status, own = await house.get(f"/v1/accounts/me/{part}", TRADER)
+        assert status == 200
+        for key_id in (OPERATOR, AUDITOR, TRADER):
+            found = await house.get(f"/v1/accounts/{TRADER}/{part}", key_id)
+            assert found == (200, own), (part, key_id)
+    seq = len(house.records) - 1
+    path = f"/v1/accounts/{TRADER}/positions?as_of_seq={seq}"
+    assert (await house.get(path, AUDITOR))[1]["positions"] == []
+    for word in ("99", "x", "-1", "Me"):
+        status, problem = await house.get(f"/v1/accounts/{word}/balances", OPERATOR)
+        assert (status, problem["code"]) == (404, Reason.NOT_FOUND)
+
+
+async def test_the_fees_are_on_an_account_of_the_venue_that_is_read_as_any(house):
+    await trade_of_ten(house)
+    async with HttpClient(str(house.client.make_url("")), token(OPERATOR)) as client:
+        cash = await client.balances(account_id=0)
+        made = await client.statement(account_id=0)
+        found = await client.participants()
+    assert (cash.account_id, made.account_id) == (0, 0)
+    assert {line.purpose for line in made.lines} == {"fee"}
+    assert made.closing_amount == cash.available_amount > 0
+    assert {p.account_id: p.roles for p in found}[TRADER] == ["trader"]
+    assert [p.account_id for p in found] == sorted(house.projections.participants.accounts)
+    assert all(p.is_confirmed for p in found)
 
 
 # -- pledges --------------------------------------------------------------------------------------

@@ -58,6 +58,41 @@ async def test_days_are_offered_taken_and_ended_by_both(house):
     assert (await house.get("/v1/sublets", TRADER))[1]["sublets"] == []
 
 
+async def pledge(house, start_day: int, end_day: int) -> int:
+    """The bank has a lien on six of the trader's ten; the pledge's id."""
+    days = {"start_day": start_day, "end_day": end_day}
+    asked = {"product": "A100-80-SXM.SG1", "pledged_qty": 6, "bank_account_id": BANK, **days}
+    status, receipt = await house.post("/v1/pledges", asked, TRADER, f"p{start_day}")
+    assert status == 201, receipt
+    pledge_id = receipt["created_id"]
+    status, receipt = await house.post(f"/v1/pledges/{pledge_id}/accept", {}, BANK, f"{pledge_id}")
+    assert status == 201, receipt
+    return pledge_id
+
+
+async def let_ids(house, key_id: int) -> list[int]:
+    """The sublets that an account sees."""
+    _, view = await house.get("/v1/sublets", key_id)
+    return [sublet["sublet_id"] for sublet in view["sublets"]]
+
+
+async def test_a_pledgee_sees_what_is_let_of_days_under_its_lien_and_no_other(house):
+    await own_ten(house)
+    _, offered = await house.post("/v1/sublets", REQUEST, TRADER, "open")
+    path = f"/v1/sublets/offers/{offered['created_id']}/accept"
+    _, taken = await house.post(path, {}, OTHER, "accept")
+    assert await let_ids(house, BANK) == []
+    await pledge(house, JUNE.start_day, WEEK["start_day"])
+    assert await let_ids(house, BANK) == []
+    pledge_id = await pledge(house, WEEK["end_day"] - 1, JUNE.end_day)
+    for key_id in (BANK, TRADER, OTHER, OPERATOR):
+        assert await let_ids(house, key_id) == [taken["created_id"]]
+    assert await let_ids(house, SUPPLIER) == []
+    status, _ = await house.post(f"/v1/pledges/{pledge_id}/release", {}, BANK, "release")
+    assert status == 201
+    assert await let_ids(house, BANK) == []
+
+
 async def test_an_offer_is_declined_and_others_know_of_none(house):
     await own_ten(house)
     _, offered = await house.post("/v1/sublets", REQUEST, TRADER, "open")
