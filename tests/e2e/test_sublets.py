@@ -116,13 +116,17 @@ def test_a_wallet_offshore_comes_in_and_goes_out(venue: VenueProcess, market: Ma
     twice = admin("deposit_cash", deposit, "b")
     assert (twice.status, twice.value["value"]) == (409, first.value["log_seq"])
     assert f"record {first.value['log_seq']} has that already" in twice.value["message"]
+    asked = ("withdrawal", "request", "--currency", "CNH")
+    failed(venue.shell(*asked, 5_001), REFUSED, "5001")
+    withdrawal_id = done(venue.shell(*asked, 2_000, "--json")).value["created_id"]
     withdrawal = {
+        "withdrawal_id": withdrawal_id,
         "account_id": ACCOUNT_IDS["trader"],
-        "withdrawal_amount": 5_001,
+        "withdrawal_amount": 2_001,
         "external_reference": "offshore 1",
         "currency": "CNH",
     }
-    assert admin("withdraw_cash", withdrawal, "c").value["code"] == 5001
+    assert admin("withdraw_cash", withdrawal, "c").value["name"] == "evidence"
     assert admin("withdraw_cash", withdrawal | {"withdrawal_amount": 2_000}, "d").status == 201
     cash = done(venue.shell("balances", "--json")).value
     assert cash["wallets"] == [{"currency": "CNH", "available_amount": 3_000}]
