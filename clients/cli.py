@@ -15,7 +15,7 @@ import typer
 
 from clients.directory import add_credentials
 from clients.sdk import SyncExchangeClient
-from exchange.domain.windows import date_of, parse_window
+from exchange.domain.windows import date_of
 from exchange.domain.wire import ModeWord, SelfMatchPolicyWord, SideWord, TimeInForceWord
 
 from .shell import (
@@ -31,6 +31,7 @@ from .shell import (
     moment_of,
     money,
     told,
+    window_of_code,
 )
 from .shell import connect as _connect
 from .shell import day_of_code as _day_of
@@ -184,7 +185,7 @@ def pledge_request(
     bank_account_id: int,
 ) -> Answer:
     """Offer unit-days to a bank."""
-    span = parse_window(window)
+    span = window_of_code(window)
     receipt = exchange.request_pledge(
         product=product,
         start_day=span.start_day,

@@ -15,7 +15,7 @@ from clients.reading_files import ReadingsUnreadable, readings_of
 from clients.sdk import SyncExchangeClient
 from clients.supplier_agent import HOUR_NS, post_readings, run_agent
 from exchange.domain.units import HOURS_PER_DAY, NS_PER_SECOND
-from exchange.domain.windows import date_of, parse_window
+from exchange.domain.windows import date_of
 
 from .shell import (
     DEFAULT_DATA,
@@ -55,7 +55,7 @@ def submit(
     exchange: SyncExchangeClient, product: Product, window: WindowCode, submitted_qty: int
 ) -> Answer:
     """Offer hardware for inspection."""
-    span = parse_window(window)
+    span = window_of_code(window)
     receipt = exchange.supply(
         "capacity",
         "submit_capacity",

@@ -40,3 +40,15 @@ def test_what_asks_an_exchange_does_not_load_one():
     assert loaded("supplier", "suspend", "--help") == ()
     assert loaded("marks", "explain", "--help") == ()
     assert loaded("serve", "--help") == ROOMS
+
+
+def test_a_window_that_is_none_is_wrong_usage_wherever_one_is_named():
+    """Told before anything is asked of an exchange: here nobody answers at all."""
+    key = ["--url", "http://127.0.0.1:1", "--token-file", "/dev/null"]
+    for words in (
+        ["capacity", "submit", "A100", "nonsense", "5"],
+        ["pledge", "request", "A100", "nonsense", "5", "5"],
+    ):
+        done = CliRunner().invoke(app, [*words, *key])
+        assert done.exit_code == 2, done.output
+        assert "'nonsense' is none of D, M, Q, Y, S, B, X" in done.output
