@@ -500,7 +500,8 @@ class HttpClient:
                 body = await response.read()
                 headers = dict(response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"{self.url} cannot be reached: {error or 'time-out'}") from error
+            reason = str(error) or "time-out"
+            raise Unavailable(f"{self.url} cannot be reached: {reason}") from error
         self._has_answered = True
         return Document(body, headers) if kind is Document else _decoded(body, kind)
 

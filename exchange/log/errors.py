@@ -378,3 +378,8 @@ class ProofImpossible(LogError):
 
 def _shown(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def told(error: BaseException) -> str:
+    """What an error says, or its kind where it says nothing, as one of time does."""
+    return str(error) or type(error).__name__

@@ -29,7 +29,7 @@ import msgspec
 from exchange.log.address import ServerAddress
 from exchange.log.attached import INFO_QUESTION, View, behind, info_fields, view_of
 from exchange.log.configuration import REPLICA_QUESTION, Difference, replica_differences
-from exchange.log.errors import ConfigurationDiffers, ReplicasDiffer, ReplicasShort
+from exchange.log.errors import ConfigurationDiffers, ReplicasDiffer, ReplicasShort, told
 from exchange.log.resp import Connection, ReplyError
 
 CONFIRM_SECONDS = 3.0
@@ -71,7 +71,7 @@ class Replicas:
         except (OSError, hiredis.HiredisError) as error:
             raise ReplicasShort(
                 f"log_replicas_short: {self._primary!r} does not say who is attached to it: "
-                f"{error or type(error).__name__}"
+                f"{told(error)}"
             ) from error
 
     async def confirm(self, primary: Connection, entry_id: str) -> None:
@@ -145,10 +145,10 @@ class Replicas:
                 finally:
                     connection.abort()
         except (OSError, hiredis.HiredisError) as error:
-            told = f"it follows {info['master_replid']}" if info else f"{error or 'no answer'}"
+            instead = f"it follows {info['master_replid']}" if info else told(error)
             raise ReplicasDiffer(
                 f"log_replicas_differ: the replica {name} does not say that it follows the "
-                f"history {history_id} of {self._primary!r}: {told}; another server is at that "
+                f"history {history_id} of {self._primary!r}: {instead}; another server is at that "
                 "address, or it is not in step yet, or does not take the primary's user"
             ) from error
         _require_as_configured(name, replica_differences(settings, info))
