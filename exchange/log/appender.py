@@ -9,10 +9,15 @@ that this writer believes in, in one step that nothing can come between. So of t
 conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
 stale writer fail sooner.
 
-With `appendfsync always` the server answers after its fsync: an OK is durable there. Where replicas
-are configured, it counts once each of them has confirmed it (`exchange.log.replication`). No answer
-means nothing: the bytes may still lie in a stopped server's socket. Hence there is no retry, and
-after any failure only a new barrier tells what the log holds.
+The last entry is a frame too, and to read its id means to copy it. So the server is asked for less
+where that says as much: entries come at a stream's end only, so if none follows the one believed in
+and there are as many as there were with it, it is the last. Otherwise, as after a trim, and at
+first, the last entry is read.
+
+With `appendfsync always` the server answers after its fsync: what it says is added is durable
+there. Where replicas are configured, it counts once each of them has confirmed it
+(`exchange.log.replication`). No answer means nothing: the bytes may still lie in a stopped server's
+socket. Hence there is no retry, and after any failure only a new barrier tells what the log holds.
 """
 
 import asyncio
@@ -31,6 +36,7 @@ from exchange.log.errors import (
     AppendRefused,
     LogConflict,
     LogError,
+    told,
 )
 from exchange.log.frame import (
     HEADER_BYTES,
@@ -43,26 +49,30 @@ from exchange.log.frame import (
 )
 from exchange.log.head import Head, LogName
 from exchange.log.replication import Replicas
-from exchange.log.resp import Connection, ReplyError
+from exchange.log.resp import Connection, Patience, ReplyError
 
 APPEND_SECONDS = 5.0
 """Longest wait for a durable append, sending and answer together."""
 
 _APPEND = """
 local function append(keys, args)
-  local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
-  local last_id = last and last[1] or '0-0'
-  if last_id == args[2] and last[2][1] == 'f' and last[2][2] == args[3] then
-    return redis.status_reply('DUP')
+  local key, prev_id, entries_count, new_id, frame = keys[1], args[1], args[2], args[3], args[4]
+  if redis.call('XLEN', key) ~= tonumber(entries_count)
+      or #redis.call('XRANGE', key, '(' .. prev_id, '+', 'COUNT', 1) > 0 then
+    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+    local last_id = last and last[1] or '0-0'
+    if last_id == new_id and last[2][1] == 'f' and last[2][2] == frame then
+      return redis.status_reply('DUP')
+    end
+    if last_id ~= prev_id then
+      return redis.status_reply('CONFLICT ' .. last_id)
+    end
   end
-  if last_id ~= args[1] then
-    return redis.status_reply('CONFLICT ' .. last_id)
-  end
-  redis.call('XADD', keys[1], args[2], 'f', args[3])
-  return redis.status_reply('OK')
+  redis.call('XADD', key, new_id, 'f', frame)
+  return redis.call('XLEN', key)
 end
 """
-FUNCTION = "exchange_log_append_1"
+FUNCTION = "exchange_log_append_2"
 LIBRARY = f"#!lua name={FUNCTION}\n{_APPEND}\nredis.register_function('{FUNCTION}', append)\n"
 SCRIPT = f"{_APPEND}\nreturn append(KEYS, ARGV)\n"
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -133,7 +143,10 @@ class Appender:
         self.is_open = True
         self.sent_count = 0
         """Frames that were appended and acknowledged."""
+        self._entries_count = -1
+        """How many entries the stream had when the last append was answered, -1 before."""
         self._connection = connection
+        self._patience = Patience(connection, APPEND_SECONDS)
         self._call = call
         self._wall_ns = wall_ns
         self._replicas = replicas if replicas is not None and replicas.names else None
@@ -166,15 +179,17 @@ class Appender:
                 f"{self.head.entry_id}; verify the log and take over again"
             )
         prev_id, new_id = self.head.entry_id, frame.head.entry_id
-        # Open again only after an OK: so a cancelled task leaves it closed as well.
+        # Open again only after an answer: so a cancelled task leaves it closed as well.
         self.is_open = False
         try:
-            async with asyncio.timeout(APPEND_SECONDS):
+            with self._patience:
                 answer = await self._connection.call(
-                    *self._call, "1", self.name.key, prev_id, new_id, (frame.header, frame.body)
-                )
-                if answer != b"OK":
+                    *self._call, "1", self.name.key, prev_id, str(self._entries_count), new_id,
+                    (frame.header, frame.body),
+                )  # fmt: skip
+                if not isinstance(answer, int):
                     raise _refusal(answer, prev_id, new_id)
+                self._entries_count = answer
                 if self._replicas is not None:
                     await self._replicas.confirm(self._connection, new_id)
         except ReplyError as error:
@@ -186,7 +201,7 @@ class Appender:
             self._connection.abort()
             raise AppendOutcomeUnknown(
                 f"log_append_outcome_unknown: no answer to entry {new_id} after {prev_id} within "
-                f"{APPEND_SECONDS:g} s ({error or type(error).__name__}); verify the log and take "
+                f"{APPEND_SECONDS:g} s ({told(error)}); verify the log and take "
                 "over again"
             ) from error
         except BaseException:
@@ -220,7 +235,7 @@ async def _connect(address: ServerAddress) -> Connection:
             return await Connection.open(address)
     except (OSError, ReplyError) as error:
         raise AppendRefused(
-            f"log_append_refused: no connection to {address!r}: {error or type(error).__name__}"
+            f"log_append_refused: no connection to {address!r}: {told(error)}"
         ) from error
 
 
@@ -243,7 +258,7 @@ async def _ask(connection: Connection, *words: str) -> list[tuple[bytes, list[by
         raise AppendRefused(f"log_append_refused: {' '.join(words[:2])}: {error}") from error
     except (OSError, hiredis.HiredisError) as error:
         raise AppendOutcomeUnknown(
-            f"log_append_outcome_unknown: no answer to {words[0]}: {error or type(error).__name__}"
+            f"log_append_outcome_unknown: no answer to {words[0]}: {told(error)}"
         ) from error
 
 

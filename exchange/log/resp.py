@@ -11,6 +11,7 @@ Nothing needs to hold back what is sent, as no question is put before the last o
 import asyncio
 import ssl
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, cast
 
 import hiredis
@@ -64,7 +65,7 @@ class Connection(asyncio.Protocol):
         assert not self._awaited_count, "one question at a time"
         self._check_open()
         self._awaited_count = len(commands)
-        self._transport.writelines([piece for words in commands for piece in _pieces(words)])
+        self._transport.writelines(_joined(commands))
 
     async def receive(self) -> Any:
         """The next reply to what was sent; an error reply is raised as ReplyError."""
@@ -80,6 +81,11 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drops the connection at once, with whatever is unsent."""
+        self._transport.abort()
+
+    def give_up(self) -> None:
+        """As `abort`; who waits for an answer hears TimeoutError."""
+        self.connection_lost(TimeoutError())
         self._transport.abort()
 
     async def close(self) -> None:
@@ -106,15 +112,69 @@ class Connection(asyncio.Protocol):
 
     def _check_open(self) -> None:
         if self._lost.done():
-            raise ConnectionError("the server closed the connection") from self._lost.result()
+            reason = self._lost.result()
+            if isinstance(reason, TimeoutError):
+                raise reason
+            raise ConnectionError("the server closed the connection") from reason
 
     def _wake(self) -> None:
         if not self._arrival.done():
             self._arrival.set_result(None)
 
 
+class Patience:
+    """
+    Gives a connection up when an answer takes longer than `seconds`: one timer for all questions.
+
+    A timer for each, made and thrown away with it, takes as long as a fortieth of an append.
+    """
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._began_s: float | None = None
+        """When the question was put that is not answered yet."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        self._began_s = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._look)
+
+    def __exit__(self, *_: object) -> None:
+        self._began_s = None
+
+    def _look(self) -> None:
+        """Looks again when the question that is open now will have taken too long."""
+        self._timer = None
+        if self._began_s is None:
+            return
+        left_s = self._began_s + self._seconds - self._loop.time()
+        if left_s > 0:
+            self._timer = self._loop.call_later(left_s, self._look)
+        else:
+            self._connection.give_up()
+
+
+_LONG_BYTES = 1 << 12
+"""To copy less than this is cheaper than to hand the kernel one more piece."""
+
+
+def _joined(commands: tuple[tuple[Word, ...], ...]) -> list[bytes]:
+    """Commands as they go over the wire, in few pieces; nothing long is copied."""
+    found: list[bytes] = []
+    short: list[bytes] = []
+    for piece in chain.from_iterable(map(_pieces, commands)):
+        if len(piece) < _LONG_BYTES:
+            short.append(piece)
+        else:
+            found += (b"".join(short), piece)
+            short = []
+    return [*found, b"".join(short)]
+
+
 def _pieces(words: tuple[Word, ...]) -> Iterator[bytes]:
-    """One command as it goes over the wire; nothing long is copied."""
     yield b"*%d\r\n" % len(words)
     for word in words:
         whole = word.encode() if isinstance(word, str) else word

@@ -42,12 +42,11 @@ def read_all(server, start=None):
     return found, verifier
 
 
-async def fcall(server, frame, prev_id):
+async def fcall(server, frame, prev_id, entries_count=-1):
     """Compare-and-append past the appender's own guards."""
+    words = (prev_id, entries_count, frame.head.entry_id, frame.data)
     async with server.address.async_client() as client:
-        return await client.fcall(
-            appender.FUNCTION, 1, NAME.key, prev_id, frame.head.entry_id, frame.data
-        )
+        return await client.fcall(appender.FUNCTION, 1, NAME.key, *words)
 
 
 async def test_what_was_appended_is_read_back(server):
@@ -109,16 +108,46 @@ async def test_an_entry_with_other_fields_is_found(server):
         read_all(server)
 
 
-async def test_the_server_appends_once_and_only_after_the_named_entry(server):
+@pytest.mark.parametrize("is_counted", [False, True])
+async def test_the_server_appends_once_and_only_after_the_named_entry(server, is_counted):
+    """Whether or not its writer knows how many entries there are."""
     writer = await first_appender(server)
     frame = encode_records(NAME, writer.head, 7, records(2))
-    assert await fcall(server, frame, "1-1") == b"CONFLICT 1-0"
-    assert await fcall(server, frame, "1-0") == b"OK"
-    assert await fcall(server, frame, "1-0") == b"DUP"
+    one, two = (1, 2) if is_counted else (-1, -1)
+    assert await fcall(server, frame, "1-1", 2) == b"CONFLICT 1-0"
+    assert await fcall(server, frame, "1-0", one) == 2
+    assert await fcall(server, frame, "1-0", two) == b"DUP"
     other = encode_records(NAME, writer.head, 8, records(2))
-    assert await fcall(server, other, "1-0") == b"CONFLICT 1-2"
+    assert await fcall(server, other, "1-0", two) == b"CONFLICT 1-2"
     await writer.close()
     assert read_all(server)[1].frame_count == 2
+
+
+@pytest.mark.parametrize("lost_count", [1, 2])
+async def test_nothing_is_appended_over_entries_that_the_server_lost(server, lost_count):
+    """Nothing follows the entry believed in then: it is not there, which only the count shows."""
+    writer = await first_appender(server)
+    for number in range(3):
+        await writer.append(records(1, number))
+    left = 3 - lost_count
+    with as_operator(server.address).client() as client:
+        assert client.xdel(NAME.key, *(f"1-{seq}" for seq in range(left + 1, 4))) == lost_count
+    with pytest.raises(LogConflict, match=f"1-{left}"):
+        await writer.append(records(1, 3))
+    await writer.close()
+    assert read_all(server)[0] == records(left)
+
+
+async def test_a_writer_goes_on_after_a_trim_and_counts_anew(server):
+    writer = await first_appender(server)
+    for number in range(3):
+        await writer.append(records(1, number))
+    with as_operator(server.address).client() as client:
+        assert client.xtrim(NAME.key, minid="1-3", approximate=False) == 3
+        for number in range(3, 6):
+            await writer.append(records(1, number))
+            assert writer._entries_count == client.xlen(NAME.key) == number - 1
+    await writer.close()
 
 
 async def test_a_stale_writer_conflicts_after_a_take_over(server):
@@ -196,6 +225,23 @@ async def test_a_frozen_server_makes_the_outcome_unknown_and_late_bytes_still_ar
     assert read_all(server)[0] == [*found, record(len(found))]
 
 
+async def test_each_append_has_its_whole_time_though_one_timer_serves_them_all(server, monkeypatch):
+    monkeypatch.setattr(appender, "APPEND_SECONDS", 0.4)
+    writer = await first_appender(server)
+    for number, pause in enumerate((0.1, 0.5, 0.3)):
+        await writer.append(records(1, number))
+        await asyncio.sleep(pause)
+    os.kill(server.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(AppendOutcomeUnknown, match="TimeoutError"):
+            await writer.append(records(1, 3))
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert 0.4 <= time.monotonic() - began < 3
+    await writer.close()
+
+
 @pytest.mark.parametrize("seconds", [0, 0.2])
 async def test_a_server_that_went_between_two_appends_leaves_the_outcome_unknown(server, seconds):
     """Whether or not the connection's end was heard of before the second."""
@@ -256,7 +302,7 @@ async def test_a_command_cut_at_any_byte_appends_nothing(server):
     """The frame is all or nothing, wherever the connection breaks; whole, it arrives unanswered."""
     writer = await first_appender(server)
     frame = encode_records(NAME, writer.head, 7, records(1))
-    words = (appender.FUNCTION, 1, NAME.key, "1-0", frame.head.entry_id, frame.data)
+    words = (appender.FUNCTION, 1, NAME.key, "1-0", 1, frame.head.entry_id, frame.data)
     command = hiredis.pack_command(("FCALL", *words))
     with server.address.client() as client:
         for length in range(1, len(command)):
