@@ -3,10 +3,16 @@ How much later does an order's ack come while a bank's pool is marked anew?
 
 A real server process with fsync (`marking_gateway.py`), orders over websockets at a steady rate,
 and a pool of pledges of the products that trade, so that every cycle finds new marks. Market time
-runs at 20, a cycle comes every three seconds. An order counts as within a cycle where any moment of
-its way lies in one of the cycle's records or in the commit behind it, and not in a pause between
-them; the baseline are the orders that were under way in spans of the same lengths, half-way between
-two cycles of the same run.
+runs at 20, a cycle comes every three seconds.
+
+Two answers. One is counted: whatever a cycle makes an order wait for is work on the writer's one
+thread, deciding its records and folding them into the read models, so all of that work which lies
+between the moment at which an order was meant to leave and its ack is the most that it was held up.
+The other is compared: an order counts as within a cycle where any moment of its way lies in one of
+the cycle's records or in the commit behind it, and not in a pause between them; beside it stand the
+orders that were under way in spans of the same lengths, half-way between two cycles of the same
+run. The comparison has in it what the counting leaves out, such as a longer frame, and with it
+whatever else the machine did just then.
 """
 
 import argparse
@@ -60,6 +66,8 @@ class Cycle(Struct):
     """With the commit of its last record."""
     spans: list[tuple[int, int]]
     """Of each record, with its commit."""
+    work: list[tuple[int, int]]
+    """What the writer did for it: deciding each record, and folding it."""
     records_ms: list[float]
     """Time that each kept the writer; the first marks the nodes, the others pledges."""
     marked_count: int
@@ -67,14 +75,14 @@ class Cycle(Struct):
 
 def main() -> None:
     """Measures and reports."""
-    question = "ms that a marking cycle delays an order's ack, p99"
+    question = "ms that a marking cycle holds up an order's ack, at most"
     options = parser(question)
     options.add_argument("--rate", type=int, default=RATE, help="orders a second")
     chosen = options.parse_args()
     runs = _runs(chosen)
     details = {"offered_per_second": chosen.rate, "runs": runs}
-    pairs = [(run["within_ms"]["p99"], run["between_ms"]["p99"]) for run in runs]
-    result = report(question, "ms", "between the cycles", pairs, details)
+    pairs = [(run["held_ms"]["max"], run["between_ms"]["p50"]) for run in runs]
+    result = report(question, "ms", "the median ack between cycles", pairs, details)
     show(result, [_line(run) for run in runs], chosen.json)
 
 
@@ -149,6 +157,7 @@ def _run(venue: LiveVenue, name: str, rate: int, plan: dict[str, Any]) -> dict[s
     if not (is_between & ~is_within).any():
         raise SystemExit(f"no order was under way between the cycles alone: {rate} are too many")
     within, between = _quantiles(each[is_within]), _quantiles(each[is_between & ~is_within])
+    held = _held(each, [span for cycle in cycles for span in cycle.work])
     return {
         "acked_per_second": found["acked_per_second"],
         "late_p99_us": found["late_p99_us"],
@@ -159,6 +168,7 @@ def _run(venue: LiveVenue, name: str, rate: int, plan: dict[str, Any]) -> dict[s
         "record_ms": spread([ms for cycle in cycles for ms in cycle.records_ms[1:]]),
         "nodes_ms": spread([cycle.records_ms[0] for cycle in cycles]),
         "records_count": sum(len(cycle.records_ms) for cycle in cycles),
+        "held_ms": _quantiles(held[held[:, 1] > 0]),
         "within_ms": within,
         "between_ms": between,
         "later_ms": {name: round(within[name] - between[name], 2) for name in SHARES},
@@ -171,14 +181,19 @@ def _cycles(data_dir: Path, first_ns: int, last_ns: int) -> list[Cycle]:
     is_whole = False
     for line in (data_dir / CYCLES_FILE).read_bytes().splitlines():
         begun_ns, ended_ns, record = msgspec.json.decode(line)
+        if record is None:
+            if is_whole:
+                cycles[-1].work.append((begun_ns, ended_ns))
+            continue
         command, events = decode_body(bytes.fromhex(record))
         if isinstance(command, PublishMarks):
             is_whole = first_ns <= begun_ns
             if is_whole:
-                cycles.append(Cycle(begun_ns, ended_ns, [], [], 0))
+                cycles.append(Cycle(begun_ns, ended_ns, [], [], [], 0))
         if is_whole:
             cycles[-1].ended_ns = ended_ns + AFTER_NS
             cycles[-1].spans.append((begun_ns, ended_ns + AFTER_NS))
+            cycles[-1].work.append((begun_ns, ended_ns))
             cycles[-1].records_ms.append((ended_ns - begun_ns) / 1e6)
             cycles[-1].marked_count += sum(isinstance(event, PledgeMarked) for event in events)
     return [cycle for cycle in cycles if cycle.ended_ns <= last_ns]
@@ -192,6 +207,15 @@ def _under_way(each: NDArray[np.int64], spans: Sequence[tuple[int, int]]) -> NDA
     return found
 
 
+def _held(each: NDArray[np.int64], work: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """[0, work of the cycles in nanoseconds] while each order was under way."""
+    moments = np.array(sorted(work), dtype=np.int64).ravel()
+    done = np.cumsum(np.diff(moments, prepend=moments[0]) * (np.arange(len(moments)) % 2))
+    before, after = (np.interp(each[:, side], moments, done) for side in (0, 1))
+    held = (after - before).astype(np.int64)
+    return np.stack([np.zeros_like(held), held], axis=1)
+
+
 def _quantiles(each: NDArray[np.int64]) -> dict[str, float]:
     ms = (each[:, 1] - each[:, 0]) / 1e6
     found = {name: significant(float(np.percentile(ms, share))) for name, share in SHARES.items()}
@@ -201,7 +225,10 @@ def _quantiles(each: NDArray[np.int64]) -> dict[str, float]:
 def _line(run: dict[str, Any]) -> str:
     within, between = run["within_ms"], run["between_ms"]
     compared = ", ".join(f"{name} {within[name]} and {between[name]} ms" for name in SHARES)
+    held = run["held_ms"]
+    counted = ", ".join(f"{name} {held[name]} ms" for name in SHARES)
     return (
+        f"{held['orders_count']:,} orders held up by cycles: {counted}; "
         f"{run['acked_per_second']:,} acks/s; marked {run['marked_counts']}, cycles of "
         f"{run['cycle_ms'].median} ms (max {run['cycle_ms'].max}) in {run['records_count']} "
         f"records of {run['record_ms'].median} ms (max {run['record_ms'].max}), the nodes' of "
