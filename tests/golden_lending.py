@@ -30,7 +30,7 @@ def lent() -> LendingMarket:
 
 
 def called_and_lost() -> LiquidationMarket:
-    """A call that is disputed, waits for its ruling and is cured; then default and a sale."""
+    """A call, disputed and paid in part, waits for a ruling and is met; then default and a sale."""
     market = LiquidationMarket(is_drawn=False)
     market.do(TRADER, APPLICATION)
     market.do(TRADER, DeclineLoan(loan_id=1))
@@ -38,6 +38,7 @@ def called_and_lost() -> LiquidationMarket:
     market.mark()
     market.price(8 * YUAN)
     dispute_id = market.do(TRADER, dispute(market, loan.applied.principal_amount)).seq
+    market.do(TRADER, repay(loan.principal_amount // 10, loan_id=2))
     cross(market, loan.call.due_ns)
     ruling = RuleMark(dispute_id=dispute_id, ruled_ppm=0, ruled_amount=0, **PROOF)
     market.do(AUDITOR, ruling)

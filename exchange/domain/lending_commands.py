@@ -139,7 +139,11 @@ class DisputeMark(Command, frozen=True, kw_only=True, tag="dispute_mark"):
     """The record that published the mark: the one in force."""
     line: MarkLine
     claimed_amount: AmountOrZero
-    """The value it holds right; what is owed beyond it at the loan's ratio stays undisputed."""
+    """
+    The value it holds right. A borrower that disputes the line `value` holds a margin call up with
+    it, once what is owed beyond it at the loan's ratio is paid; for that it counts as far as a mark
+    may rise without a second source (`rise_cap_ppm`).
+    """
     evidence_sha256: Sha256
 
 

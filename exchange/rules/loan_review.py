@@ -18,6 +18,7 @@ from exchange.domain.enums import (
     DefaultCause,
     LadderStatus,
     LoanStatus,
+    MarkLine,
     RepaymentSource,
 )
 from exchange.domain.events import Event
@@ -29,6 +30,7 @@ from exchange.domain.lending_events import (
     MarginCallExtended,
     MarginCallIssued,
 )
+from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at
 
 from .listing import trading_gate_ns
@@ -40,7 +42,7 @@ from .state import State
 
 _STEPS = list(LadderStatus)
 RULING_DAYS_COUNT = 5
-"""Trading days for which a dispute holds up a call that is due; then the mark as it is counts."""
+"""Trading days for which disputes hold up a call that is due; then the mark as it is counts."""
 
 
 def review(
@@ -194,18 +196,25 @@ def _is_met(debt: Debt, value_amount: int) -> bool:
 
 
 def _is_undisputed_part_paid(debt: Debt, value_amount: int, state: State) -> bool:
-    """Whether a mark is disputed, and at the value that is claimed the call would be met."""
+    """
+    Whether the borrower disputes a value, and at what it claims the call would be met.
+
+    The ladder looks at values alone, so neither a dispute of a haircut's line holds a call up nor
+    one of the bank's. Until it is ruled a claim is the word of one side: like any rise that no
+    second source confirms, it counts for `rise_cap_ppm` above the mark in force at most, down.
+    """
     marks = marks_of(debt.loan, state)
-    disputed = [
-        dispute.disputed
-        for dispute in state.mark_disputes.values()
-        if dispute.disputed.pledge_id in marks
+    most_ppm = PPM_WHOLE + parameters_of(state).rise_cap_ppm
+    rise_amounts = [
+        min(each.claimed_amount, marks[each.pledge_id].value_amount * most_ppm // PPM_WHOLE)
+        - marks[each.pledge_id].value_amount
+        for each in (dispute.disputed for dispute in state.mark_disputes.values())
+        if each.pledge_id in marks
+        and each.account_id == debt.loan.applied.account_id
+        and each.line is MarkLine.VALUE
     ]
-    claimed_amount = value_amount + sum(
-        each.claimed_amount - marks[each.pledge_id].value_amount for each in disputed
-    )
-    covered_amount = lendable_amount(claimed_amount, debt.loan.drawn_ltv_ppm)
-    return bool(disputed) and debt.owed_amount <= covered_amount
+    covered_amount = lendable_amount(value_amount + sum(rise_amounts), debt.loan.drawn_ltv_ppm)
+    return bool(rise_amounts) and debt.owed_amount <= covered_amount
 
 
 def _changed(debt: Debt, value_amount: int, now: Ladder) -> LadderChanged:

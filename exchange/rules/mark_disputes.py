@@ -1,9 +1,9 @@
 """
 Disputes of marks: a party says that a line is wrong, an auditor finds, an operator countersigns.
 
-While a dispute is open the mark bears the charge for it. The ruling ends it with a mark that
-supersedes the disputed one: its value may be ruled for the day, and what was ruled is the line
-`dispute` until another ruling says otherwise.
+While a dispute is open the mark bears the charge for it, once where both sides have one. The ruling
+ends it with a mark that supersedes the disputed one: its value may be ruled for the day, and what
+was ruled is the line `dispute` until another ruling says otherwise.
 """
 
 from msgspec.structs import replace
@@ -31,15 +31,18 @@ from .valuation import finished, marked_qty, market_figures, product_market
 
 
 def decide_dispute(command: DisputeMark, state: State, account_id: int) -> list[Event]:
-    """Owner or bank disputes the mark in force; the mark with the open charge follows."""
+    """
+    Owner or bank disputes the mark in force; the mark with the open charge follows.
+
+    Either has one open dispute of a pledge, so that neither keeps the other from its own.
+    """
     pledge = own_pledge(command.pledge_id, state, account_id)
     is_marked = pledge.mark is not None and is_live(pledge, day_at(state.market_ns))
     require(is_marked, Reason.WRONG_STATE, command.pledge_id)
     is_in_force = command.mark_seq == pledge.mark_seq
     require(is_in_force, Reason.WRONG_STATE, command.mark_seq, pledge.mark_seq)
-    for dispute_id, dispute in state.mark_disputes.items():
-        is_other = dispute.disputed.pledge_id != command.pledge_id
-        require(is_other, Reason.ALREADY_DONE, command.pledge_id, dispute_id)
+    for dispute_id, each in _open(command.pledge_id, state):
+        require(each.account_id != account_id, Reason.ALREADY_DONE, command.pledge_id, dispute_id)
     return [
         MarkDisputed(
             dispute_id=state.seq + 1,
@@ -95,9 +98,16 @@ def decide_countersign(
     )
     if not is_live(pledge, day_at(state.market_ns)):
         return [ruled]
-    mark = _mark(pledge, state, is_disputed=False, ruled=ruled, seq=dispute.disputed.mark_seq)
+    is_left = any(each != command.dispute_id for each, _ in _open(request.pledge_id, state))
+    mark = _mark(pledge, state, is_disputed=is_left, ruled=ruled, seq=dispute.disputed.mark_seq)
     loan_id = pledge.request.loan_id
     return [ruled, mark, *(review(loan_id, {mark.pledge_id: mark}, state) if loan_id else [])]
+
+
+def _open(pledge_id: int, state: State) -> list[tuple[int, MarkDisputed]]:
+    """The disputes of a pledge's marks that nobody has ruled, at most one of each side."""
+    found = ((each, dispute.disputed) for each, dispute in state.mark_disputes.items())
+    return [(each, disputed) for each, disputed in found if disputed.pledge_id == pledge_id]
 
 
 def _dispute(dispute_id: int, state: State) -> MarkDispute:

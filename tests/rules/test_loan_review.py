@@ -1,9 +1,14 @@
 """A drawn loan under the marks: its ladder, its calls and how each of them ends, its default."""
 
+from bisect import bisect_right
+
 import pytest
+from msgspec.structs import replace
 
 from exchange import genesis
+from exchange.collateral.interest import accrued_amount
 from exchange.collateral.ladder import ladder
+from exchange.domain.commands import PublishRiskParameters
 from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.enums import (
     CallEnd,
@@ -30,11 +35,12 @@ from exchange.domain.lending_events import (
     MarginCallIssued,
 )
 from exchange.domain.reasons import Reason
-from exchange.domain.windows import gate_ns
+from exchange.domain.units import MAX_INTEGER, PPM_WHOLE
+from exchange.domain.windows import day_at, gate_ns
 from exchange.rules.loan_review import RULING_DAYS_COUNT
 from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer, repay
 from tests.rules.markets import assert_refused, cross, events_of
-from tests.scenario import AUDITOR, FIRST_DAY, SUPPLIER, TRADER, secret_hash
+from tests.scenario import AUDITOR, BANK, FIRST_DAY, SUPPLIER, TRADER, secret_hash
 
 TODAY = FIRST_DAY + 1
 OF_LOANS = (LadderChanged, MarginCallIssued, MarginCallEnded, MarginCallExtended, LoanDefaulted)
@@ -340,53 +346,138 @@ def test_a_loan_that_is_repaid_in_time_has_no_maturity():
 # -- disputes --------------------------------------------------------------------------------------
 
 
-def disputed(market: LendingMarket, claimed_amount: int) -> int:
-    """The borrower says that its days are worth so much."""
-    pledge = market.state.pledges[1]
-    market.do(
-        TRADER,
-        DisputeMark(
-            pledge_id=1,
-            mark_seq=pledge.mark_seq,
-            line=MarkLine.VALUE,
-            claimed_amount=claimed_amount,
-            evidence_sha256=PROOF,
-        ),
-    )
-    return market.state.seq
+@pytest.fixture
+def disputing(request) -> LendingMarket:
+    """
+    A loan at 65 %, called; from 72.5 % on a call that expires is a default.
 
-
-def test_a_call_waits_for_a_ruling_where_the_undisputed_part_is_paid(market):
-    call = called(market)
-    # At what is claimed nothing is called, interest until then included.
-    dispute_id = disputed(market, market.loan.applied.principal_amount)
-    cross(market, call.due_ns)
-    later_ns = gate_ns(TODAY + 3)
-    extended = MarginCallExtended(call_id=call.call_id, loan_id=1, due_ns=later_ns)
-    assert events_of(market, MarginCallExtended) == [extended]
+    At the price of 8.80 its mark would have to be 13.6 % higher for nothing to be called, and at
+    8.20 22 %.
+    """
+    market = LendingMarket()
+    lenient = replace(genesis.risk_parameters(), base_ppm=100_000)
+    market.do(1, PublishRiskParameters(risk_parameters=lenient))
+    market.drawn(138_370_000, collateral=[offer(pledged_qty=80), offer(pledged_qty=20)])
+    market.mark()
+    market.price(getattr(request, "param", 88 * YUAN // 10))
     assert market.loan.status is LoanStatus.MARGIN_CALLED
-    ruling = RuleMark(dispute_id=dispute_id, ruled_ppm=0, ruled_amount=0, evidence_sha256=PROOF)
+    return market
+
+
+DEEPER = pytest.mark.parametrize("disputing", [82 * YUAN // 10], indirect=True)
+
+
+def disputed(
+    market: LendingMarket,
+    claimed_amount: int = MAX_INTEGER,
+    key_id: int = TRADER,
+    pledge_id: int = 1,
+    line: MarkLine = MarkLine.VALUE,
+) -> int:
+    """A side says what a pledge is worth; the id of its dispute."""
+    command = DisputeMark(
+        pledge_id=pledge_id,
+        mark_seq=market.state.pledges[pledge_id].mark_seq,
+        line=line,
+        claimed_amount=claimed_amount,
+        evidence_sha256=PROOF,
+    )
+    return market.do(key_id, command).seq
+
+
+def ruled(market: LendingMarket, dispute_id: int, ruled_amount: int = 0) -> list:
+    """Auditor and operator end a dispute; the events of its record."""
+    ruling = RuleMark(
+        dispute_id=dispute_id, ruled_ppm=0, ruled_amount=ruled_amount, evidence_sha256=PROOF
+    )
     market.do(AUDITOR, ruling)
     market.do(1, CountersignMarkRuling(dispute_id=dispute_id, evidence_sha256=PROOF))
-    cross(market, later_ns)
-    assert events_of(market, LoanDefaulted)[-1].cause is DefaultCause.CALL_EXPIRED
-    market.assert_replays()
+    return market.events
 
 
-def test_a_dispute_that_nobody_rules_holds_a_call_up_for_a_week_of_trading_days(market):
-    called(market)
-    disputed(market, 2**50)
-    cross(market, gate_ns(TODAY + 2 + RULING_DAYS_COUNT) - 1)
-    assert len(events_of(market, MarginCallExtended)) == RULING_DAYS_COUNT
-    assert market.loan.status is LoanStatus.MARGIN_CALLED
-    cross(market, gate_ns(TODAY + 2 + RULING_DAYS_COUNT))
-    assert events_of(market, LoanDefaulted)[-1].cause is DefaultCause.CALL_EXPIRED
-    market.assert_replays()
+def undisputed_amount(market: LendingMarket) -> int:
+    """The least to pay now for claims of 15 % above both marks to cover the rest when it is due."""
+    loan = market.loan
+    claimed_amount = sum(
+        market.state.pledges[each].mark.value_amount * 115 // 100 for each in loan.pledge_ids
+    )
+    covered_amount = claimed_amount * loan.drawn_ltv_ppm // PPM_WHOLE
+    days_count = day_at(loan.call_due_ns) - loan.accrued_day
+
+    def owed_amount(principal_amount: int) -> int:
+        return principal_amount + accrued_amount(principal_amount, loan.interest_ppm, days_count)
+
+    kept_amount = bisect_right(range(covered_amount), covered_amount, key=owed_amount) - 1
+    return loan.principal_amount - kept_amount
 
 
-def test_a_dispute_that_leaves_something_undisputed_stops_nothing(market):
-    call = called(market)
-    value_amount = market.state.pledges[1].mark.value_amount
-    disputed(market, value_amount + 1_000)
-    cross(market, call.due_ns)
-    assert market.loan.status is LoanStatus.DEFAULTED
+def test_a_call_waits_for_a_ruling_where_a_claim_covers_what_is_owed(disputing):
+    call = disputing.loan.call
+    first_id, second_id = disputed(disputing), disputed(disputing, pledge_id=2)
+    cross(disputing, call.due_ns)
+    later_ns = gate_ns(TODAY + 3)
+    extended = MarginCallExtended(call_id=call.call_id, loan_id=1, due_ns=later_ns)
+    assert events_of(disputing, MarginCallExtended) == [extended]
+    assert disputing.loan.status is LoanStatus.MARGIN_CALLED
+    for dispute_id in (first_id, second_id):
+        ruled(disputing, dispute_id)
+    cross(disputing, later_ns)
+    assert events_of(disputing, LoanDefaulted)[-1].cause is DefaultCause.CALL_EXPIRED
+    disputing.assert_replays()
+
+
+def test_a_dispute_that_nobody_rules_holds_a_call_up_for_a_week_of_trading_days(disputing):
+    for pledge_id in (1, 2):
+        disputed(disputing, pledge_id=pledge_id)
+    cross(disputing, gate_ns(TODAY + 2 + RULING_DAYS_COUNT) - 1)
+    assert len(events_of(disputing, MarginCallExtended)) == RULING_DAYS_COUNT
+    assert disputing.loan.status is LoanStatus.MARGIN_CALLED
+    cross(disputing, gate_ns(TODAY + 2 + RULING_DAYS_COUNT))
+    assert events_of(disputing, LoanDefaulted)[-1].cause is DefaultCause.CALL_EXPIRED
+    disputing.assert_replays()
+
+
+@DEEPER
+@pytest.mark.parametrize("is_paid", [True, False])
+def test_a_claim_counts_as_far_as_a_mark_rises_by_itself_and_the_rest_is_paid(disputing, is_paid):
+    for pledge_id in (1, 2):
+        disputed(disputing, pledge_id=pledge_id)
+    amount = undisputed_amount(disputing)
+    assert 0 < amount < disputing.loan.call.call_cash_amount // 2
+    disputing.do(TRADER, repay(amount if is_paid else amount - 1))
+    cross(disputing, disputing.loan.call_due_ns)
+    assert len(events_of(disputing, MarginCallExtended)) == is_paid
+    disputing.assert_replays()
+
+
+def test_a_claim_that_leaves_something_undisputed_stops_nothing(disputing):
+    value_amount = disputing.state.pledges[1].mark.value_amount
+    disputed(disputing, value_amount + 1_000)
+    cross(disputing, disputing.loan.call_due_ns)
+    assert disputing.loan.status is LoanStatus.DEFAULTED
+
+
+@pytest.mark.parametrize("line", [line for line in MarkLine if line is not MarkLine.VALUE])
+def test_a_line_that_the_ladder_does_not_look_at_holds_nothing_up(disputing, line):
+    for pledge_id in (1, 2):
+        disputed(disputing, pledge_id=pledge_id, line=line)
+    cross(disputing, disputing.loan.call_due_ns)
+    assert events_of(disputing, MarginCallExtended) == []
+    assert disputing.loan.status is LoanStatus.DEFAULTED
+
+
+def test_a_bank_s_disputes_hold_nothing_up_and_leave_the_borrower_its_own(disputing):
+    for pledge_id in (1, 2):
+        disputed(disputing, 0, BANK, pledge_id)
+    for pledge_id in (1, 2):
+        disputed(disputing, pledge_id=pledge_id)
+    cross(disputing, disputing.loan.call_due_ns)
+    assert len(events_of(disputing, MarginCallExtended)) == 1
+    disputing.assert_replays()
+
+
+def test_a_bank_does_not_hold_up_the_call_that_it_may_enforce(disputing):
+    for pledge_id in (1, 2):
+        disputed(disputing, key_id=BANK, pledge_id=pledge_id)
+    cross(disputing, disputing.loan.call_due_ns)
+    assert disputing.loan.status is LoanStatus.DEFAULTED

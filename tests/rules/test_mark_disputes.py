@@ -106,9 +106,27 @@ def test_what_is_no_security_has_no_mark_to_dispute(market):
     assert_refused(market, TRADER, command, Reason.WRONG_STATE, 2)
 
 
-def test_one_dispute_of_a_pledge_at_a_time(market):
-    dispute_id = dispute(market)
-    assert_refused(market, BANK, disputed(market), Reason.ALREADY_DONE, 1, dispute_id)
+@pytest.mark.parametrize("key_id", [TRADER, BANK])
+def test_either_side_has_one_dispute_of_a_pledge_at_a_time(market, key_id):
+    dispute_id = dispute(market, key_id)
+    assert_refused(market, key_id, disputed(market), Reason.ALREADY_DONE, 1, dispute_id)
+
+
+def test_a_dispute_of_one_side_keeps_the_other_from_nothing_and_is_ruled_by_itself(market):
+    of_bank = dispute(market, BANK, claimed_amount=0)
+    of_owner = dispute(market)
+    open_ppm = PARAMETERS.dispute_open_ppm
+    assert market.mark().lines_ppm[DISPUTE_LINE] == open_ppm, "the charge is one"
+    market.do(AUDITOR, ruling(of_owner, ruled_ppm=5_000))
+    market.do(OPERATOR, countersign(of_owner))
+    assert (market.mark().is_disputed, market.mark().ruled_ppm) == (True, 5_000)
+    assert market.mark().lines_ppm[DISPUTE_LINE] == open_ppm, "the bank's is open still"
+    assert list(market.state.mark_disputes) == [of_bank]
+    market.do(AUDITOR, ruling(of_bank, ruled_ppm=5_000))
+    market.do(OPERATOR, countersign(of_bank))
+    assert (market.mark().is_disputed, market.mark().lines_ppm[DISPUTE_LINE]) == (False, 5_000)
+    assert market.state.mark_disputes == {}
+    market.assert_replays()
 
 
 def test_a_ruling_takes_an_auditor_and_an_operator(market):
