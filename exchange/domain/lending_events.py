@@ -210,9 +210,10 @@ class LoanClosed(Event, frozen=True, kw_only=True, tag="loan_closed"):
 
 class LoanCured(Event, frozen=True, kw_only=True, tag="loan_cured"):
     """
-    A loan in liquidation is back at its ratio at drawdown, and performs again.
+    A loan performs again: its liquidation has nothing to sell, or a ruling undid its default.
 
-    Its lots end and its liquidation closes in the same record.
+    In liquidation it is back at its ratio at drawdown; its lots end and its liquidation closes in
+    the same record. In default, nothing enforced, it is below the ratio of a call at a ruled value.
     """
 
     loan_id: int

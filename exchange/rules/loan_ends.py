@@ -3,15 +3,21 @@ How a loan is over, and how its liquidation is without it.
 
     nothing is due                         repaid: what is left under lien is free, its lots are off
     liquidating, L + costs ≤ α × V         cured: it performs again, its lots are off
+    defaulted, a value is ruled at which   cured: the default was none; nothing was sold or cost
+        it would be below a margin call
 
 CR-1 sells what brings a loan back to its ratio at drawdown and nothing at or below it, so a
 liquidation that has come there, by a sale, by what pledged days earn or by the marks, has nothing
 to sell: it ends in that record, and what is left of the pledges is under lien as before. A loan
 that has come to its maturity owes all, so it is sold on. Costs that are still unpaid stay with the
 loan, first in its waterfall.
+
+A default is not looked at again for a better price, but for a better value that a ruling finds: the
+marks that it was decided on were wrong. It falls where a call that is over would not have become
+one either, and for a loan that is due it stays.
 """
 
-from exchange.collateral.ladder import ladder, lendable_amount
+from exchange.collateral.ladder import Ladder, ladder, lendable_amount
 from exchange.domain.enums import LIENED, CallEnd, LadderStatus, LoanStatus, LotEnd, PledgeStatus
 from exchange.domain.events import Event, PledgeReleased
 from exchange.domain.lending_events import (
@@ -67,21 +73,25 @@ def cured(
     is_due = state.market_ns >= loan.maturity_ns
     if is_due or debt.due_amount > lendable_amount(value_amount, loan.drawn_ltv_ppm):
         return []
-    loan_id = loan.applied.loan_id
-    owed_amount = debt.owed_amount
-    now = ladder(owed_amount, value_amount, loan.drawn_ltv_ppm, parameters_of(state))
-    changed = LadderChanged(
-        loan_id=loan_id,
-        ladder_status=now.status,
-        owed_amount=owed_amount,
-        value_amount=value_amount,
-        ltv_ppm=now.ltv_ppm,
+    now = ladder(debt.owed_amount, value_amount, loan.drawn_ltv_ppm, parameters_of(state))
+    performing = _performing(debt, value_amount, now)
+    return [*performing, *_liquidation_closed(loan, LotEnd.CURED, state, sold)]
+
+
+def lifted(debt: Debt, value_amount: int, state: State) -> list[Event]:
+    """The end of a default that is none at a ruled value; nothing where it stays one."""
+    loan = debt.loan
+    now = ladder(
+        debt.owed_amount,
+        value_amount,
+        loan.drawn_ltv_ppm,
+        parameters_of(state),
+        is_cure_expired=True,
     )
-    return [
-        LoanCured(loan_id=loan_id, owed_amount=owed_amount, value_amount=value_amount),
-        *([] if loan.ladder_status is LadderStatus.OK else [changed]),
-        *_liquidation_closed(loan, LotEnd.CURED, state, sold),
-    ]
+    is_due = state.market_ns >= loan.maturity_ns
+    if is_due or now.status is LadderStatus.LIQUIDATE:
+        return []
+    return _performing(debt, value_amount, now)
 
 
 def call_ended(loan: Loan, end: CallEnd) -> MarginCallEnded:
@@ -95,6 +105,22 @@ def parameters_of(state: State) -> RiskParameters:
     parameters = state.market_data.risk_parameters
     assert parameters is not None, "genesis publishes the risk parameters"
     return parameters
+
+
+def _performing(debt: Debt, value_amount: int, now: Ladder) -> list[Event]:
+    loan, owed_amount = debt.loan, debt.owed_amount
+    loan_id = loan.applied.loan_id
+    changed = LadderChanged(
+        loan_id=loan_id,
+        ladder_status=now.status,
+        owed_amount=owed_amount,
+        value_amount=value_amount,
+        ltv_ppm=now.ltv_ppm,
+    )
+    return [
+        LoanCured(loan_id=loan_id, owed_amount=owed_amount, value_amount=value_amount),
+        *([] if loan.ladder_status is now.status else [changed]),
+    ]
 
 
 def _liquidation_closed(

@@ -36,7 +36,7 @@ from exchange.domain.windows import day_at
 from .listing import trading_gate_ns
 from .loan_cover import Debt, Marks, debt_of, marks_of, value_behind
 from .loan_dues import note_due
-from .loan_ends import call_ended, closing, cured, parameters_of
+from .loan_ends import call_ended, closing, cured, lifted, parameters_of
 from .loan_waterfall import cash_to_bank, receipt
 from .state import State
 
@@ -46,12 +46,18 @@ RULING_DAYS_COUNT = 5
 
 
 def review(
-    loan_id: int, marks: Marks, state: State, taken_amounts: dict[int, int] | None = None
+    loan_id: int,
+    marks: Marks,
+    state: State,
+    taken_amounts: dict[int, int] | None = None,
+    *,
+    is_value_ruled: bool = False,
 ) -> list[Event]:
     """
     What follows for a loan; nothing for one that is not drawn, or in default already.
 
-    A liquidation is over when there is nothing left for it to sell.
+    A liquidation is over when there is nothing left for it to sell, and a default when one of the
+    marks has a value that is ruled now, at which it is none.
 
     `taken_amounts` is the cash that the record has taken already, by account.
     """
@@ -60,6 +66,8 @@ def review(
     value_amount = value_behind(loan, state, marks)
     if loan.status is LoanStatus.LIQUIDATING:
         return cured(debt, value_amount, state)
+    if loan.status is LoanStatus.DEFAULTED and is_value_ruled:
+        return lifted(debt, value_amount, state)
     if loan.status not in IN_SERVICE:
         return []
     events: list[Event] = []

@@ -3,7 +3,8 @@ Disputes of marks: a party says that a line is wrong, an auditor finds, an opera
 
 While a dispute is open the mark bears the charge for it, once where both sides have one. The ruling
 ends it with a mark that supersedes the disputed one: its value may be ruled for the day, and what
-was ruled is the line `dispute` until another ruling says otherwise.
+was ruled is the line `dispute` until another ruling says otherwise. A default that is none at the
+ruled value is over in the same record.
 """
 
 from msgspec.structs import replace
@@ -100,8 +101,12 @@ def decide_countersign(
         return [ruled]
     is_left = any(each != command.dispute_id for each, _ in _open(request.pledge_id, state))
     mark = _mark(pledge, state, is_disputed=is_left, ruled=ruled, seq=dispute.disputed.mark_seq)
-    loan_id = pledge.request.loan_id
-    return [ruled, mark, *(review(loan_id, {mark.pledge_id: mark}, state) if loan_id else [])]
+    if not request.loan_id:
+        return [ruled, mark]
+    is_value_ruled = ruled.ruled_amount > 0
+    marks = {mark.pledge_id: mark}
+    reviewed = review(request.loan_id, marks, state, is_value_ruled=is_value_ruled)
+    return [ruled, mark, *reviewed]
 
 
 def _open(pledge_id: int, state: State) -> list[tuple[int, MarkDisputed]]:

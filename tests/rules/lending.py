@@ -5,28 +5,33 @@ from typing import Any
 from msgspec.structs import replace
 
 from exchange.domain.commands import PublishIndexPrice, PublishMarks
-from exchange.domain.enums import Role
+from exchange.domain.enums import MarkLine, Role
 from exchange.domain.events import Event
 from exchange.domain.lending_commands import (
     ApplyForLoan,
     CollateralOffer,
+    CountersignMarkRuling,
+    DisputeMark,
     DrawLoan,
     MarkPledges,
     OfferLoan,
     RepayLoan,
+    RuleMark,
 )
 from exchange.domain.record import decode_body
+from exchange.domain.units import MAX_INTEGER
 from exchange.domain.windows import day_at
 from exchange.rules.marks import SHORTEST_CYCLE_NS
 from tests.rules.deliveries import NO_FEES
 from tests.rules.markets import HOUR_NS, OtherMarket, cross, day, own, span
-from tests.scenario import BANK, OTHER, PRODUCT, TRADER, secret_hash
+from tests.scenario import AUDITOR, BANK, OTHER, PRODUCT, TRADER, secret_hash
 
 YUAN = 1_000_000
 """In micro-CNY."""
 BANK_CASH = 10**13
 INTEREST_PPM = 50_000
 LAST_DAY = day("2027-03-31")
+PROOF = secret_hash("proof")
 
 
 class LendingMarket(OtherMarket):
@@ -121,6 +126,34 @@ def terms(principal_amount: int, loan_id: int = 1) -> OfferLoan:
 def repay(repaid_amount: int, loan_id: int = 1) -> RepayLoan:
     """The borrower's cash."""
     return RepayLoan(loan_id=loan_id, repaid_amount=repaid_amount)
+
+
+def disputed(
+    market: LendingMarket,
+    claimed_amount: int = MAX_INTEGER,
+    key_id: int = TRADER,
+    pledge_id: int = 1,
+    line: MarkLine = MarkLine.VALUE,
+) -> int:
+    """A side says what a pledge is worth; the id of its dispute."""
+    command = DisputeMark(
+        pledge_id=pledge_id,
+        mark_seq=market.state.pledges[pledge_id].mark_seq,
+        line=line,
+        claimed_amount=claimed_amount,
+        evidence_sha256=PROOF,
+    )
+    return market.do(key_id, command).seq
+
+
+def ruled(market: LendingMarket, dispute_id: int, ruled_amount: int = 0) -> list[Event]:
+    """Auditor and operator end a dispute; the events of its record."""
+    ruling = RuleMark(
+        dispute_id=dispute_id, ruled_ppm=0, ruled_amount=ruled_amount, evidence_sha256=PROOF
+    )
+    market.do(AUDITOR, ruling)
+    market.do(1, CountersignMarkRuling(dispute_id=dispute_id, evidence_sha256=PROOF))
+    return market.events
 
 
 APPLICATION = ApplyForLoan(

@@ -21,10 +21,7 @@ from exchange.domain.enums import (
 from exchange.domain.events import PledgeReleased
 from exchange.domain.lending_commands import (
     AddCollateral,
-    CountersignMarkRuling,
-    DisputeMark,
     MarkPledges,
-    RuleMark,
 )
 from exchange.domain.lending_events import (
     LadderChanged,
@@ -35,16 +32,15 @@ from exchange.domain.lending_events import (
     MarginCallIssued,
 )
 from exchange.domain.reasons import Reason
-from exchange.domain.units import MAX_INTEGER, PPM_WHOLE
+from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at, gate_ns
 from exchange.rules.loan_review import RULING_DAYS_COUNT
-from tests.rules.lending import APPLICATION, YUAN, LendingMarket, offer, repay
+from tests.rules.lending import APPLICATION, YUAN, LendingMarket, disputed, offer, repay, ruled
 from tests.rules.markets import assert_refused, cross, events_of
-from tests.scenario import AUDITOR, BANK, FIRST_DAY, SUPPLIER, TRADER, secret_hash
+from tests.scenario import BANK, FIRST_DAY, SUPPLIER, TRADER
 
 TODAY = FIRST_DAY + 1
 OF_LOANS = (LadderChanged, MarginCallIssued, MarginCallEnded, MarginCallExtended, LoanDefaulted)
-PROOF = secret_hash("proof")
 
 
 @pytest.fixture
@@ -365,34 +361,6 @@ def disputing(request) -> LendingMarket:
 
 
 DEEPER = pytest.mark.parametrize("disputing", [82 * YUAN // 10], indirect=True)
-
-
-def disputed(
-    market: LendingMarket,
-    claimed_amount: int = MAX_INTEGER,
-    key_id: int = TRADER,
-    pledge_id: int = 1,
-    line: MarkLine = MarkLine.VALUE,
-) -> int:
-    """A side says what a pledge is worth; the id of its dispute."""
-    command = DisputeMark(
-        pledge_id=pledge_id,
-        mark_seq=market.state.pledges[pledge_id].mark_seq,
-        line=line,
-        claimed_amount=claimed_amount,
-        evidence_sha256=PROOF,
-    )
-    return market.do(key_id, command).seq
-
-
-def ruled(market: LendingMarket, dispute_id: int, ruled_amount: int = 0) -> list:
-    """Auditor and operator end a dispute; the events of its record."""
-    ruling = RuleMark(
-        dispute_id=dispute_id, ruled_ppm=0, ruled_amount=ruled_amount, evidence_sha256=PROOF
-    )
-    market.do(AUDITOR, ruling)
-    market.do(1, CountersignMarkRuling(dispute_id=dispute_id, evidence_sha256=PROOF))
-    return market.events
 
 
 def undisputed_amount(market: LendingMarket) -> int:
