@@ -82,6 +82,7 @@ _SENTENCES: dict[Reason, str] = {
     Reason.UNKNOWN_BLOCK: "there is no block {value}",
     Reason.UNKNOWN_TRADE: "there is no trade {value} of the desk that could be corrected",
     Reason.UNKNOWN_DISPUTE: "there is no open dispute {value} of a mark",
+    Reason.MARK_DISPUTED: "pledge {value} stays until dispute {limit} of its mark is ruled",
     Reason.UNKNOWN_CORRECTION: "there is no request {value} for a bust or a correction",
     Reason.LIFETIME: "nothing stands for {value} ns at the desk; the limit is {limit}",
     Reason.SMALL_BLOCK: "a notional of {value} fen is below the least of a block, {limit} fen",

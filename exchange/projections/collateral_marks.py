@@ -25,6 +25,7 @@ from exchange.domain.events import (
     PledgeRequested,
     ProductDefined,
 )
+from exchange.domain.lending_commands import SubstituteCollateral
 from exchange.domain.lending_events import (
     LendingForgotten,
     LoanClosed,
@@ -173,7 +174,7 @@ class CollateralMarks(Projection[CollateralMarksState]):
         return self._requests[pledge_id]
 
     def ruling_seqs(self, pledge_id: int, seq: int) -> list[int]:
-        """Records of disputes of its marks, and of rulings, up to a record."""
+        """Records of disputes and rulings of it, or of what it replaced, up to a record."""
         return [each for each in self._rulings.get(pledge_id, []) if each <= seq]
 
     def admission_seq(self, account_id: int) -> int:
@@ -262,6 +263,9 @@ class CollateralMarks(Projection[CollateralMarksState]):
 
     def _request(self, event: PledgeRequested, record: Record, _index: int) -> None:
         self._requests[event.pledge_id] = record.seq
+        command = record.command
+        if isinstance(command, SubstituteCollateral) and command.pledge_id in self._rulings:
+            self._rulings[event.pledge_id] = list(self._rulings[command.pledge_id])
 
     def _dispute(self, event: MarkDisputed, record: Record, _index: int) -> None:
         self.disputes[event.dispute_id] = event

@@ -2,8 +2,9 @@
 More or other collateral for a drawn loan, under lien at once: a cure by days.
 
 A substitution releases a whole pledge and takes the new one in one record, where the loan is at its
-ratio at drawdown or below afterwards; the new one's ratio glides from where the old one's was. In
-default neither is possible any more.
+ratio at drawdown or below afterwards; the new one's ratio glides from where the old one's was, and
+what was ruled of the old one is charged to it. While a dispute is open, and on the day for which a
+value is ruled, a pledge keeps its place. In default neither is possible any more.
 """
 
 from exchange.collateral.ladder import lendable_amount, may_substitute
@@ -15,13 +16,14 @@ from exchange.domain.lending_commands import (
     CollateralOffer,
     SubstituteCollateral,
 )
-from exchange.domain.reasons import Reason, require
+from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import day_at
 
-from .lending_state import Loan
+from .lending_state import Loan, Pledge
 from .loan_cover import debt_of, marks_of, owed_amount, own_loan, value_behind
 from .loan_review import eased
 from .loans import requested
+from .mark_disputes import open_disputes
 from .pledges import own_pledge, require_free
 from .state import State
 from .valuation import mark_of, replacing_mark
@@ -53,6 +55,7 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
     assert loan is not None
     _require_in_service(loan, state)
     require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
+    _require_settled(pledge, state)
     request = _asked(command.collateral, loan, state)
     mark = replacing_mark(request, pledge, state)
     marks = {**marks_of(loan, state), request.pledge_id: mark}
@@ -79,6 +82,16 @@ def _require_in_service(loan: Loan, state: State) -> None:
     is_in_default = loan.status in _IN_DEFAULT
     require(not is_in_default, Reason.IN_DEFAULT, 0, owed_amount(loan, state))
     require(loan.status in IN_SERVICE, Reason.WRONG_STATE, loan.applied.loan_id)
+
+
+def _require_settled(pledge: Pledge, state: State) -> None:
+    """Refuses while the mark is disputed, and on the day for which its value is ruled."""
+    pledge_id, today = pledge.request.pledge_id, day_at(state.market_ns)
+    for dispute_id, _ in open_disputes(pledge_id, state):
+        raise Refused(Reason.MARK_DISPUTED, pledge_id, dispute_id)
+    mark = pledge.mark
+    is_ruled = mark is not None and mark.ruled_amount > 0 and mark.valuation_day == today
+    require(not is_ruled, Reason.NOT_YET, today, today + 1)
 
 
 def _asked(offer: CollateralOffer, loan: Loan, state: State) -> PledgeRequested:

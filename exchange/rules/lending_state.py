@@ -29,7 +29,7 @@ class Pledge(Struct):
     mark_seq: int = 0
     """The record of that mark."""
     ruled_ppm: int = 0
-    """The last ruling's charge."""
+    """The last ruling's charge, of this pledge or of the one whose place it took."""
     unsold_count: int = 0
     """Auctions of its title that found no buyer at their reserve, since one did."""
     unsold_day: int = 0

@@ -42,7 +42,7 @@ def decide_dispute(command: DisputeMark, state: State, account_id: int) -> list[
     require(is_marked, Reason.WRONG_STATE, command.pledge_id)
     is_in_force = command.mark_seq == pledge.mark_seq
     require(is_in_force, Reason.WRONG_STATE, command.mark_seq, pledge.mark_seq)
-    for dispute_id, each in _open(command.pledge_id, state):
+    for dispute_id, each in open_disputes(command.pledge_id, state):
         require(each.account_id != account_id, Reason.ALREADY_DONE, command.pledge_id, dispute_id)
     return [
         MarkDisputed(
@@ -99,7 +99,7 @@ def decide_countersign(
     )
     if not is_live(pledge, day_at(state.market_ns)):
         return [ruled]
-    is_left = any(each != command.dispute_id for each, _ in _open(request.pledge_id, state))
+    is_left = any(each != command.dispute_id for each, _ in open_disputes(request.pledge_id, state))
     mark = _mark(pledge, state, is_disputed=is_left, ruled=ruled, seq=dispute.disputed.mark_seq)
     if not request.loan_id:
         return [ruled, mark]
@@ -109,7 +109,7 @@ def decide_countersign(
     return [ruled, mark, *reviewed]
 
 
-def _open(pledge_id: int, state: State) -> list[tuple[int, MarkDisputed]]:
+def open_disputes(pledge_id: int, state: State) -> list[tuple[int, MarkDisputed]]:
     """The disputes of a pledge's marks that nobody has ruled, at most one of each side."""
     found = ((each, dispute.disputed) for each, dispute in state.mark_disputes.items())
     return [(each, disputed) for each, disputed in found if disputed.pledge_id == pledge_id]

@@ -1,9 +1,9 @@
 """
-What of earlier marks goes into the next: days of recovery, the ratio that glides, a ruled value.
+What of earlier marks goes into the next: days of recovery, the ratio that glides, what was ruled.
 
 A first mark goes on with others' recovery (`exchange.collateral.recovery`), and in another pledge's
-place with that pledge's, of which it takes the applied ratio too, unless its own is lower: an
-exchange is no way around the glide.
+place with that pledge's, of which it takes the applied ratio too, unless its own is lower, and the
+charge that was ruled: an exchange is no way around the glide, nor around a ruling.
 """
 
 from typing import NamedTuple
@@ -24,6 +24,8 @@ class Carried(NamedTuple):
     opening: Opening
     ltv_ppm: int = NO_LTV_PPM
     """Applied on the marking day before; -1 where nothing glides."""
+    ruled_ppm: int = 0
+    """Charged until another ruling."""
     ruled_amount: int = 0
     """For the day of the ruling only; of fewer GPUs than it was ruled for their part, down."""
 
@@ -56,7 +58,7 @@ def carried(
         )
 
     opening = first_opening(state.recovering, today, is_passed_on_by, before.opening)
-    return Carried(opening, before.ltv_ppm)
+    return Carried(opening, before.ltv_ppm, before.ruled_ppm)
 
 
 def _next(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> Carried:
@@ -64,7 +66,8 @@ def _next(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> C
     opening = recovering(mark).opening(today)
     ltv_ppm = mark.applied_ltv_ppm if pledge.status in LIENED else NO_LTV_PPM
     if mark.valuation_day < today:
-        return Carried(opening, ltv_ppm)
+        return Carried(opening, ltv_ppm, pledge.ruled_ppm)
     if mark.opening_ltv_ppm != NO_LTV_PPM:
         ltv_ppm = mark.opening_ltv_ppm
-    return Carried(opening, ltv_ppm, mark.ruled_amount * pledged_qty // mark.pledged_qty)
+    ruled_amount = mark.ruled_amount * pledged_qty // mark.pledged_qty
+    return Carried(opening, ltv_ppm, pledge.ruled_ppm, ruled_amount)

@@ -122,6 +122,7 @@ def evolve_marked(event: PledgeMarked, state: State) -> None:
     """The mark stands until the next one."""
     pledge = state.pledges[event.pledge_id]
     pledge.mark, pledge.mark_seq = event, state.seq
+    pledge.ruled_ppm = event.ruled_ppm
     if event.recovery_days_count:
         state.recovering[event.pledge_id] = recovering(event)
     else:

@@ -89,7 +89,7 @@ def mark_of(
 
 
 def replacing_mark(request: PledgeRequested, replaced: Pledge, state: State) -> PledgeMarked:
-    """The first mark of what takes a pledge's place: it glides from there, or is the worse."""
+    """The first mark of what takes a pledge's place: ruled as that one, and glides or is worse."""
     market = product_market(request.product_id, state)
     figures = market_figures(request, request.pledged_qty, state, market, replaced)
     mark = finished(figures, request, state, market)
@@ -174,7 +174,6 @@ def market_figures(
 ) -> MarkFigures:
     """Every figure but the two that need the worth of the slices, which are 0."""
     today, product = day_at(state.market_ns), state.products[request.product_id]
-    pledge = state.pledges.get(request.pledge_id)
     first_day = max(request.start_day, today + 1)
     spans = months_within(first_day, request.end_day)
     level, observed_day = worst_source(spans, market.marks)
@@ -207,7 +206,7 @@ def market_figures(
         pool_share_ppm=0,
         uptime_ppm=market.uptime.uptime_ppm,
         is_affiliated=state.core.parties_are_one(product.supplier_account_id, request.account_id),
-        ruled_ppm=0 if pledge is None else pledge.ruled_ppm,
+        ruled_ppm=before.ruled_ppm,
         is_disputed=any(
             d.disputed.pledge_id == request.pledge_id for d in state.mark_disputes.values()
         ),

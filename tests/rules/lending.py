@@ -146,10 +146,15 @@ def disputed(
     return market.do(key_id, command).seq
 
 
-def ruled(market: LendingMarket, dispute_id: int, ruled_amount: int = 0) -> list[Event]:
+def ruled(
+    market: LendingMarket, dispute_id: int, ruled_amount: int = 0, ruled_ppm: int = 0
+) -> list[Event]:
     """Auditor and operator end a dispute; the events of its record."""
     ruling = RuleMark(
-        dispute_id=dispute_id, ruled_ppm=0, ruled_amount=ruled_amount, evidence_sha256=PROOF
+        dispute_id=dispute_id,
+        ruled_ppm=ruled_ppm,
+        ruled_amount=ruled_amount,
+        evidence_sha256=PROOF,
     )
     market.do(AUDITOR, ruling)
     market.do(1, CountersignMarkRuling(dispute_id=dispute_id, evidence_sha256=PROOF))

@@ -14,11 +14,13 @@ from exchange.domain.lending_commands import (
 )
 from exchange.domain.lending_events import NO_LTV_PPM, MarginCallEnded, PledgeMarked
 from exchange.domain.reasons import Reason
+from exchange.domain.record import Record, decode_body
 from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at, start_ns
+from exchange.projections import Projections
 from exchange.rules.loan_cover import cover_of, marks_of, owed_amount
 from exchange.rules.valuation import mark_of
-from tests.rules.lending import YUAN, LendingMarket, offer, repay
+from tests.rules.lending import YUAN, LendingMarket, disputed, offer, repay, ruled
 from tests.rules.markets import assert_refused, cross, day, events_of
 from tests.scenario import BANK, FIRST_DAY, OTHER, TRADER
 
@@ -159,6 +161,61 @@ def test_days_that_are_worse_than_those_they_replace_count_at_their_own_ratio(ma
     after = market.state.pledges[2].mark
     assert after.ltv_ppm < before.applied_ltv_ppm
     assert (after.opening_ltv_ppm, after.applied_ltv_ppm) == (NO_LTV_PPM, after.ltv_ppm)
+
+
+@pytest.mark.parametrize("code", ["Q271", "Q272"])
+def test_an_exchange_is_no_way_around_a_ruled_charge(market, code):
+    market.do(TRADER, repay(market.loan.principal_amount // 2))
+    ruled(market, disputed(market, key_id=BANK), ruled_ppm=200_000)
+    before = market.state.pledges[1].mark
+    market.do(TRADER, substitute(100, code))
+    market.do(TRADER, substitute(100, pledge_id=2))
+    after = market.state.pledges[3].mark
+    assert (after.ruled_ppm, after.lines_ppm[-1]) == (200_000, 200_000)
+    assert after.ltv_ppm == before.ltv_ppm
+    next_day(market)
+    assert market.state.pledges[3].mark.ruled_ppm == 200_000, "until another ruling"
+    ruled(market, disputed(market, pledge_id=3))
+    assert market.state.pledges[3].mark.ruled_ppm == 0
+    market.assert_replays()
+
+
+def test_a_charge_that_was_carried_over_names_the_records_of_its_ruling(market):
+    dispute_id = disputed(market, key_id=BANK)
+    ruled(market, dispute_id, ruled_ppm=1)
+    ruled_seq = market.state.seq
+    market.do(TRADER, substitute(101))
+    market.do(TRADER, substitute(102, pledge_id=2))
+    projections = Projections()
+    for seq, record in enumerate(market.records, start=1):
+        projections.apply(Record(seq, market.state.market_ns, *decode_body(record)))
+    known = projections.collateral_marks
+    for pledge_id in (1, 2, 3):
+        assert known.ruling_seqs(pledge_id, market.state.seq) == [dispute_id, ruled_seq]
+    later_id = disputed(market, pledge_id=3)
+    seq, record = len(market.records), market.records[-1]
+    projections.apply(Record(seq, market.state.market_ns, *decode_body(record)))
+    assert known.ruling_seqs(3, seq) == [dispute_id, ruled_seq, later_id]
+    assert known.ruling_seqs(1, seq) == [dispute_id, ruled_seq]
+
+
+@pytest.mark.parametrize("key_id", [TRADER, BANK])
+def test_a_pledge_whose_mark_is_disputed_keeps_its_place(market, key_id):
+    market.do(TRADER, add(100))
+    dispute_id = disputed(market, key_id=key_id)
+    assert_refused(market, TRADER, substitute(100), Reason.MARK_DISPUTED, 1, dispute_id)
+    market.do(TRADER, substitute(100, pledge_id=2))
+    ruled(market, dispute_id)
+    market.do(TRADER, substitute(100))
+
+
+def test_a_pledge_keeps_its_place_on_the_day_for_which_its_value_is_ruled(market):
+    market.do(TRADER, repay(market.loan.principal_amount // 2))
+    value_amount = market.state.pledges[1].mark.value_amount
+    ruled(market, disputed(market, key_id=BANK), value_amount * 3 // 4)
+    assert_refused(market, TRADER, substitute(100), Reason.NOT_YET, TODAY, TODAY + 1)
+    cross(market, start_ns(TODAY + 1))
+    market.do(TRADER, substitute(100))
 
 
 def test_the_new_days_must_be_free_before_the_old_ones_are(market):
