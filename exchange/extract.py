@@ -4,7 +4,7 @@ An extract of the log for a bank: what the marks of its pool depend on, and nobo
 It is lines of JSON in the order of the log, so that it is made and read as it comes, and cut in
 two it is refused:
 
-    gx-extract-2   whose it is, and up to which record
+    gx-extract-3   whose it is, and up to which record
     gx-facts-1     single events of a record that also holds what is others', or that no signed head
                    stands for yet: stated and not proved; trades of months without who traded
     gx-record-1    a whole record, with its way to the root in the next header
@@ -14,8 +14,8 @@ two it is refused:
     gx-end-1       how many lines there were
 
 Whole records are the first, and those whose every event is public (marks, indices, parameters,
-calendars, products) or the bank's own business (its pledges and loans). `clients/check_extract.py`
-checks all of it under the venue's key.
+calendars, products, meter readings and auditors' findings on them) or the bank's own business (its
+pledges and loans). `clients/check_extract.py` checks all of it under the venue's key.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ from exchange.domain.proofs import SignedHead
 from exchange.domain.record import Record, events_of, join_record
 
 RowT = TypeVar("RowT")
-EXTRACT_FORMAT = "gx-extract-2"
+EXTRACT_FORMAT = "gx-extract-3"
 FACTS_FORMAT = "gx-facts-1"
 RECORD_FORMAT = "gx-record-1"
 HEADER_FORMAT = "gx-header-1"

@@ -14,6 +14,12 @@ from msgspec import Struct
 
 from clients.check_extract import Proved, proved_in
 from clients.check_proof import FAILURES
+from exchange.domain.delivery_events import (
+    DeliveryAttested,
+    DeliveryRuled,
+    ReadingsRecorded,
+    RulingProposed,
+)
 from exchange.domain.events import (
     IndexPricePublished,
     MarksPublished,
@@ -35,6 +41,10 @@ _ALWAYS_WHOLE = (
     NodeMarked,
     NodeObserved,
     MarksPublished,
+    ReadingsRecorded,
+    DeliveryAttested,
+    RulingProposed,
+    DeliveryRuled,
 )
 """Of records that hold nobody's business; the venue's first among them."""
 
