@@ -198,7 +198,7 @@ def test_readings_are_proved_and_do_not_pass_as_facts(market, tmp_path):
 
     def read(changes: list[bytes]):
         file.write_bytes(b"\n".join(line.rstrip() for line in changes))
-        return read_extract(file, "bank", len(market.records), KEY)
+        return list(read_extract(file, "bank", len(market.records), KEY).records)
 
     read(lines)
     for kind in (ReadingsRecorded, DeliveryAttested, RulingProposed, DeliveryRuled):
