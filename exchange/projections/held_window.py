@@ -121,9 +121,13 @@ def _figures(
     first_day = max(request.start_day, today + 1)
     spans = months_within(first_day, request.end_day)
     level, observed_day = worst_source(spans, marks)
+    supplier_id = product.supplier_account_id
+    supplier = projections.deliveries.suppliers.get(supplier_id)
+    if supplier is not None and supplier.is_terminated:
+        level = MarkLevel.UNMARKABLE
+    is_stopped = supplier is not None and (supplier.is_suspended or supplier.is_terminated)
     points = curve_points(spans, marks)
     age_days_count = projections.marks.trading_days_between(observed_day, today, seq)
-    supplier_id = product.supplier_account_id
     opening = _opening(request, today, projections)
     uptime = supplier_uptime(
         supplier_id,
@@ -157,7 +161,7 @@ def _figures(
         is_affiliated=projections.participants.are_affiliated(supplier_id, request.account_id),
         ruled_ppm=0,
         is_disputed=False,
-        is_halted=_is_halted(product, first_day, request.end_day, projections),
+        is_halted=is_stopped or _is_halted(product, first_day, request.end_day, projections),
         opening_recovery_days_count=opening.recovery_days_count,
         opening_ltv_ppm=NO_LTV_PPM,
         ruled_amount=0,
