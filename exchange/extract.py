@@ -4,7 +4,7 @@ An extract of the log for a bank: what the marks of its pool depend on, and nobo
 It is lines of JSON in the order of the log, so that it is made and read as it comes, and cut in
 two it is refused:
 
-    gx-extract-2   whose it is, and up to which record
+    gx-extract-3   whose it is, and up to which record
     gx-facts-1     single events of a record that also holds what is others', or that no signed head
                    stands for yet: stated and not proved; trades of months without who traded
     gx-record-1    a whole record, with its way to the root in the next header
@@ -14,11 +14,11 @@ two it is refused:
     gx-end-1       how many lines there were
 
 Whole records are the first, and those whose every event is public (marks, indices, parameters,
-calendars, products) or the bank's own business (its pledges and loans). `clients/check_extract.py`
-checks all of it under the venue's key.
+calendars, products, meter readings and auditors' findings on them) or the bank's own business (its
+pledges and loans). `clients/check_extract.py` checks all of it under the venue's key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -30,12 +30,13 @@ from exchange.domain.proofs import SignedHead
 from exchange.domain.record import Record, events_of, join_record
 
 RowT = TypeVar("RowT")
-EXTRACT_FORMAT = "gx-extract-2"
+EXTRACT_FORMAT = "gx-extract-3"
 FACTS_FORMAT = "gx-facts-1"
 RECORD_FORMAT = "gx-record-1"
 HEADER_FORMAT = "gx-header-1"
 SIGNED_FORMAT = "gx-signed-1"
 END_FORMAT = "gx-end-1"
+_NOTHING = Command()
 
 
 class ExtractHead(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,18 +118,23 @@ class ExtractOfAnother(ValueError):
         )
 
 
-def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, list[Record]]:
+def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, Iterator[Record]]:
     """
-    What an extract tells, in the order of the log; proofs are taken as they are, not checked.
+    What an extract tells, record by record; proofs are taken as they are, not checked.
 
-    Raises `ExtractUnreadable`, also where it was cut off, or a record is told twice: facts, which
-    nothing proves, must not stand in for a record that is proved.
+    Nothing of it is held. Raises `ExtractUnreadable`, for what comes later while it is gone
+    through: believe nothing before the end, for only there it shows whether it was cut off. Each
+    record follows the one before: facts, which nothing proves, must not stand in for a record that
+    is proved.
     """
-    found: dict[int, list[Event]] = {}
     rows = enumerate(lines, start=1)
     head = _head(*next(rows, (1, b"")))
+    return head, _records(rows, head.last_seq)
+
+
+def _records(rows: Iterable[tuple[int, bytes]], last_seq: int) -> Iterator[Record]:
     end: ExtractEnd | None = None
-    number = 1
+    number, at_seq = 1, 0
     for number, line in rows:
         if end is not None:
             raise _unreadable(number, "it goes on behind its end")
@@ -147,14 +153,14 @@ def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, list[Record]]:
                 seq, record = facts.seq, join_record(b"\xc0", len(facts.events), bodies)
             case other:
                 raise _unreadable(number, f"no line of an extract is {other!r}")
-        if not 1 <= seq <= head.last_seq:
-            raise _unreadable(number, f"record {seq} is not from 1 to {head.last_seq}")
-        if seq in found:
-            raise _unreadable(number, f"record {seq} is told twice")
-        found[seq] = _events(number, record)
+        if not 1 <= seq <= last_seq:
+            raise _unreadable(number, f"record {seq} is not from 1 to {last_seq}")
+        if seq <= at_seq:
+            raise _unreadable(number, f"record {seq} is told after record {at_seq}")
+        at_seq = seq
+        yield Record(seq, 0, _NOTHING, _events(number, record))
     if end is None or end.lines_count != number - 1:
         raise _unreadable(number, "it is cut off here, or lacks lines before")
-    return head, [Record(seq, 0, Command(), found[seq]) for seq in sorted(found)]
 
 
 def _head(number: int, line: bytes) -> ExtractHead:

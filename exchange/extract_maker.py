@@ -18,7 +18,15 @@ from msgspec import Struct
 
 from exchange.domain import events as e
 from exchange.domain import lending_events as le
-from exchange.domain.delivery_events import DeliveryFinalized
+from exchange.domain.delivery_events import (
+    DeliveryAttested,
+    DeliveryFinalized,
+    DeliveryRuled,
+    DeliveryStarted,
+    ReadingsRecorded,
+    RulingProposed,
+    SupplierTerminated,
+)
 from exchange.domain.enums import TradingMode, WindowKind
 from exchange.domain.events import Event
 from exchange.domain.letting import RentFloorPublished
@@ -41,8 +49,12 @@ _PUBLIC = (
     e.NodeObserved,
     e.MarksPublished,
     RentFloorPublished,
+    ReadingsRecorded,
+    DeliveryAttested,
+    RulingProposed,
+    DeliveryRuled,
 )
-_STATED = (e.VenueCreated, DeliveryFinalized)
+_STATED = (e.VenueCreated, DeliveryStarted, DeliveryFinalized, SupplierTerminated)
 """Known to everybody concerned, in records that hold more."""
 
 

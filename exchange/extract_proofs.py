@@ -6,7 +6,7 @@ its kind of event stands only in records that an extract proves whole, up to the
 and a mark that rests on any other fact is counted as unproved, by whoever accepts it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,12 @@ from msgspec import Struct
 
 from clients.check_extract import Proved, proved_in
 from clients.check_proof import FAILURES
+from exchange.domain.delivery_events import (
+    DeliveryAttested,
+    DeliveryRuled,
+    ReadingsRecorded,
+    RulingProposed,
+)
 from exchange.domain.events import (
     IndexPricePublished,
     MarksPublished,
@@ -35,6 +41,10 @@ _ALWAYS_WHOLE = (
     NodeMarked,
     NodeObserved,
     MarksPublished,
+    ReadingsRecorded,
+    DeliveryAttested,
+    RulingProposed,
+    DeliveryRuled,
 )
 """Of records that hold nobody's business; the venue's first among them."""
 
@@ -53,10 +63,11 @@ class MarksUnproved(Exception):
 
 
 class Extract(Struct, frozen=True, kw_only=True):
-    """An extract as it was read."""
+    """An extract in a file, which is read as its records are."""
 
     head: ExtractHead
-    records: list[Record]
+    records: Iterator[Record]
+    """Once; they may be believed when the last one was had. Raises `ExtractUnreadable`."""
     proved: Proved | None
     """None where no key was given."""
 
@@ -66,25 +77,31 @@ def read_extract(file: Path, bank: str, as_of_seq: int, public_key: str) -> Extr
     The extract in a file, which must be of that bank where one is named, and reach that record.
 
     With a key (hexadecimal) its proofs are checked. Raises `ExtractOfAnother`; `ExtractUnreadable`
-    also where it is too short, a proof is wrong, or a fact stands where a proof belongs.
+    also where it is too short, or a proof is wrong, and as its records are read where a fact stands
+    in the place of a proof.
     """
     with file.open("rb") as lines:
-        head, records = records_in(lines)
+        head, _ = records_in(lines)
     if bank and bank != head.bank:
         raise ExtractOfAnother(head, bank)
     if as_of_seq > head.last_seq:
         raise ExtractUnreadable(f"extract_too_short: {file} ends at record {head.last_seq}")
-    if not public_key:
-        return Extract(head=head, records=records, proved=None)
-    try:
-        with file.open("rb") as lines:
-            proved = proved_in(lines, bytes.fromhex(public_key))
-    except FAILURES as failure:
-        raise ExtractUnreadable(f"extract_unproved: {file}: {failure}") from failure
-    for record in records:
-        if record.seq <= proved.signed_seq and record.seq not in proved.seqs:
-            _require_mixed(record, proved)
-    return Extract(head=head, records=records, proved=proved)
+    proved: Proved | None = None
+    if public_key:
+        try:
+            with file.open("rb") as lines:
+                proved = proved_in(lines, bytes.fromhex(public_key))
+        except FAILURES as failure:
+            raise ExtractUnreadable(f"extract_unproved: {file}: {failure}") from failure
+    return Extract(head=head, records=_records(file, proved), proved=proved)
+
+
+def _records(file: Path, proved: Proved | None) -> Iterator[Record]:
+    with file.open("rb") as lines:
+        for record in records_in(lines)[1]:
+            if proved is not None:
+                _require_mixed(record, proved)
+            yield record
 
 
 def unproved_count_of(proved: Proved, rests_on: Sequence[set[int]]) -> int:
@@ -101,7 +118,9 @@ def with_counts(answer: bytes, unproved_count: int | None) -> bytes:
 
 
 def _require_mixed(record: Record, proved: Proved) -> None:
-    """Refuses facts of a record that is none's business, and so is told whole."""
+    """Refuses facts of a record that is nobody's business, and so is told whole."""
+    if record.seq > proved.signed_seq or record.seq in proved.seqs:
+        return
     for event in record.events:
         if isinstance(event, _ALWAYS_WHOLE):
             raise ExtractUnreadable(

@@ -156,11 +156,11 @@ def _require_proved(proved: Proved, rests_on: list[set[int]], *, is_accepted: bo
 
 
 def _replayed(records: Iterable[Record], to_seq: int) -> MarksReplay:
+    """Up to a record; the others are read, for an extract is checked up to its end."""
     replay = MarksReplay()
     for record in records:
-        if record.seq > to_seq:
-            break
-        replay.take(record)
+        if record.seq <= to_seq:
+            replay.take(record)
     return replay
 
 

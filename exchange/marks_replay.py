@@ -4,8 +4,9 @@ Collateral marks computed again, by whoever has the log or an extract of it.
     records, or a bank's extract ─▶ MarksReplay ─▶ the bytes that `/v1/collateral/marks` answers
 
 Each mark is priced again from its own figures, and these are compared with the node marks and the
-observations in the records that it names. What the events alone cannot show is taken from the mark
-itself: the shares of pools, uptime, affiliation, history, halts.
+observations in the records that it names, and with the hours that its supplier delivered. What the
+events alone cannot show is taken from the mark itself: the shares of pools, affiliation, history,
+halts.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from exchange.collateral.node_curve import (
     worst_source,
 )
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.collateral.uptime import Uptime
 from exchange.domain.events import (
     Event,
     NodeMarked,
@@ -39,11 +41,13 @@ from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import month_of
 from exchange.projections.collateral import list_of, mark_view, marks_seen, shown_to
 from exchange.projections.collateral_marks import CollateralMarks
+from exchange.projections.deliveries import Deliveries
 from exchange.projections.listings import Listings
 from exchange.projections.marks import Marks
 from exchange.projections.participants import Participants
 from exchange.projections.pledges import Pledges
 from exchange.projections.projection import Projection
+from exchange.projections.supplier_uptime import supplier_uptime
 
 
 class MarkDiffers(Exception):
@@ -59,27 +63,30 @@ class MarksReplay:
         self.at_seq = 0
         self.listings, self.pledges, self.marks = Listings(), Pledges(), Marks()
         self.collateral_marks, self.participants = CollateralMarks(), Participants()
+        self.deliveries = Deliveries()
         self._observed: dict[tuple[str, str, int], list[tuple[int, NodeObserved]]] = {}
         """By class, region and month, with their records."""
         self._product_seqs: dict[int, int] = {}
         self._versions: dict[int, tuple[int, RiskParameters]] = {}
+        self._other_uptimes: dict[tuple[int, int], Uptime] = {}
+        """What the records say where a mark says another, by pledge and the mark's record."""
 
     def take(self, record: Record) -> None:
         """The next record, or what of it is known."""
-        models: tuple[Projection[Any], ...] = (
+        for event in record.events:
+            self._take(event, record.seq)
+        models = (
             self.listings,
             self.pledges,
             self.marks,
             self.collateral_marks,
             self.participants,
         )
-        for index, event in enumerate(record.events):
-            self._take(event, record.seq)
-            for model in models:
-                handler = model.handlers.get(type(event))
-                if handler is not None:
-                    with _told_before(record.seq):
-                        handler(event, record, index)
+        for model in models:
+            _fold(model, record)
+        # A mark is decided before anything of its own record has happened.
+        self._compare_uptimes(record)
+        _fold(self.deliveries, record)
         self.at_seq = record.seq
 
     def answer(self, seq: int, account_id: int = 0) -> bytes:
@@ -122,6 +129,22 @@ class MarksReplay:
         elif isinstance(event, RiskParametersPublished):
             self._versions[event.version] = seq, event.risk_parameters
 
+    def _compare_uptimes(self, record: Record) -> None:
+        """Of all marks of a record, while the days are as they were then."""
+        found: dict[tuple[int, int], Uptime] = {}
+        for mark in record.events:
+            if not isinstance(mark, PledgeMarked):
+                continue
+            with _told_before(record.seq):
+                asked = self.pledges.pledges[mark.pledge_id].request
+                supplier_id = self.listings.products[asked.product_id].supplier_account_id
+            name = supplier_id, mark.market_ns
+            if name not in found:
+                models = self.collateral_marks, self.deliveries
+                found[name] = supplier_uptime(*name, record.seq - 1, *models)
+            if found[name] != (mark.uptime_ppm, mark.unknown_hours):
+                self._other_uptimes[mark.pledge_id, record.seq] = found[name]
+
     def _parameters(self, mark: PledgeMarked) -> tuple[int, RiskParameters]:
         """The constants of a mark, by their number: versions before may not have been told."""
         return self._versions[mark.parameters_version]
@@ -132,6 +155,9 @@ class MarksReplay:
             parameters = self._parameters(mark)[1]
         again = priced(figures_of(mark), sources_of(mark), parameters)
         _require_equal(mark, seq, _fields(again), list(again.__struct_fields__))
+        uptime = self._other_uptimes.get((mark.pledge_id, seq))
+        if uptime is not None:
+            _require_equal(mark, seq, uptime._asdict(), uptime._fields)
         market = self._market(mark, seq, product, parameters)
         if mark.level == 0:
             # A supplier that was ended has no value whatever the nodes say.
@@ -194,6 +220,14 @@ class MarksReplay:
         versions = self._observed.get((mark.gpu_class, mark.region, mark.month), [])
         at = bisect_right(versions, seq, key=itemgetter(0))
         return versions[at - 1] if at else None
+
+
+def _fold(model: Projection[Any], record: Record) -> None:
+    for index, event in enumerate(record.events):
+        handler = model.handlers.get(type(event))
+        if handler is not None:
+            with _told_before(record.seq):
+                handler(event, record, index)
 
 
 @contextlib.contextmanager

@@ -12,17 +12,22 @@ The other is compared: an order counts as within a cycle where any moment of its
 the cycle's records or in the commit behind it, and not in a pause between them; beside it stand the
 orders that were under way in spans of the same lengths, half-way between two cycles of the same
 run. The comparison has in it what the counting leaves out, such as a longer frame, and with it
-whatever else the machine did just then.
+whatever else the machine did just then. Of that the worst is its disk: so a thread of this program,
+which has nothing to do with the exchange, syncs a file of its own all the while, and says how long
+that took.
 """
 
 import argparse
 import hashlib
+import os
 import secrets
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +59,7 @@ PLEDGES_COUNT, RATE, RUNS_COUNT, MEASURED_S, WARM_UP_S = 400, 20_000, 3, 18.0, 4
 QUICK_PLEDGES_COUNT, QUICK_RUNS_COUNT, QUICK_MEASURED_S = 400, 1, 9.0
 BANK_SECRET = hashlib.sha256(b"load test bank").hexdigest()
 SHARES = {"p50": 50, "p90": 90, "p99": 99, "p999": 99.9, "max": 100}
+SYNC_PAUSE_S, SYNC_BYTES = 0.01, 4096
 AFTER_NS = 5_000_000
 """How long a record may hold up others after it was decided: its own commit."""
 
@@ -140,14 +146,15 @@ def _run(venue: LiveVenue, name: str, rate: int, plan: dict[str, Any]) -> dict[s
     """Latencies of one run in cycles and between them, milliseconds."""
     each_file = venue.data_dir / "each.json"
     frame_count = max(1, round(rate / len(plan["desks"]) / FRAMES_PER_SECOND))
-    found = measure(
-        venue,
-        name,
-        per_second=rate,
-        frame_messages_count=frame_count,
-        each_file=str(each_file),
-        **plan,
-    )
+    with _syncing(venue.data_dir / "beside") as syncs_ms:
+        found = measure(
+            venue,
+            name,
+            per_second=rate,
+            frame_messages_count=frame_count,
+            each_file=str(each_file),
+            **plan,
+        )
     each = np.array(msgspec.json.decode(each_file.read_bytes()), dtype=np.int64)
     cycles = _cycles(venue.data_dir, int(each[:, 0].min()), int(each[:, 0].max()))
     half_ns = MARKING_INTERVAL_S * 1_000_000_000 // SPEED // 2
@@ -167,12 +174,37 @@ def _run(venue: LiveVenue, name: str, rate: int, plan: dict[str, Any]) -> dict[s
         "cycle_ms": spread([(c.ended_ns - c.begun_ns - AFTER_NS) / 1e6 for c in cycles]),
         "record_ms": spread([ms for cycle in cycles for ms in cycle.records_ms[1:]]),
         "nodes_ms": spread([cycle.records_ms[0] for cycle in cycles]),
+        "syncs_beside_ms": spread(syncs_ms),
         "records_count": sum(len(cycle.records_ms) for cycle in cycles),
         "held_ms": _quantiles(held[held[:, 1] > 0]),
         "within_ms": within,
         "between_ms": between,
         "later_ms": {name: round(within[name] - between[name], 2) for name in SHARES},
     }
+
+
+@contextmanager
+def _syncing(path: Path) -> Iterator[list[float]]:
+    """Milliseconds that each sync of a small file took meanwhile, the machine's own hold-ups."""
+    taken_ms: list[float] = []
+    is_over = threading.Event()
+
+    def sync() -> None:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        while not is_over.wait(SYNC_PAUSE_S):
+            begun_ns = time.perf_counter_ns()
+            os.pwrite(file, bytes(SYNC_BYTES), 0)
+            os.fdatasync(file)
+            taken_ms.append((time.perf_counter_ns() - begun_ns) / 1e6)
+        os.close(file)
+
+    thread = threading.Thread(target=sync)
+    thread.start()
+    try:
+        yield taken_ms
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _cycles(data_dir: Path, first_ns: int, last_ns: int) -> list[Cycle]:
@@ -234,7 +266,8 @@ def _line(run: dict[str, Any]) -> str:
         f"records of {run['record_ms'].median} ms (max {run['record_ms'].max}), the nodes' of "
         f"{run['nodes_ms'].median} ms (max {run['nodes_ms'].max}); in and between "
         f"cycles {compared} ({within['orders_count']:,} and {between['orders_count']:,} orders, "
-        f"neighbours {run['neighbours_cpu_s']} s)"
+        f"neighbours {run['neighbours_cpu_s']} s); a sync of another file meanwhile took "
+        f"{run['syncs_beside_ms'].median} ms (max {run['syncs_beside_ms'].max})"
     )
 
 

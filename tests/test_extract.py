@@ -1,7 +1,10 @@
 """What is read from an extract, and what is not."""
 
+import tracemalloc
+
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from exchange.domain.events import ClockAdvanced
 from exchange.domain.record import encode_event
@@ -35,13 +38,30 @@ def end(count: int) -> ExtractEnd:
 def read(*lines: msgspec.Struct):
     """The records of an extract with these lines."""
     whole = (HEAD, *lines, end(1 + len(lines)))
-    return records_in(map(msgspec.json.encode, whole))[1]
+    return list(records_in(map(msgspec.json.encode, whole))[1])
 
 
-def test_a_record_is_told_once():
-    assert [record.seq for record in read(facts(4, 40), facts(3, 30))] == [3, 4]
-    with pytest.raises(ExtractUnreadable, match="line 4: record 3 is told twice"):
-        read(facts(3, 30), facts(4, 40), facts(3, 31))
+def test_a_record_is_told_once_and_in_the_order_of_the_log():
+    assert [record.seq for record in read(facts(3, 30), facts(4, 40))] == [3, 4]
+    for seq in (3, 4):
+        with pytest.raises(ExtractUnreadable, match=f"line 4: record {seq} is told after record 4"):
+            read(facts(3, 30), facts(4, 40), facts(seq, 31))
+
+
+def test_nothing_of_an_extract_is_held_while_it_is_read():
+    head = replace(HEAD, last_seq=10**6)
+
+    def peak_bytes(count: int) -> int:
+        lines = (head, *(facts(seq, seq) for seq in range(1, count + 1)), end(1 + count))
+        encoded = list(map(msgspec.json.encode, lines))
+        tracemalloc.start()
+        assert sum(1 for _ in records_in(encoded)[1]) == count
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    peak_bytes(10)
+    assert peak_bytes(5_000) < 2 * peak_bytes(500)
 
 
 @pytest.mark.parametrize("seq", [0, -1, 10])
@@ -51,7 +71,7 @@ def test_a_record_beyond_the_extract_is_refused(seq):
 
 
 def test_what_is_no_event_is_no_line_of_an_extract():
-    bad = msgspec.structs.replace(facts(3, 30), events=["c0"])
+    bad = replace(facts(3, 30), events=["c0"])
     with pytest.raises(ExtractUnreadable, match="line 2"):
         read(bad)
 
@@ -69,7 +89,7 @@ def test_what_is_no_event_is_no_line_of_an_extract():
 )
 def test_what_does_not_end_where_it_says_is_refused(lines):
     with pytest.raises(ExtractUnreadable, match=r"cut off|behind its end"):
-        records_in(map(msgspec.json.encode, lines))
+        list(records_in(map(msgspec.json.encode, lines))[1])
 
 
 @pytest.mark.parametrize("lines", [[], [b""], [b'{"format":"gx-extract-1"}'], [b"{}"], [b"no"]])

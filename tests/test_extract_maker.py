@@ -153,7 +153,7 @@ def test_all_that_is_told_whole_is_proved_and_what_no_head_stands_for_is_stated(
 def test_it_ends_at_the_record_asked_for_and_the_proof_of_that_goes_on(last_seq):
     frames = list(frames_of(30))
     lines = extract(frames, signed(frames, 7, 20, 30), last_seq)
-    records = records_in(lines)[1]
+    records = list(records_in(lines)[1])
     assert [each.seq for each in records] == list(range(1, last_seq + 1, 2))
     assert check(lines, KEY) == (len(records), 0)
 
@@ -224,7 +224,7 @@ async def test_an_extract_of_a_served_log_comes_in_parts_that_are_the_whole(tmp_
             history.close()
         whole = b"".join(served).splitlines()
         assert check(whole, KEY) == (20, 0)
-        assert len(records_in(whole)[1]) == 20
+        assert len(list(records_in(whole)[1])) == 20
         monkeypatch.setattr(exchange.history, "PART_FRAMES_COUNT", 3)
         past, part, found = Past(settings), ExtractPart(maker(40), NAME.genesis), []
         while not part.maker.is_over:

@@ -40,6 +40,7 @@ from . import (
 from .answers import EXPECTED, Handler, answer_to
 from .border import HUB, require_known_names, secure
 from .borrowing_base import SIGNER, Signer
+from .connection_log import ConnectionLog
 from .history import ASKING, HISTORY, History
 from .hub import Hub
 from .settings import GatewaySettings
@@ -144,7 +145,9 @@ async def start(
 
     `before_listening` runs when the application follows the log already and nobody can ask it yet.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_s)
+    runner = web.AppRunner(
+        app, access_log=None, logger=ConnectionLog(), shutdown_timeout=shutdown_s
+    )
     try:
         await runner.setup()
         await before_listening()
@@ -176,6 +179,11 @@ async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse
     except EXPECTED as raised:
         if request.writer.output_size:
             raise  # An answer is under way: it is cut off, for it must not look whole.
+        return answer_to(raised, request)
+    except (OSError, web.RequestPayloadError) as raised:
+        if raised is not request.content.exception():
+            raise
+        # The body ended where its client did, who hears nothing, or cannot be unpacked.
         return answer_to(raised, request)
 
 

@@ -9,15 +9,14 @@ that this writer believes in, in one step that nothing can come between. So of t
 conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
 stale writer fail sooner.
 
-The last entry is a frame too, and to read its id means to copy it. So the server is asked for less
-where that says as much: entries come at a stream's end only, so if none follows the one believed in
-and there are as many as there were with it, it is the last. Otherwise, as after a trim, and at
-first, the last entry is read.
+The last entry is a frame too, and to read its id means to copy it. Nothing less says as much: that
+none follows the one believed in, and that there are as many as there were with it, is also true of
+a stale copy that a failover or a hand has put in the log's place.
 
-With `appendfsync always` the server answers after its fsync: what it says is added is durable
-there. Where replicas are configured, it counts once each of them has confirmed it
-(`exchange.log.replication`). No answer means nothing: the bytes may still lie in a stopped server's
-socket. Hence there is no retry, and after any failure only a new barrier tells what the log holds.
+With `appendfsync always` the server answers after its fsync: an OK is durable there. Where replicas
+are configured, it counts once each of them has confirmed it (`exchange.log.replication`). No answer
+means nothing: the bytes may still lie in a stopped server's socket. Hence there is no retry, and
+after any failure only a new barrier tells what the log holds.
 """
 
 import asyncio
@@ -56,23 +55,19 @@ APPEND_SECONDS = 5.0
 
 _APPEND = """
 local function append(keys, args)
-  local key, prev_id, entries_count, new_id, frame = keys[1], args[1], args[2], args[3], args[4]
-  if redis.call('XLEN', key) ~= tonumber(entries_count)
-      or #redis.call('XRANGE', key, '(' .. prev_id, '+', 'COUNT', 1) > 0 then
-    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
-    local last_id = last and last[1] or '0-0'
-    if last_id == new_id and last[2][1] == 'f' and last[2][2] == frame then
-      return redis.status_reply('DUP')
-    end
-    if last_id ~= prev_id then
-      return redis.status_reply('CONFLICT ' .. last_id)
-    end
+  local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
+  local last_id = last and last[1] or '0-0'
+  if last_id == args[2] and last[2][1] == 'f' and last[2][2] == args[3] then
+    return redis.status_reply('DUP')
   end
-  redis.call('XADD', key, new_id, 'f', frame)
-  return redis.call('XLEN', key)
+  if last_id ~= args[1] then
+    return redis.status_reply('CONFLICT ' .. last_id)
+  end
+  redis.call('XADD', keys[1], args[2], 'f', args[3])
+  return redis.status_reply('OK')
 end
 """
-FUNCTION = "exchange_log_append_2"
+FUNCTION = "exchange_log_append_1"
 LIBRARY = f"#!lua name={FUNCTION}\n{_APPEND}\nredis.register_function('{FUNCTION}', append)\n"
 SCRIPT = f"{_APPEND}\nreturn append(KEYS, ARGV)\n"
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -143,8 +138,6 @@ class Appender:
         self.is_open = True
         self.sent_count = 0
         """Frames that were appended and acknowledged."""
-        self._entries_count = -1
-        """How many entries the stream had when the last append was answered, -1 before."""
         self._connection = connection
         self._patience = Patience(connection, APPEND_SECONDS)
         self._call = call
@@ -179,18 +172,18 @@ class Appender:
                 f"{self.head.entry_id}; verify the log and take over again"
             )
         prev_id, new_id = self.head.entry_id, frame.head.entry_id
-        # Open again only after an answer: so a cancelled task leaves it closed as well.
+        # Open again only after an OK: so a cancelled task leaves it closed as well.
         self.is_open = False
+        began_s = asyncio.get_running_loop().time()
         try:
             with self._patience:
                 answer = await self._connection.call(
-                    *self._call, "1", self.name.key, prev_id, str(self._entries_count), new_id,
-                    (frame.header, frame.body),
-                )  # fmt: skip
-                if not isinstance(answer, int):
-                    raise _refusal(answer, prev_id, new_id)
-                self._entries_count = answer
-                if self._replicas is not None:
+                    *self._call, "1", self.name.key, prev_id, new_id, (frame.header, frame.body)
+                )
+            if answer != b"OK":
+                raise _refusal(answer, prev_id, new_id)
+            if self._replicas is not None:
+                async with asyncio.timeout_at(began_s + APPEND_SECONDS):
                     await self._replicas.confirm(self._connection, new_id)
         except ReplyError as error:
             self._connection.abort()

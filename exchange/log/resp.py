@@ -122,11 +122,16 @@ class Connection(asyncio.Protocol):
             self._arrival.set_result(None)
 
 
+_READING_SECONDS = 0.05
+"""Between the end of a time and the giving up: long enough for the loop to read what has come."""
+
+
 class Patience:
     """
     Gives a connection up when an answer takes longer than `seconds`: one timer for all questions.
 
-    A timer for each, made and thrown away with it, takes as long as a fortieth of an append.
+    A timer for each, made and thrown away with it, takes as long as a fortieth of an append. What
+    came while the loop itself stood still counts: it is read before the time is held to be over.
     """
 
     def __init__(self, connection: Connection, seconds: float) -> None:
@@ -154,7 +159,14 @@ class Patience:
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._look)
         else:
+            self._timer = self._loop.call_later(_READING_SECONDS, self._end, self._began_s)
+
+    def _end(self, began_s: float) -> None:
+        """Gives up if it is still the question put at `began_s` that waits."""
+        if self._began_s == began_s:
             self._connection.give_up()
+        else:
+            self._look()
 
 
 _LONG_BYTES = 1 << 12

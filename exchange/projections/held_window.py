@@ -22,7 +22,6 @@ from exchange.collateral.node_curve import (
 )
 from exchange.collateral.pledge_marks import MarkFigures, MarkSources, priced, worth_of
 from exchange.collateral.recovery import Opening, first_opening, is_passed_on
-from exchange.collateral.uptime import DayHours, Uptime, uptime_of, waiting_day
 from exchange.collateral.volatility import Volatility
 from exchange.domain.collateral_views import CollateralMarkView
 from exchange.domain.enums import LIENED, SessionState, TradingMode
@@ -40,7 +39,7 @@ from exchange.domain.windows import day_at, month_of
 
 from .bundle import Projections
 from .collateral import mark_view
-from .deliveries import is_past_disputes
+from .supplier_uptime import supplier_uptime
 
 
 class _Market(NamedTuple):
@@ -122,11 +121,21 @@ def _figures(
     first_day = max(request.start_day, today + 1)
     spans = months_within(first_day, request.end_day)
     level, observed_day = worst_source(spans, marks)
+    supplier_id = product.supplier_account_id
+    supplier = projections.deliveries.suppliers.get(supplier_id)
+    if supplier is not None and supplier.is_terminated:
+        level = MarkLevel.UNMARKABLE
+    is_stopped = supplier is not None and (supplier.is_suspended or supplier.is_terminated)
     points = curve_points(spans, marks)
     age_days_count = projections.marks.trading_days_between(observed_day, today, seq)
-    supplier_id = product.supplier_account_id
     opening = _opening(request, today, projections)
-    uptime = _uptime(supplier_id, projections.marks.market_ns_as_of(seq), projections)
+    uptime = supplier_uptime(
+        supplier_id,
+        projections.marks.market_ns_as_of(seq),
+        seq,
+        projections.collateral_marks,
+        projections.deliveries,
+    )
     return MarkFigures(
         pledge_id=0,
         valuation_day=today,
@@ -152,7 +161,7 @@ def _figures(
         is_affiliated=projections.participants.are_affiliated(supplier_id, request.account_id),
         ruled_ppm=0,
         is_disputed=False,
-        is_halted=_is_halted(product, first_day, request.end_day, projections),
+        is_halted=is_stopped or _is_halted(product, first_day, request.end_day, projections),
         opening_recovery_days_count=opening.recovery_days_count,
         opening_ltv_ppm=NO_LTV_PPM,
         ruled_amount=0,
@@ -184,23 +193,6 @@ def _opening(request: PledgeRequested, today: int, projections: Projections) -> 
         )
 
     return first_opening(known, today, is_passed_on_by)
-
-
-def _uptime(supplier_id: int, market_ns: int, projections: Projections) -> Uptime:
-    final = (
-        DayHours(day.day, day.contracted_qty * HOURS_PER_DAY, day.undelivered_hours)
-        for day in projections.collateral_marks.final_days(supplier_id, projections.at_seq)
-    )
-    deliveries = projections.deliveries
-    waiting = [
-        deliveries.days[product_id, day]
-        for product_id, days in deliveries.open_days.items()
-        if deliveries.supplier_ids[product_id] == supplier_id
-        for day in days
-        if is_past_disputes(day, market_ns)
-    ]
-    rows = (waiting_day(each.day, each.contracted_qty, each.available_qtys) for each in waiting)
-    return uptime_of([*final, *rows])
 
 
 def _is_halted(

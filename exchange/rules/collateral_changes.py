@@ -1,11 +1,14 @@
 """
 More or other collateral for a drawn loan, under lien at once: a cure by days.
 
-A substitution releases a whole pledge and takes the new one in one record, where the loan is at its
-ratio at drawdown or below afterwards; the new one's ratio glides from where the old one's was, and
-what was ruled of the old one is charged to it. While a dispute is open, and on the day for which a
-value is ruled, a pledge keeps its place. In default neither is possible any more.
+What is added glides with what is held back there (`mark_history`). A substitution releases a whole
+pledge and takes the new one in one record, where the loan is at its ratio at drawdown or below
+afterwards; the new one's ratio glides from where the old one's was, and what was ruled of the old
+one is charged to it. While a dispute is open, and on the day for which a value is ruled, a pledge
+keeps its place. In default neither is possible any more.
 """
+
+from msgspec.structs import replace
 
 from exchange.collateral.ladder import lendable_amount, may_substitute
 from exchange.domain.enums import IN_SERVICE, LIENED, LoanStatus
@@ -24,6 +27,7 @@ from .loan_cover import debt_of, marks_of, owed_amount, own_loan, value_behind
 from .loan_review import eased
 from .loans import requested
 from .mark_disputes import open_disputes
+from .mark_history import held_back
 from .pledges import own_pledge, require_free
 from .state import State
 from .valuation import mark_of, replacing_mark
@@ -39,7 +43,12 @@ def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Ev
     count = len(marks_of(loan, state))
     require(count < MAX_COLLATERAL, Reason.LIEN, count + 1, MAX_COLLATERAL)
     request = _asked(command.collateral, loan, state)
-    mark = mark_of(request, request.pledged_qty, state)
+    held = held_back(state.pledges[pledge_id] for pledge_id in loan.pledge_ids)
+    if held is None:
+        mark = mark_of(request, request.pledged_qty, state)
+    else:
+        # Its ruling stays with it: it is in its place still.
+        mark = replacing_mark(request, replace(held, ruled_ppm=0), state)
     debt = debt_of(loan, day_at(state.market_ns))
     accepted = PledgeAccepted(pledge_id=request.pledge_id)
     value_amount = value_behind(loan, state) + mark.value_amount

@@ -3,9 +3,13 @@ What of earlier marks goes into the next: days of recovery, the ratio that glide
 
 A first mark goes on with others' recovery (`exchange.collateral.recovery`), and in another pledge's
 place with that pledge's, of which it takes the applied ratio too, unless its own is lower, and the
-charge that was ruled: an exchange is no way around the glide, nor around a ruling.
+charge that was ruled: an exchange is no way around the glide, nor around a ruling. To add
+collateral to a loan and have the old released is no way around the glide either: what is added goes
+on with the lowest ratio that is held back under its own there, as if it were to take that pledge's
+place. What was released before has no say: the loan was covered without it, and its bank let it go.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from exchange.collateral.recovery import Opening, first_opening, is_passed_on, recovering
@@ -59,6 +63,18 @@ def carried(
 
     opening = first_opening(state.recovering, today, is_passed_on_by, before.opening)
     return Carried(opening, before.ltv_ppm, before.ruled_ppm)
+
+
+def held_back(pledges: Iterable[Pledge]) -> Pledge | None:
+    """Of those under lien the one with the lowest ratio that glides up; None where none does."""
+    found = [
+        (pledge.mark.applied_ltv_ppm, pledge.request.pledge_id, pledge)
+        for pledge in pledges
+        if pledge.status in LIENED
+        and pledge.mark is not None
+        and pledge.mark.applied_ltv_ppm < pledge.mark.ltv_ppm
+    ]
+    return min(found)[2] if found else None
 
 
 def _next(pledge: Pledge, mark: PledgeMarked, pledged_qty: int, today: int) -> Carried:

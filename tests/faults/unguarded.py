@@ -20,11 +20,11 @@ from exchange.log.merkle import merkle_root
 
 PLAIN_XADD = """
 local function append(keys, args)
-  redis.call('XADD', keys[1], args[3], 'f', args[4])
-  return redis.call('XLEN', keys[1])
+  redis.call('XADD', keys[1], args[2], 'f', args[3])
+  return redis.status_reply('OK')
 end
 """
-SERVERS_OWN_ID = PLAIN_XADD.replace("args[3], 'f'", "'*', 'f'")
+SERVERS_OWN_ID = PLAIN_XADD.replace("args[2], 'f'", "'*', 'f'")
 _RECORDS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 

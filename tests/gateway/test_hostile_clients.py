@@ -16,7 +16,7 @@ from exchange.gateway import GatewaySettings
 from exchange.gateway.border import HUB
 from exchange.gateway.worker import Worker
 
-from .conftest import AUDITOR, BANK, OPERATOR, OTHER, TRADER, buy, eventually, token
+from .conftest import AUDITOR, BANK, OPERATOR, OTHER, TRADER, bearer, buy, eventually, token
 
 
 async def test_an_idempotency_key_that_cannot_be_recorded_is_refused_and_trading_goes_on(house):
@@ -177,3 +177,11 @@ async def test_refusals_beyond_one_list_wait_for_the_next_and_keep_their_reason(
     rows = [row for each in counts for row in each]
     assert sorted(row.account_id for row in rows) == list(range(300))
     assert {(row.reason, row.refusal_count) for row in rows} == {(Reason.SCOPE, 1)}
+
+
+async def test_a_body_that_cannot_be_unpacked_is_refused_in_our_words(house):
+    headers = bearer(TRADER, "packed") | {"Content-Encoding": "gzip"}
+    async with house.client.post("/v1/pledges", data=b"no gzip", headers=headers) as response:
+        error = await response.json(content_type=None)
+    assert (response.status, error["name"]) == (400, "bad_frame")
+    assert "gzip" in error["message"]

@@ -42,11 +42,12 @@ def read_all(server, start=None):
     return found, verifier
 
 
-async def fcall(server, frame, prev_id, entries_count=-1):
+async def fcall(server, frame, prev_id):
     """Compare-and-append past the appender's own guards."""
-    words = (prev_id, entries_count, frame.head.entry_id, frame.data)
     async with server.address.async_client() as client:
-        return await client.fcall(appender.FUNCTION, 1, NAME.key, *words)
+        return await client.fcall(
+            appender.FUNCTION, 1, NAME.key, prev_id, frame.head.entry_id, frame.data
+        )
 
 
 async def test_what_was_appended_is_read_back(server):
@@ -108,24 +109,21 @@ async def test_an_entry_with_other_fields_is_found(server):
         read_all(server)
 
 
-@pytest.mark.parametrize("is_counted", [False, True])
-async def test_the_server_appends_once_and_only_after_the_named_entry(server, is_counted):
-    """Whether or not its writer knows how many entries there are."""
+async def test_the_server_appends_once_and_only_after_the_named_entry(server):
     writer = await first_appender(server)
     frame = encode_records(NAME, writer.head, 7, records(2))
-    one, two = (1, 2) if is_counted else (-1, -1)
-    assert await fcall(server, frame, "1-1", 2) == b"CONFLICT 1-0"
-    assert await fcall(server, frame, "1-0", one) == 2
-    assert await fcall(server, frame, "1-0", two) == b"DUP"
+    assert await fcall(server, frame, "1-1") == b"CONFLICT 1-0"
+    assert await fcall(server, frame, "1-0") == b"OK"
+    assert await fcall(server, frame, "1-0") == b"DUP"
     other = encode_records(NAME, writer.head, 8, records(2))
-    assert await fcall(server, other, "1-0", two) == b"CONFLICT 1-2"
+    assert await fcall(server, other, "1-0") == b"CONFLICT 1-2"
     await writer.close()
     assert read_all(server)[1].frame_count == 2
 
 
 @pytest.mark.parametrize("lost_count", [1, 2])
 async def test_nothing_is_appended_over_entries_that_the_server_lost(server, lost_count):
-    """Nothing follows the entry believed in then: it is not there, which only the count shows."""
+    """Nothing follows the entry believed in then: it is not there."""
     writer = await first_appender(server)
     for number in range(3):
         await writer.append(records(1, number))
@@ -138,15 +136,21 @@ async def test_nothing_is_appended_over_entries_that_the_server_lost(server, los
     assert read_all(server)[0] == records(left)
 
 
-async def test_a_writer_goes_on_after_a_trim_and_counts_anew(server):
+async def test_nothing_is_appended_to_an_old_copy_put_in_the_logs_place(server):
+    """It has as many entries as the log had, and none after the one believed in."""
     writer = await first_appender(server)
-    for number in range(3):
+    for number in range(4):
         await writer.append(records(1, number))
     with as_operator(server.address).client() as client:
-        assert client.xtrim(NAME.key, minid="1-3", approximate=False) == 3
-        for number in range(3, 6):
+        copy = client.dump(NAME.key)
+        client.xtrim(NAME.key, minid="1-2", approximate=False)
+        for number in range(4, 6):
             await writer.append(records(1, number))
-            assert writer._entries_count == client.xlen(NAME.key) == number - 1
+        assert client.xlen(NAME.key) == 5
+        client.restore(NAME.key, 0, copy, replace=True)
+        assert client.xlen(NAME.key) == 5
+        with pytest.raises(LogConflict, match="1-4"):
+            await writer.append(records(1, 6))
     await writer.close()
 
 
@@ -242,6 +246,18 @@ async def test_each_append_has_its_whole_time_though_one_timer_serves_them_all(s
     await writer.close()
 
 
+async def test_an_answer_that_came_while_the_process_stood_still_counts(server, monkeypatch):
+    monkeypatch.setattr(appender, "APPEND_SECONDS", 0.4)
+    writer = await first_appender(server)
+    under_way = asyncio.ensure_future(writer.append(records(1)))
+    await asyncio.sleep(0)
+    stand_still(0.7)
+    assert (await under_way).seq == 1
+    await asyncio.sleep(0.2)
+    assert (await writer.append(records(1, 1))).seq == 2
+    await writer.close()
+
+
 @pytest.mark.parametrize("seconds", [0, 0.2])
 async def test_a_server_that_went_between_two_appends_leaves_the_outcome_unknown(server, seconds):
     """Whether or not the connection's end was heard of before the second."""
@@ -302,7 +318,7 @@ async def test_a_command_cut_at_any_byte_appends_nothing(server):
     """The frame is all or nothing, wherever the connection breaks; whole, it arrives unanswered."""
     writer = await first_appender(server)
     frame = encode_records(NAME, writer.head, 7, records(1))
-    words = (appender.FUNCTION, 1, NAME.key, "1-0", 1, frame.head.entry_id, frame.data)
+    words = (appender.FUNCTION, 1, NAME.key, "1-0", frame.head.entry_id, frame.data)
     command = hiredis.pack_command(("FCALL", *words))
     with server.address.client() as client:
         for length in range(1, len(command)):
@@ -365,6 +381,11 @@ async def test_a_killed_server_keeps_every_acknowledged_frame(data_dir, seed):
         assert read_all(again)[0] == records(len(found) + 1)
     finally:
         again.stop()
+
+
+def stand_still(seconds):
+    """As a process does that is stopped, or a machine that is paused."""
+    time.sleep(seconds)
 
 
 def send_and_break(unix_path, data):

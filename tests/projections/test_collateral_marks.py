@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.domain.commands import HaltInstrument, PublishMarks, RequestPledge, ResumeInstrument
+from exchange.domain.delivery_commands import SuspendSupplier, TerminateSupplier
 from exchange.domain.delivery_events import DeliveryReported
 from exchange.domain.enums import PledgeStatus
 from exchange.domain.events import NodeMarked, PledgeRequested
+from exchange.domain.lending_commands import MarkPledges
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record, decode_body
 from exchange.domain.windows import start_ns
@@ -229,6 +231,23 @@ def test_what_a_held_window_would_lend_goes_on_with_the_recovery_of_what_is_pled
     first = market.mark(2)
     assert (first.regime, first.recovery_days_count) == ("STRESS", 8)
     assert held.ltv_raw_ppm == first.ltv_raw_ppm + first.lines_ppm[5]
+
+
+def test_a_held_window_of_a_stopped_supplier_is_marked_as_a_pledge_of_it_is():
+    market = MarkedMarket()
+    market.pledge("M2703")
+    for command in (SuspendSupplier, TerminateSupplier):
+        market.do(1, command(supplier_account_id=SUPPLIER))
+        market.do(0, MarkPledges())
+        market.do(0, MarkPledges())
+        projections = Projections()
+        for record in records_of(market):
+            projections.apply(record)
+        held = held_view(TRADER, 10, market.state.instruments[market.months[2]], projections)
+        mark, seen = market.mark(), held.inputs
+        assert (held.level, held.regime) == (mark.level, "STRESS")
+        assert (seen["uptime_ppm"], seen["is_halted"]) == (mark.uptime_ppm, mark.is_halted)
+    assert (held.level, held.lendable_amount) == (0, 0)
 
 
 def test_another_month_s_history_does_not_pass_for_the_spot_s(market):

@@ -18,7 +18,9 @@ from exchange.domain.record import Record, decode_body
 from exchange.domain.units import PPM_WHOLE
 from exchange.domain.windows import day_at, start_ns
 from exchange.projections import Projections
+from exchange.rules.lending_state import Pledge
 from exchange.rules.loan_cover import cover_of, marks_of, owed_amount
+from exchange.rules.mark_history import held_back
 from exchange.rules.valuation import mark_of
 from tests.rules.lending import YUAN, LendingMarket, disputed, offer, repay, ruled
 from tests.rules.markets import assert_refused, cross, day, events_of
@@ -128,8 +130,12 @@ def test_a_substitution_leaves_the_loan_at_its_ratio_or_below(market):
     market.do(TRADER, substitute(99, pledge_id=2))
 
 
-def test_an_exchange_is_no_way_around_the_glide_or_out_of_stress(market):
-    """After six days of stress the applied ratio is twelve points down, and rises by a half."""
+def after_stress(market: LendingMarket) -> PledgeMarked:
+    """
+    The mark of a loan that is half repaid, the day after six days of stress.
+
+    Its applied ratio is twelve points down, and rises by a half.
+    """
     first = market.state.pledges[1].mark.applied_ltv_ppm
     market.do(TRADER, repay(market.loan.principal_amount // 2))
     worse = replace(PARAMETERS, base_ppm=550_000)
@@ -138,9 +144,15 @@ def test_an_exchange_is_no_way_around_the_glide_or_out_of_stress(market):
         next_day(market)
     market.do(1, PublishRiskParameters(risk_parameters=PARAMETERS))
     next_day(market)
-    before = market.state.pledges[1].mark
+    mark = market.state.pledges[1].mark
     low = first - 6 * PARAMETERS.glide_up_ppm + PARAMETERS.glide_down_ppm
-    assert before.applied_ltv_ppm == low < before.ltv_ppm - 100_000
+    assert mark.applied_ltv_ppm == low < mark.ltv_ppm - 100_000
+    return mark
+
+
+def test_an_exchange_is_no_way_around_the_glide_or_out_of_stress(market):
+    before = after_stress(market)
+    low = before.applied_ltv_ppm
     assert before.recovery_days_count > 0
     market.do(TRADER, substitute(100))
     after = market.state.pledges[2].mark
@@ -151,6 +163,56 @@ def test_an_exchange_is_no_way_around_the_glide_or_out_of_stress(market):
     next_day(market)
     assert market.state.pledges[2].mark.applied_ltv_ppm == low + PARAMETERS.glide_down_ppm
     market.assert_replays()
+
+
+def test_adding_and_then_releasing_is_no_way_around_the_glide(market):
+    before = after_stress(market)
+    kept_amount = cover_of(marks_of(market.loan, market.state).values()).base_amount
+    market.do(TRADER, add(100))
+    first = market.state.pledges[2].mark
+    assert first.opening_ltv_ppm == before.opening_ltv_ppm < first.ltv_ppm
+    assert first.applied_ltv_ppm == before.applied_ltv_ppm
+    market.do(BANK, ReleasePledge(pledge_id=1))
+    assert cover_of(marks_of(market.loan, market.state).values()).base_amount == kept_amount
+    next_day(market)
+    risen_ppm = before.applied_ltv_ppm + PARAMETERS.glide_down_ppm
+    assert market.state.pledges[2].mark.applied_ltv_ppm == risen_ppm
+    market.assert_replays()
+
+
+def test_what_is_added_glides_without_the_ruling_of_what_is_held_back(market):
+    ruled(market, disputed(market), ruled_ppm=7)
+    low_ppm = after_stress(market).applied_ltv_ppm
+    market.do(TRADER, add(100))
+    held, first = (market.state.pledges[each].mark for each in (1, 2))
+    assert (held.ruled_ppm, first.ruled_ppm, first.applied_ltv_ppm) == (7, 0, low_ppm)
+
+
+def test_what_is_added_goes_on_with_the_lowest_ratio_that_is_held_back(market):
+    def pledge(
+        applied_ppm: int, own_ppm: int, status: PledgeStatus = PledgeStatus.ACTIVE
+    ) -> Pledge:
+        found = market.state.pledges[1]
+        mark = replace(found.mark, applied_ltv_ppm=applied_ppm, ltv_ppm=own_ppm)
+        return replace(found, mark=mark, status=status)
+
+    low_of_itself, gliding_down = pledge(300_000, 300_000), pledge(350_000, 200_000)
+    released = pledge(200_000, 600_000, PledgeStatus.RELEASED)
+    less, more = pledge(500_000, 500_001), pledge(400_000, 600_000)
+    others = [low_of_itself, gliding_down, released, replace(less, mark=None)]
+    assert held_back(others) is None
+    assert held_back([less, *others]) is less
+    assert held_back([less, *others, more]) is more
+
+
+def test_what_is_added_begins_at_its_own_ratio_where_nothing_is_after_stress(market):
+    first = market.state.pledges[1].mark
+    market.do(1, PublishRiskParameters(risk_parameters=replace(PARAMETERS, base_ppm=550_000)))
+    next_day(market)
+    market.do(TRADER, add(100))
+    old, new = (market.state.pledges[number].mark for number in (1, 2))
+    assert old.applied_ltv_ppm == first.applied_ltv_ppm - PARAMETERS.glide_up_ppm > old.ltv_ppm
+    assert (new.opening_ltv_ppm, new.applied_ltv_ppm) == (NO_LTV_PPM, new.ltv_ppm)
 
 
 def test_days_that_are_worse_than_those_they_replace_count_at_their_own_ratio(market):

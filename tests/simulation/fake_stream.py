@@ -63,7 +63,7 @@ class FakeStream:
         self._functions.add(appender.FUNCTION.encode())
         return appender.FUNCTION.encode()
 
-    def _fcall(self, words: Sequence[bytes]) -> bytes | int:
+    def _fcall(self, words: Sequence[bytes]) -> bytes:
         if words[0] not in self._functions:
             raise ErrorAnswer("ERR Function not found")
         return self._append(words[1:])
@@ -74,21 +74,21 @@ class FakeStream:
         self._scripts.add(digest)
         return digest
 
-    def _evalsha(self, words: Sequence[bytes]) -> bytes | int:
+    def _evalsha(self, words: Sequence[bytes]) -> bytes:
         if words[0] not in self._scripts:
             raise ErrorAnswer("NOSCRIPT No matching script.")
         return self._append(words[1:])
 
-    def _append(self, words: Sequence[bytes]) -> bytes | int:
-        """Our append, said again in Python: however it finds out which entry is the last."""
-        _, _, prev_id, _, new_id, data = words
+    def _append(self, words: Sequence[bytes]) -> bytes:
+        """Our append, said again in Python."""
+        _, _, prev_id, new_id, data = words
         last_id, last_data = self.entries[-1] if self.entries else ((0, 0), b"")
         if self.is_full:
             raise ErrorAnswer("OOM command not allowed when used memory > 'maxmemory'.")
         if Protection.COMPARE_AND_APPEND not in self._off:
             if _text(last_id) == new_id and data == last_data:
                 has_counted = Protection.DUPLICATE_IS_NO_SUCCESS in self._off
-                return len(self.entries) if has_counted else Status(b"DUP")
+                return Status(b"OK" if has_counted else b"DUP")
             if _text(last_id) != prev_id:
                 return Status(b"CONFLICT " + _text(last_id))
         new = _position(new_id, 0)
@@ -98,7 +98,7 @@ class FakeStream:
             )
         self.entries.append((new, data))
         self._last_id = new
-        return len(self.entries)
+        return Status(b"OK")
 
     def _xtrim(self, words: Sequence[bytes]) -> int:
         _, _, _, least_id = words

@@ -21,11 +21,9 @@ CALLS: tuple[Command, ...] = (
 )
 
 
-def append(
-    call: Command, prev_id: str, new_id: str, data: bytes, entries_count: int = -1
-) -> Command:
-    """One compare-and-append, by a writer that knows how many entries there are or does not."""
-    return (*call, "1", KEY, prev_id, str(entries_count), new_id, data)
+def append(call: Command, prev_id: str, new_id: str, data: bytes) -> Command:
+    """One compare-and-append."""
+    return (*call, "1", KEY, prev_id, new_id, data)
 
 
 def appends(call: Command) -> list[Command]:
@@ -48,12 +46,6 @@ def appends(call: Command) -> list[Command]:
         append(call, "1-5", "2-5", b"the next epoch"),
         append(call, "1-5", "2-5", b"the next epoch"),
         append(call, "2-5", f"2-{2**63}", b""),
-        append(call, f"2-{2**63}", "3-1", b"as many as there are", 4),
-        append(call, f"2-{2**63}", "3-1", b"as many as there are", 5),
-        append(call, f"2-{2**63}", "3-2", b"after an earlier one, well counted", 5),
-        append(call, "3-0", "3-2", b"after one that is not there, well counted", 5),
-        append(call, "3-1", "3-2", b"one too few", 4),
-        append(call, "3-2", "3-3", b"one too many", 7),
     ]
 
 
