@@ -1,10 +1,10 @@
 """
 What is left of a loan's cover if the market turns: one loan, its contracts, one scenario at a time.
 
-A scenario moves the curve (all months alike, more for later months, or by new hardware
-generations), and may fail the supplier: then the contract fetches only what a default leaves and
-the supplier counts as the worst grade. Volatility and liquidity stay as they are: a scenario asks
-what a price costs, not what it does to the next haircut's history.
+A scenario moves the curve (all months alike, more for months further from that of the valuation, or
+by new hardware generations), and may fail the supplier: then the contract fetches only what a
+default leaves and the supplier counts as the worst grade. Volatility and liquidity stay as they
+are: a scenario asks what a price costs, not what it does to the next haircut's history.
 
 The new value gives the new lendable amount, the rung on which the loan then stands, and what the
 lender would miss if everything were sold at once: the loan less the value after the liquidity
@@ -24,6 +24,7 @@ from exchange.collateral.valuation import ContractInputs, value_contract
 from exchange.domain.enums import LadderStatus
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import PPM_WHOLE
+from exchange.domain.windows import month_of
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     move_ppm: int = 0
     """All prices, signed."""
     later_ppm: int = 0
-    """How much more for each month after the curve's first, signed: a twist."""
+    """How much more for each month after that of the valuation day, signed: a twist."""
     generations_count: int = 0
     """Hardware generations that come out at once."""
     is_supplier_failed: bool = False
@@ -112,8 +113,9 @@ def shocked(
         inputs.curve,
         scenario.move_ppm,
         scenario.later_ppm,
-        scenario.generations_count,
-        parameters.generation_loss_ppm,
+        this_month=month_of(inputs.valuation_day),
+        generations_count=scenario.generations_count,
+        loss_ppm=parameters.generation_loss_ppm,
     )
     return replace(inputs, curve=curve, supplier=supplier)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from exchange.collateral.curve import Curve, moved
 from exchange.collateral.ladder import lendable_amount
 from exchange.collateral.runway import Loan
-from exchange.collateral.stress import SCENARIOS, Scenario, stress, stressed
+from exchange.collateral.stress import SCENARIOS, Scenario, shocked, stress, stressed
 from exchange.collateral.valuation import value_contract
 from exchange.domain.enums import LadderStatus
 
@@ -54,18 +54,36 @@ def test_a_fall_of_half_leaves_a_shortfall_even_after_selling_everything():
 
 
 def test_a_new_generation_takes_a_fifth_and_two_take_a_fifth_of_the_rest():
-    assert moved(CURVE, 0, 0, 1, 200_000) == moved(CURVE, -200_000)
-    assert moved(CURVE, 0, 0, 2, 200_000) == moved(CURVE, -360_000)
+    assert moved(CURVE, 0, generations_count=1, loss_ppm=200_000) == moved(CURVE, -200_000)
+    assert moved(CURVE, 0, generations_count=2, loss_ppm=200_000) == moved(CURVE, -360_000)
     assert after(generations_count=1).value_amount == after(move_ppm=-200_000).value_amount
 
 
-def test_a_twist_leaves_the_first_month_and_takes_most_from_the_last():
-    twisted = moved(CURVE, 0, later_ppm=-20_000)
+def test_a_twist_leaves_the_month_of_the_valuation_and_takes_most_from_the_last():
+    twisted = moved(CURVE, 0, later_ppm=-20_000, this_month=202501)
     assert twisted.marks_micro[0] == CURVE.marks_micro[0]
     assert twisted.marks_micro[11] * 100 == CURVE.marks_micro[11] * (100 - 2 * 11)
     assert (
         after(later_ppm=-20_000).value_amount < MARK.value_amount < after(later_ppm=1).value_amount
     )
+
+
+def test_a_twist_prices_a_month_alike_in_every_contract_that_holds_it():
+    """A contract that begins later has a shorter curve, and the same month of it the same price."""
+    later = Curve(months=CURVE.months[3:], marks_micro=CURVE.marks_micro[3:])
+    twist = Scenario(name="it", later_ppm=-20_000)
+    whole, part = (
+        shocked(replace(ON_CURVE, curve=each), twist, PARAMETERS).curve for each in (CURVE, later)
+    )
+    assert part.marks_micro == whole.marks_micro[3:]
+    assert part.marks_micro[0] * 100 == later.marks_micro[0] * (100 - 2 * 4)
+
+
+def test_a_twist_leaves_months_that_are_over_where_they_were():
+    """A contract under way still has the marks of months before the valuation's."""
+    twisted = moved(CURVE, 0, later_ppm=-20_000, this_month=202504)
+    assert twisted.marks_micro[:4] == CURVE.marks_micro[:4]
+    assert twisted.marks_micro[4] * 100 == CURVE.marks_micro[4] * 98
 
 
 def test_a_failed_supplier_leaves_what_its_default_leaves_and_takes_the_floor_away():
@@ -77,7 +95,7 @@ def test_a_failed_supplier_leaves_what_its_default_leaves_and_takes_the_floor_aw
 
 def test_a_curve_never_falls_to_nothing():
     assert set(moved(CURVE, -1_000_000).marks_micro) == {1}
-    assert set(moved(CURVE, -990_000, later_ppm=-500_000).marks_micro[1:]) == {1}
+    assert set(moved(CURVE, -990_000, later_ppm=-500_000, this_month=202501).marks_micro[1:]) == {1}
 
 
 def test_every_scenario_of_the_screen_is_answered_in_order():
