@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec.structs import replace
 
 from exchange.domain.certificates import (
     BorrowingBase,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 FormWord = Literal["csv", "html"]
 SIGNATURE_HEADER = "Document-Signature"
+MELTING_PAGE_COUNT = 100
+"""As many loans as the exchange values at a time."""
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -175,10 +178,22 @@ class BankClient(HttpClient):
         limit: int | None = None,
         as_of_seq: int | None = None,
     ) -> Melting:
-        """Days to call and sale at several prices: of one loan, or of a page of the pool."""
-        params = _given(after_loan_id=after_loan_id, limit=limit, as_of_seq=as_of_seq)
+        """
+        Days to call and sale at several prices: of one loan, or of the whole pool, in pages of
+        100 loans, a few seconds each; with `after_loan_id` or `limit` of one page.
+        """
         path = "/melting" if loan_id is None else f"/loans/{loan_id}/melting"
-        return await self._get(path, Melting, params)
+        is_whole = (loan_id, after_loan_id, limit) == (None, None, None)
+        params = _given(
+            after_loan_id=after_loan_id,
+            limit=MELTING_PAGE_COUNT if is_whole else limit,
+            as_of_seq=as_of_seq,
+        )
+        found = await self._get(path, Melting, params)
+        while is_whole and found.left_count:
+            params |= {"after_loan_id": found.loans[-1].loan_id, "as_of_seq": found.as_of_seq}
+            found = melting_together(found, await self._get(path, Melting, params))
+        return found
 
     async def stress(
         self,
@@ -187,9 +202,24 @@ class BankClient(HttpClient):
         limit: int | None = None,
         as_of_seq: int | None = None,
     ) -> Stress:
-        """A page of the pool under each scenario."""
+        """The whole pool under each scenario, and a page of its loans."""
         params = _given(after_loan_id=after_loan_id, limit=limit, as_of_seq=as_of_seq)
         return await self._get("/collateral/stress", Stress, params)
+
+
+def melting_together(found: Melting, more: Melting) -> Melting:
+    """Two pages as one, the second behind the first."""
+    pool = [
+        replace(
+            ours,
+            margin_call_days_count=min(ours.margin_call_days_count, theirs.margin_call_days_count),
+            liquidation_days_count=min(ours.liquidation_days_count, theirs.liquidation_days_count),
+            called_30_days_count=ours.called_30_days_count + theirs.called_30_days_count,
+            called_30_days_amount=ours.called_30_days_amount + theirs.called_30_days_amount,
+        )
+        for ours, theirs in zip(found.pool, more.pool, strict=True)
+    ]
+    return replace(more, loans=found.loans + more.loans, pool=pool)
 
 
 def _given(**params: Any) -> dict[str, Any]:

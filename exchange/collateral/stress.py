@@ -90,11 +90,24 @@ def stressed(
         value_amount += left_amount
         lent_amount += lendable_amount(left_amount, mark.haircut.ltv_ppm)
         proceeds_amount += left_amount * (PPM_WHOLE - cost_ppm) // PPM_WHOLE
+    amounts = (value_amount, lent_amount, proceeds_amount)
+    return standing_after(scenario.name, loan, *amounts, parameters)
+
+
+def standing_after(
+    scenario: str,
+    loan: Loan,
+    value_amount: int,
+    lendable_amount: int,
+    proceeds_amount: int,
+    parameters: RiskParameters,
+) -> StressedLoan:
+    """Where a loan stands on what a scenario leaves of its contracts, and of their proceeds."""
     stand = ladder(loan.loan_amount, value_amount, loan.drawn_ltv_ppm, parameters)
     return StressedLoan(
-        scenario=scenario.name,
+        scenario=scenario,
         value_amount=value_amount,
-        lendable_amount=lent_amount,
+        lendable_amount=lendable_amount,
         status=stand.status,
         ltv_ppm=stand.ltv_ppm,
         call_cash_amount=stand.call_cash_amount,

@@ -85,6 +85,15 @@ async def test_a_bank_sees_how_its_pool_melts_and_what_stress_leaves(bank):
     assert stress.pool[0].value_amount == sum(loan.value_amount for loan in melting.loans)
 
 
+async def test_the_sdk_turns_the_pages_of_melting_into_one(bank, monkeypatch):
+    whole = await bank.melting()
+    page = await bank.melting(limit=1)
+    assert ([loan.loan_id for loan in page.loans], page.left_count) == ([1], 1)
+    assert page.pool != whole.pool
+    monkeypatch.setattr("clients.bank.MELTING_PAGE_COUNT", 1)
+    assert await bank.melting() == whole
+
+
 async def test_rows_become_data_frames(bank):
     pandas = pytest.importorskip("pandas", reason=NO_PANDAS)
     loans = (await bank.loans()).to_pandas()
@@ -132,6 +141,10 @@ async def test_the_shell_prints_loans_calls_and_melting(shell):
     assert "1,000,000.00" in calls.output
     melting = await shell("melting", "1")
     assert "break-even" in melting.output
+    assert "the first" not in (await shell("melting")).output
+    part = " ".join((await shell("melting", "--limit", "1")).output.split())
+    assert "the first 1 of 2 loans" in part
+    assert "the pool under stress, 2 loans" in (await shell("stress")).output
     assert "supplier fails" in (await shell("stress")).output
 
 
