@@ -57,7 +57,9 @@ def loans_after(
     """Every loan after a scenario: the sum over its pledges of what that leaves of each."""
     after = [shocked(market, scenario, parameters) for market in columns.markets]
     found = revalue(columns.pledges, after, parameters)
-    left = shares(found.value_amounts, kept_ppm(scenario, parameters))
+    kept_ppms = [kept_ppm(market, scenario, parameters) for market in columns.markets]
+    kept = np.array(kept_ppms, dtype=np.int64)[columns.pledges.market]
+    left = shares(found.value_amounts, kept)
 
     def by_loan(amounts: Integers) -> list[int]:
         totals = np.zeros(len(columns.loans), dtype=np.int64)

@@ -218,6 +218,8 @@ class PoolStressView(Struct, frozen=True, kw_only=True):
     """The loans together after a scenario; one loan's surplus covers no other's lack."""
 
     scenario: str
+    failed_supplier_account_id: int
+    """The supplier that fails in it; 0 where none does."""
     value_amount: int
     lendable_amount: int
     called_count: int

@@ -4,7 +4,7 @@ is left of them if the market turns.
 
 Valued in another process, and an account asks for one at a time: nobody can fill the queue for that
 process. Melting takes some 25 ms a loan, so it answers for a page of loans; stress adds up the
-whole pool, whichever loans are shown, since ten thousand take some seconds together.
+whole pool, whichever loans are shown, since ten thousand take some ten seconds together.
 """
 
 from collections.abc import AsyncIterator, Callable

@@ -2,7 +2,7 @@
 Loans with what secures them, as the model of melting and stress takes them in.
 
 What is gathered here is plain data as of a record; `melting_of` (some 25 ms a loan) and `stress_of`
-(some seconds for ten thousand loans) are pure and slow, so they run in another process.
+(some ten seconds for ten thousand loans) are pure and slow, so they run in another process.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from exchange.collateral.present_value import Contract
 from exchange.collateral.recorded import curve_of, inputs_of
 from exchange.collateral.runway import Loan as ModelLoan
 from exchange.collateral.runway import Secured, melting, pool_amount, pool_break_even_price
-from exchange.collateral.stress import SCENARIOS, StressedLoan
+from exchange.collateral.stress import SCENARIOS, Scenario, StressedLoan, supplier_fails
 from exchange.collateral.stressed_pool import loan_columns, loans_after
 from exchange.domain import lending_views as wire
 from exchange.domain.enums import LIENED, OWING, LadderStatus
@@ -27,6 +27,8 @@ from .loan_views import ALL_ACCOUNTS
 from .loans import Loan
 
 MONTH_DAYS = 30
+FAILED_SUPPLIERS_COUNT = 5
+"""Of a pool, each with a scenario of its own."""
 _CALLED = (LadderStatus.MARGIN_CALL, LadderStatus.LIQUIDATE)
 
 
@@ -39,10 +41,11 @@ class SecuredLoan(Struct, frozen=True, kw_only=True):
     terms: ModelLoan
     contracts: list[Contract]
     marks: list[PledgeMarked]
+    supplier_account_ids: list[int]
 
-    def collateral(self) -> Iterator[tuple[Contract, PledgeMarked]]:
-        """Each contract with its mark."""
-        return zip(self.contracts, self.marks, strict=True)
+    def collateral(self) -> Iterator[tuple[Contract, PledgeMarked, int]]:
+        """Each contract with its mark and its supplier."""
+        return zip(self.contracts, self.marks, self.supplier_account_ids, strict=True)
 
 
 class SecuredLoans(Struct, frozen=True, kw_only=True):
@@ -106,13 +109,20 @@ def stress_of(secured: SecuredLoans, after_loan_id: int, count: int) -> wire.Str
     day = secured.valuation_day
     columns = loan_columns(
         [
-            (loan.terms, [inputs_of(mark, contract, day) for contract, mark in loan.collateral()])
+            (
+                loan.terms,
+                [
+                    inputs_of(mark, contract, day, supplier_id)
+                    for contract, mark, supplier_id in loan.collateral()
+                ],
+            )
             for loan in secured.loans
         ]
     )
+    scenarios = [*SCENARIOS, *map(supplier_fails, suppliers_at_stake(secured.loans))]
     after = [
         loans_after(columns, scenario, _parameters(secured)) if secured.loans else []
-        for scenario in SCENARIOS
+        for scenario in scenarios
     ]
     shown = [at for at, loan in enumerate(secured.loans) if loan.loan_id > after_loan_id]
     return wire.Stress(
@@ -123,13 +133,24 @@ def stress_of(secured: SecuredLoans, after_loan_id: int, count: int) -> wire.Str
             _stressed(secured.loans[at], [loans[at] for loans in after]) for at in shown[:count]
         ],
         left_count=max(0, len(shown) - count) + secured.left_count,
-        pool=[
-            _together(scenario.name, loans)
-            for scenario, loans in zip(SCENARIOS, after, strict=True)
-        ],
+        pool=[_together(scenario, loans) for scenario, loans in zip(scenarios, after, strict=True)],
         pool_count=len(secured.loans),
         pool_left_count=secured.left_count,
     )
+
+
+def suppliers_at_stake(loans: Sequence[SecuredLoan]) -> list[int]:
+    """
+    The suppliers whose failure costs the pool most, the worst first: at most five.
+
+    A failure takes the same part of each, so the order is that of the marks in force, and of equals
+    the lower account.
+    """
+    amounts: dict[int, int] = {}
+    for loan in loans:
+        for _, mark, supplier_id in loan.collateral():
+            amounts[supplier_id] = amounts.get(supplier_id, 0) + mark.value_amount
+    return sorted(amounts, key=lambda each: (-amounts[each], each))[:FAILED_SUPPLIERS_COUNT]
 
 
 def _secured(loan: Loan, projections: Projections) -> SecuredLoan:
@@ -158,6 +179,10 @@ def _secured(loan: Loan, projections: Projections) -> SecuredLoan:
             for pledge, _ in behind
         ],
         marks=[mark for _, mark in behind],
+        supplier_account_ids=[
+            projections.listings.products[pledge.request.product_id].supplier_account_id
+            for pledge, _ in behind
+        ],
     )
 
 
@@ -170,7 +195,7 @@ def _melting(loan: SecuredLoan, secured: SecuredLoans) -> wire.MeltingView:
     day, parameters = secured.valuation_day, _parameters(secured)
     pool = [
         Secured(contract=contract, curve=curve_of(mark))
-        for contract, mark in loan.collateral()
+        for contract, mark, _ in loan.collateral()
         if mark.level != MarkLevel.UNMARKABLE
     ]
     return wire.MeltingView(
@@ -227,9 +252,10 @@ def _stressed(loan: SecuredLoan, scenarios: Sequence[StressedLoan]) -> wire.Loan
     )
 
 
-def _together(scenario: str, loans: Sequence[StressedLoan]) -> wire.PoolStressView:
+def _together(scenario: Scenario, loans: Sequence[StressedLoan]) -> wire.PoolStressView:
     return wire.PoolStressView(
-        scenario=scenario,
+        scenario=scenario.name,
+        failed_supplier_account_id=scenario.failed_supplier_account_id,
         value_amount=sum(each.value_amount for each in loans),
         lendable_amount=sum(each.lendable_amount for each in loans),
         called_count=sum(each.status in _CALLED for each in loans),

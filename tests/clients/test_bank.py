@@ -13,7 +13,7 @@ from exchange.cli import app
 from tests.gateway.conftest import token
 from tests.gateway.lending_house import PUBLIC_KEY, LendingHouse
 from tests.projections.lending_tape import OTHER_BANK, OTHER_TRADER, PRINCIPAL
-from tests.projections.records import BANK, TRADER
+from tests.projections.records import BANK, SUPPLIER, TRADER
 
 NO_PANDAS = "pandas is not installed: pip install '.[pandas]'"
 
@@ -145,7 +145,7 @@ async def test_the_shell_prints_loans_calls_and_melting(shell):
     part = " ".join((await shell("melting", "--limit", "1")).output.split())
     assert "the first 1 of 2 loans" in part
     assert "the pool under stress, 2 loans" in (await shell("stress")).output
-    assert "supplier fails" in (await shell("stress")).output
+    assert f"supplier {SUPPLIER} fails" in (await shell("stress")).output
 
 
 async def test_the_shell_s_certificate_is_checked_by_the_shell(shell, tmp_path):

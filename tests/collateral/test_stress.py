@@ -7,7 +7,14 @@ from msgspec.structs import replace
 from exchange.collateral.curve import Curve, moved
 from exchange.collateral.ladder import lendable_amount
 from exchange.collateral.runway import Loan
-from exchange.collateral.stress import SCENARIOS, Scenario, shocked, stress, stressed
+from exchange.collateral.stress import (
+    SCENARIOS,
+    Scenario,
+    shocked,
+    stress,
+    stressed,
+    supplier_fails,
+)
 from exchange.collateral.valuation import value_contract
 from exchange.domain.enums import LadderStatus
 
@@ -18,7 +25,8 @@ CURVE = Curve(
     months=tuple(range(202501, 202513)),
     marks_micro=tuple(8_000_000 - 90_000 * m for m in range(12)),
 )
-ON_CURVE = replace(INPUTS, curve=CURVE)
+FAILING = 3
+ON_CURVE = replace(INPUTS, curve=CURVE, supplier=replace(INPUTS.supplier, account_id=FAILING))
 MARK = value_contract(ON_CURVE, PARAMETERS)
 LOAN = Loan(
     loan_amount=MARK.lendable_amount, drawn_ltv_ppm=MARK.haircut.ltv_ppm, interest_ppm=50_000
@@ -87,10 +95,21 @@ def test_a_twist_leaves_months_that_are_over_where_they_were():
 
 
 def test_a_failed_supplier_leaves_what_its_default_leaves_and_takes_the_floor_away():
-    found = after(is_supplier_failed=True)
+    found = after(failed_supplier_account_id=FAILING)
     assert found.value_amount == MARK.value_amount * 400_000 // 1_000_000
     assert found.status is LadderStatus.LIQUIDATE
     assert found.lendable_amount < lendable_amount(found.value_amount, 600_000)
+
+
+def test_a_supplier_that_fails_takes_no_other_s_contracts_with_it():
+    others = replace(ON_CURVE, supplier=replace(ON_CURVE.supplier, account_id=FAILING + 1))
+    fails = supplier_fails(FAILING)
+    assert fails.name == "supplier 3 fails"
+    found = stressed(LOAN, [ON_CURVE, others, INPUTS], fails, PARAMETERS)
+    alone = stressed(LOAN, [ON_CURVE], fails, PARAMETERS)
+    standing = stressed(LOAN, [others, INPUTS], Scenario(name="as it is"), PARAMETERS)
+    assert found.value_amount == alone.value_amount + standing.value_amount
+    assert found.lendable_amount == alone.lendable_amount + standing.lendable_amount
 
 
 def test_a_curve_never_falls_to_nothing():
@@ -129,7 +148,7 @@ def test_a_failed_supplier_never_leaves_more(move_ppm, later_ppm, generations_co
     shock = {
         "move_ppm": move_ppm, "later_ppm": later_ppm, "generations_count": generations_count,
     }  # fmt: skip
-    failed = after(**shock, is_supplier_failed=True)
+    failed = after(**shock, failed_supplier_account_id=FAILING)
     standing = after(**shock)
     assert failed.value_amount <= standing.value_amount
     assert failed.lendable_amount <= standing.lendable_amount

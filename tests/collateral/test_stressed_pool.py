@@ -35,13 +35,24 @@ def pool_of(rows, of_markets, loans_count=2):
 @given(
     pledges,
     st.lists(markets, min_size=3, max_size=3),
-    st.booleans(),
+    st.integers(0, 4),
     st.integers(-900_000, 0),
     st.integers(-30_000, 30_000),
 )
-def test_loans_of_a_pool_stand_where_each_alone_would(rows, of_markets, fails, move_ppm, later_ppm):
-    shock = Scenario(name="it", move_ppm=move_ppm, later_ppm=later_ppm, is_supplier_failed=fails)
-    pool = pool_of(rows, of_markets)
+def test_loans_of_a_pool_stand_where_each_alone_would(
+    rows, of_markets, failed_id, move_ppm, later_ppm
+):
+    shock = Scenario(
+        name="it",
+        move_ppm=move_ppm,
+        later_ppm=later_ppm,
+        failed_supplier_account_id=failed_id,
+    )
+    suppliers = [
+        replace(market.supplier, account_id=at + 1) for at, market in enumerate(of_markets)
+    ]
+    named = [replace(market, supplier=suppliers[at]) for at, market in enumerate(of_markets)]
+    pool = pool_of(rows, named)
     found = loans_after(loan_columns(pool), shock, PARAMETERS)
     assert found == [stressed(loan, contracts, shock, PARAMETERS) for loan, contracts in pool]
 

@@ -14,7 +14,7 @@ import pytest
 from clients.bank import is_document_signed, read_certificate
 from exchange.collateral.ladder import lendable_amount
 from exchange.collateral.runway import Loan, Secured, break_even_price, melting
-from exchange.collateral.stress import stress
+from exchange.collateral.stress import SCENARIOS, stress, supplier_fails
 from exchange.domain.certificates import BorrowingBase, CertifiedLoan, DocumentSignature
 from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
 from exchange.gateway import collateral, loan_views
@@ -295,7 +295,10 @@ async def test_stress_is_the_model_s_on_the_same_inputs(house):
         drawn_ltv_ppm=house.tape.mark.haircut.ltv_ppm,
         interest_ppm=SIX_PER_CENT,
     )
-    wanted = stress(terms, [inputs(LEASE, LATEST, 7_900_000)], PARAMETERS)
+    held = inputs(LEASE, LATEST, 7_900_000)
+    named = msgspec.structs.replace(held.supplier, account_id=SUPPLIER)
+    held = msgspec.structs.replace(held, supplier=named)
+    wanted = stress(terms, [held], PARAMETERS, [*SCENARIOS, supplier_fails(SUPPLIER)])
     assert [
         (each.scenario, each.value_amount, each.lendable_amount, each.shortfall_amount)
         for each in shown.scenarios
@@ -304,7 +307,7 @@ async def test_stress_is_the_model_s_on_the_same_inputs(house):
         for each in wanted
     ]
     names = [each.scenario for each in shown.scenarios]
-    assert {"supplier fails", "new GPU generation", "curve twists, -2 % a month"} <= set(names)
+    assert {"supplier 3 fails", "new GPU generation", "curve twists, -2 % a month"} <= set(names)
     mark = house.tape.projection.collateral_marks.history(1)[-1].event
     assert shown.scenarios[0].value_amount == mark.value_amount
     assert shown.scenarios[0].lendable_amount == mark.lendable_amount
