@@ -110,8 +110,41 @@ async def test_rows_become_data_frames(bank):
     marks = (await bank.collateral_marks()).to_pandas()
     assert list(marks["pledge_id"]) == [1, 2]
     assert (marks["base_ppm"] == 300_000).all()
-    empty = (await bank.margin_calls(as_of_seq=3)).to_pandas()
-    assert empty.empty
+
+
+async def test_melting_and_stress_become_data_frames(bank):
+    pytest.importorskip("pandas", reason=NO_PANDAS)
+    melting, stress = await bank.melting(), await bank.stress()
+    runways = melting.to_pandas()
+    assert list(runways["loan_id"]) == [1] * 4 + [2] * 4
+    shown = runways.pivot(index="loan_id", columns="move_ppm", values="margin_call_days_count")
+    assert list(shown.min()) == [
+        each.margin_call_days_count for each in sorted(melting.pool, key=lambda each: each.move_ppm)
+    ]
+    assert list(melting.pool_to_pandas()["move_ppm"]) == [each.move_ppm for each in melting.pool]
+    by_scenario = stress.to_pandas().groupby("scenario", sort=False)["shortfall_amount"].sum()
+    pool = stress.pool_to_pandas()
+    assert list(by_scenario.index) == list(pool["scenario"])
+    assert list(by_scenario) == list(pool["shortfall_amount"])
+
+
+async def test_no_rows_have_the_columns_and_types_of_some(bank):
+    pytest.importorskip("pandas", reason=NO_PANDAS)
+    pairs = [
+        (await bank.loans(), await bank.loans(as_of_seq=3)),
+        (await bank.margin_calls(), await bank.margin_calls(as_of_seq=3)),
+        (await bank.melting(), await bank.melting(after_loan_id=2)),
+        (await bank.stress(), await bank.stress(after_loan_id=2)),
+    ]
+    for some, none in pairs:
+        full, empty = some.to_pandas(), none.to_pandas()
+        assert len(full) > len(empty) == 0
+        assert dict(empty.dtypes) == dict(full.dtypes)
+    marks = (await bank.collateral_marks()).to_pandas()
+    none = (await bank.collateral_marks(as_of_seq=3)).to_pandas()
+    plain = list(none.columns)
+    assert "haircut_ppm" in plain
+    assert [name for name in marks.columns if name in plain] == plain
 
 
 # -- the shell -------------------------------------------------------------------------------------
