@@ -593,10 +593,17 @@ async def test_what_a_client_has_is_its_own_key_s_and_may_come_back_with_a_weake
 ):
     _, _, headers = await house.get(path, BANK)
     assert "Authorization" in headers["Vary"]
-    for tags in (f"W/{headers['ETag']}", f'"other", {headers["ETag"]}'):
+    for tags in (f"W/{headers['ETag']}", f'"other", {headers["ETag"]}', "*"):
         status, body, again = await house.get(path, BANK, **{"If-None-Match": tags})
         assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
         assert "Authorization" in again["Vary"]
+
+
+async def test_whatever_a_client_has_does_not_make_up_what_there_is_not(house):
+    for path in ("/v1/collateral/marks/99", "/v1/loans/99/melting"):
+        assert (await house.get(path, BANK, **{"If-None-Match": "*"}))[0] == 404
+    path = "/v1/collateral/marks/1"
+    assert (await house.get(path, BANK, **{"If-None-Match": '"*"'}))[0] == 200
 
 
 _PRINT = """
