@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from exchange.domain.certificates import (
     BorrowingBase,
+    CertifiedLoan,
     CertifiedPledge,
     DocumentSignature,
     canonical_json,
@@ -23,10 +24,11 @@ from exchange.domain.certificates import (
     unsigned,
 )
 from exchange.domain.collateral_views import CollateralMarkView
-from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
+from exchange.domain.lending_views import Loans, LoanView, MarginCallView
 
 from .data_frames import Rows, frame
 from .errors import ProtocolError
+from .pool import PoolMelting, PoolStress, melting_together
 from .rest import Document, HttpClient
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 FormWord = Literal["csv", "html"]
 SIGNATURE_HEADER = "Document-Signature"
+MELTING_PAGE_COUNT = 100
+"""As many loans as the exchange values at a time."""
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -59,7 +63,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each loan."""
-        return frame(self.certificate.loans)
+        return frame(CertifiedLoan, self.certificate.loans)
 
     def pledges_to_pandas(self) -> "pandas.DataFrame":
         """A row for each pledge, with its loan."""
@@ -68,7 +72,7 @@ class Certificate(msgspec.Struct, frozen=True):
         for loan in self.certificate.loans:
             pledges += loan.pledges
             loan_ids += [loan.loan_id] * len(loan.pledges)
-        made = frame(pledges)
+        made = frame(CertifiedPledge, pledges)
         made.insert(0, "loan_id", loan_ids)
         return made
 
@@ -115,12 +119,13 @@ class BankClient(HttpClient):
         self, *, as_of_seq: int | None = None, instrument: str | None = None
     ) -> Rows[CollateralMarkView]:
         """Collateral marks with every line of the haircut, as the log stood at `as_of_seq`."""
-        return Rows(await super().collateral_marks(as_of_seq=as_of_seq, instrument=instrument))
+        found = await super().collateral_marks(as_of_seq=as_of_seq, instrument=instrument)
+        return Rows(CollateralMarkView, found)
 
     async def loans(self, *, as_of_seq: int | None = None) -> Rows[LoanView]:
         """A borrower's own loans, a bank's own pool."""
         answer = await self._get("/loans", Loans, _given(as_of_seq=as_of_seq))
-        return Rows(answer.loans)
+        return Rows(LoanView, answer.loans)
 
     async def loan(self, loan_id: int, *, as_of_seq: int | None = None) -> LoanView:
         """One loan, with its pledges, calls and lots."""
@@ -131,7 +136,8 @@ class BankClient(HttpClient):
     ) -> Rows[MarginCallView]:
         """Open margin calls, or all there ever were."""
         params = _given(all=1 if with_ended else None, as_of_seq=as_of_seq)
-        return Rows(await self._get("/margin_calls", list[MarginCallView], params))
+        found = await self._get("/margin_calls", list[MarginCallView], params)
+        return Rows(MarginCallView, found)
 
     async def borrowing_base(
         self,
@@ -174,11 +180,23 @@ class BankClient(HttpClient):
         after_loan_id: int | None = None,
         limit: int | None = None,
         as_of_seq: int | None = None,
-    ) -> Melting:
-        """Days to call and sale at several prices: of one loan, or of a page of the pool."""
-        params = _given(after_loan_id=after_loan_id, limit=limit, as_of_seq=as_of_seq)
+    ) -> PoolMelting:
+        """
+        Days to call and sale at several prices: of one loan, or of the whole pool, in pages of
+        100 loans, a few seconds each; with `after_loan_id` or `limit` of one page.
+        """
         path = "/melting" if loan_id is None else f"/loans/{loan_id}/melting"
-        return await self._get(path, Melting, params)
+        is_whole = (loan_id, after_loan_id, limit) == (None, None, None)
+        params = _given(
+            after_loan_id=after_loan_id,
+            limit=MELTING_PAGE_COUNT if is_whole else limit,
+            as_of_seq=as_of_seq,
+        )
+        found = await self._get(path, PoolMelting, params)
+        while is_whole and found.left_count:
+            params |= {"after_loan_id": found.loans[-1].loan_id, "as_of_seq": found.as_of_seq}
+            found = melting_together(found, await self._get(path, PoolMelting, params))
+        return found
 
     async def stress(
         self,
@@ -186,10 +204,10 @@ class BankClient(HttpClient):
         after_loan_id: int | None = None,
         limit: int | None = None,
         as_of_seq: int | None = None,
-    ) -> Stress:
-        """A page of the pool under each scenario."""
+    ) -> PoolStress:
+        """The whole pool under each scenario, and a page of its loans."""
         params = _given(after_loan_id=after_loan_id, limit=limit, as_of_seq=as_of_seq)
-        return await self._get("/collateral/stress", Stress, params)
+        return await self._get("/collateral/stress", PoolStress, params)
 
 
 def _given(**params: Any) -> dict[str, Any]:

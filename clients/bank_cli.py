@@ -130,10 +130,13 @@ def check_certificate(
 def melting(
     exchange: SyncExchangeClient,
     loan_id: Annotated[int | None, typer.Argument(help="One loan; without it the pool.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="The first so many loans by id, at most 100.")
+    ] = None,
     as_of_seq: AsOfSeq = None,
 ) -> Answer:
     """Print the days until time alone brings a call and a sale, at several prices."""
-    found = exchange.melting(loan_id, as_of_seq=as_of_seq)
+    found = exchange.melting(loan_id, limit=limit, as_of_seq=as_of_seq)
     return found, _melting_table(found)
 
 
@@ -198,6 +201,9 @@ def _melting_table(found: Melting) -> FittedTable:
     moves = [f"{each.move_ppm / 10_000:.0f} %" for each in found.pool]
     day = date_of(found.valuation_day)
     title = f"days to margin call / to liquidation from {day}, as of seq {found.as_of_seq}"
+    if found.left_count:
+        count = len(found.loans)
+        title += f": the first {count} of {count + found.left_count} loans"
     spare = ("value", "owed", "break-even rent")
     shown = FittedTable(title, ("loan", *moves), ("owed", "value", "break-even rent"), spare)
     for loan in found.loans:
@@ -215,7 +221,9 @@ def _melting_table(found: Melting) -> FittedTable:
 
 
 def _stress_table(found: Stress) -> FittedTable:
-    title = f"the pool under stress, as of seq {found.as_of_seq}"
+    count, left_count = found.pool_count, found.pool_left_count
+    loans = f"the first {count} of {count + left_count}" if left_count else f"{count}"
+    title = f"the pool under stress, {loans} loans, as of seq {found.as_of_seq}"
     amounts = ("value", "lendable", "call", "shortfall")
     shown = FittedTable(title, ("scenario", "called"), amounts, ("lendable", "value"))
     for each in found.pool:

@@ -6,14 +6,15 @@ runs the valuation model over each.
 """
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from msgspec import Struct
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from clients.index_prices import MAX_CARRY_DAYS, PriceSeries, day_prices
@@ -28,7 +29,7 @@ from clients.rental_offers import (
 from clients.shell import AsJson
 from exchange import genesis
 from exchange.backtest_plot import PlotImpossible, plot
-from exchange.collateral.backtest import Backtest, Price, Tally, back_test
+from exchange.collateral.backtest import MODEL, Backtest, Price, back_test
 from exchange.domain.windows import date_of
 
 commands = typer.Typer()
@@ -43,6 +44,8 @@ GPUS = {
     "V100": ("v100", 16),
 }
 """What is looked for in each file: how its names begin there, and the memory in GB."""
+WORDS = ("series", "from", "lent at")
+"""Columns of the tables that hold no figure."""
 KINDS = {"firm": FIRM_KINDS, "spot": SPOT_KINDS}
 LONGEST_STANDING = {PriceFormat.OFFERS: MAX_CARRY_DAYS, PriceFormat.TABLE: None}
 """Days for which an older price stands: a table's until its next version."""
@@ -146,14 +149,20 @@ def _row(each: TestedSeries) -> dict[str, object]:
 
 
 def _print(tested: list[TestedSeries]) -> None:
-    prices = Table("series", "from", "days", "own", "alarms", "10 days", "until", "still", "VR")
-    loans = Table("series", "from", "loans", "haircuts", "called", "sold", "lost", "worst loss %")
+    console = Console()
+    console.print(_prices_table(tested), highlight=False)
+    console.print(_loans_table(tested), highlight=False)
+
+
+def _prices_table(tested: list[TestedSeries]) -> Table:
+    shown = _table(
+        "what prices did, %",
+        ("series", "from", "days", "own", "alarms", "10 days", "until", "still", "VR"),
+    )
     for each in tested:
         moves = each.backtest.moves
-        started = f"{date_of(each.backtest.days[0].day):%Y-%m}"
-        prices.add_row(
-            each.name,
-            started,
+        shown.add_row(
+            *_series(each),
             f"{len(each.backtest.days)}",
             f"{each.observed_count}",
             f"{each.alarms_count}",
@@ -162,30 +171,49 @@ def _print(tested: list[TestedSeries]) -> None:
             _percent(moves.still_days_ppm),
             f"{moves.variance_ratio_ppm / 1e6:.1f}",
         )
-        cuts = [day.haircut_ppm for day in each.backtest.days]
-        tallies = each.backtest.tallies
-        middle = int(statistics.median(cuts))
-        loans.add_row(
-            each.name,
-            started,
-            f"{tallies[0].starts_count}",
-            "/".join(f"{round(cut / 10_000)}" for cut in (min(cuts), middle, max(cuts))),
-            *(_of_each(tallies, name) for name in ("called", "liquidated", "lost")),
-            "/".join(_percent(tally.worst_loss_ppm) for tally in tallies),
-        )
-    names = " / ".join(tally.name for tally in tested[0].backtest.tallies)
-    prices.title = "what prices did, %"
-    loans.title = f"loans drawn each day at {names}, sold after ten days"
-    loans.caption = (
-        "haircuts of CR-1 in %: least/middle/most; called and liable to be sold on the way"
+    return shown
+
+
+def _loans_table(tested: list[TestedSeries]) -> Table:
+    """A row for each ratio at which loans are drawn; haircuts are the model's."""
+    shown = _table(
+        "loans drawn each day, sold after ten days",
+        ("series", "from", "lent at", "haircuts", "loans", "called", "sold", "lost", "loss %"),
     )
-    console = Console()
-    console.print(prices, highlight=False)
-    console.print(loans, highlight=False)
+    for each in tested:
+        cuts = [day.haircut_ppm for day in each.backtest.days]
+        spread = (min(cuts), int(statistics.median(cuts)), max(cuts))
+        for tally in each.backtest.tallies:
+            is_model = tally.name == MODEL
+            shown.add_row(
+                *_series(each),
+                tally.name,
+                "/".join(f"{round(cut / 10_000)}" for cut in spread) if is_model else "",
+                f"{tally.starts_count}",
+                f"{tally.called_count}",
+                f"{tally.liquidated_count}",
+                f"{tally.lost_count}",
+                _percent(tally.worst_loss_ppm),
+            )
+    shown.caption = (
+        "haircuts in %: least/middle/most; called and liable to be sold on the way; the worst loss"
+    )
+    return shown
 
 
-def _of_each(tallies: tuple[Tally, ...], what: str) -> str:
-    return "/".join(f"{getattr(tally, f'{what}_count')}" for tally in tallies)
+def _table(title: str, columns: Sequence[str]) -> Table:
+    """Narrow enough for a pipe, which has 80 columns; nothing is cut where there are fewer."""
+    made = Table(
+        title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for column in columns:
+        justify: JustifyMethod = "left" if column in WORDS else "right"
+        made.add_column(column, justify=justify, overflow="fold")
+    return made
+
+
+def _series(each: TestedSeries) -> tuple[str, str]:
+    return each.name, f"{date_of(each.backtest.days[0].day):%Y-%m}"
 
 
 def _percent(value_ppm: int) -> str:

@@ -28,10 +28,11 @@ from exchange.collateral.curve import Curve
 from exchange.collateral.expected_shortfall import damping_e12
 from exchange.collateral.haircut_lines import Grade, Liquidity, Supplier
 from exchange.collateral.marks import MarkLevel
-from exchange.collateral.pool import PledgeColumns, Revaluation, loans_after, revalue
+from exchange.collateral.pool import PledgeColumns, Revaluation, revalue
 from exchange.collateral.present_value import Contract, discount_factor_e12
 from exchange.collateral.runway import Loan
 from exchange.collateral.stress import Scenario
+from exchange.collateral.stressed_pool import LoanColumns, loans_after
 from exchange.collateral.valuation import ContractInputs, value_contract
 from exchange.collateral.volatility import Volatility, observe
 from exchange.domain.windows import parse_window
@@ -64,6 +65,7 @@ def main() -> None:
         for _ in range(loans_count)
     ]
     loan_of = np.arange(pledges_count, dtype=np.int64) % loans_count
+    of_loans = LoanColumns(loans=loans, loan_of=loan_of, pledges=pledges, markets=markets)
     runs, what_if_s = [], []
     for _ in range(QUICK_RUNS_COUNT if chosen.quick else RUNS_COUNT):
         _forget()
@@ -72,7 +74,7 @@ def main() -> None:
         took_s = time.process_time() - started
         runs.append((took_s, _one_by_one_s(pledges, markets, found, chosen.quick)))
         started = time.process_time()
-        after = loans_after(loans, loan_of, pledges, markets, FALL, PARAMETERS)
+        after = loans_after(of_loans, FALL, PARAMETERS)
         what_if_s.append(time.process_time() - started)
         assert len(after) == loans_count
     details = {

@@ -43,18 +43,27 @@ def months_between(early: int, late: int) -> int:
 
 
 def moved(
-    curve: Curve, move_ppm: int, later_ppm: int = 0, generations_count: int = 0, loss_ppm: int = 0
+    curve: Curve,
+    move_ppm: int,
+    later_ppm: int = 0,
+    *,
+    this_month: int = 0,
+    generations_count: int = 0,
+    loss_ppm: int = 0,
 ) -> Curve:
     """
     The curve after a shock, half to even and never under one micro-CNY.
 
-    Every price moves by `move_ppm`, and by `later_ppm` more for each month after the first; then
-    each hardware generation takes `loss_ppm` off what is left.
+    Every price moves by `move_ppm`, and by `later_ppm` more for each month after `this_month`,
+    which is the market's and not the curve's: a month that two curves hold moves alike in both.
+    Then each hardware generation takes `loss_ppm` off what is left.
     """
+    assert this_month or not later_ppm, "a twist turns about a month"
     kept = (PPM_WHOLE - loss_ppm) ** generations_count
     marks_micro = []
     for month, mark_micro in zip(curve.months, curve.marks_micro, strict=True):
-        share = PPM_WHOLE + move_ppm + later_ppm * months_between(curve.months[0], month)
+        ahead = max(0, months_between(this_month, month)) if later_ppm else 0
+        share = PPM_WHOLE + move_ppm + later_ppm * ahead
         exact = mark_micro * max(0, share) * kept
         marks_micro.append(
             max(1, divide_half_even(exact, PPM_WHOLE * PPM_WHOLE**generations_count))

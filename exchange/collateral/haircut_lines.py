@@ -54,6 +54,8 @@ class Supplier(Struct, frozen=True, kw_only=True):
     """Over the last thirty days."""
     is_affiliated: bool = False
     """With the borrower."""
+    account_id: int = 0
+    """Whose failure may be asked about; no figure depends on it, and 0 is nobody's."""
 
 
 class HaircutInputs(Struct, frozen=True, kw_only=True):

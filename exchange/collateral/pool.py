@@ -1,5 +1,5 @@
 """
-Whole pools at once: a hundred thousand pledges, ten thousand loans, the same figures to the fen.
+Whole pools at once: a hundred thousand pledges, the same figures to the fen.
 
 Pledges come as columns. A market says how one node, supplier and bank are valued; pledges of one
 curve share a table of slices, and pledges of one market and window share a haircut: every line
@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from exchange.collateral.expected_shortfall import historical_es_e12
 from exchange.collateral.haircut import Haircut, haircut
-from exchange.collateral.ladder import Ladder, ladder
 from exchange.collateral.marks import MarkLevel
 from exchange.collateral.present_value import YEAR_DAYS, Contract
 from exchange.collateral.rounding import E12
-from exchange.collateral.runway import Loan
 from exchange.collateral.slice_table import (
     DAMPING_DIGIT,
     WAL_DIGIT,
@@ -30,7 +28,6 @@ from exchange.collateral.slice_table import (
     Integers,
     SliceTable,
 )
-from exchange.collateral.stress import Scenario, kept_ppm, shocked
 from exchange.collateral.valuation import ContractInputs, haircut_inputs, value_contract
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.units import PPM_WHOLE
@@ -95,8 +92,11 @@ class _Cuts:
         """
         The haircuts of some members of a window: one for all, or one for each pair of figures.
 
-        The ends are those of the whole window, so that its markets ask for the same shortfalls.
+        The ends are those of the whole window, so that its markets ask for the same shortfalls,
+        unless those are recorded.
         """
+        if len(members) == 1 and self._market.recorded_es_e12 is not None:
+            return [(members, self._cut(strips[members[0]], lives[members[0]]))]
         lowest = self._cut(strips.min(), lives.min())
         if lowest == self._cut(strips.max(), lives.max()):
             return [(members, lowest)]
@@ -140,34 +140,17 @@ def revalue(
                         values[at] = 0
     return Revaluation(
         value_amounts=values,
-        lendable_amounts=_shares(values, ratios_ppm),
+        lendable_amounts=shares(values, ratios_ppm),
         haircut_of=haircut_of,
         haircuts=tuple(haircuts),
     )
 
 
-def loans_after(
-    loans: Sequence[Loan],
-    loan_of: NDArray[np.int64],
-    pledges: PledgeColumns,
-    markets: Sequence[ContractInputs],
-    scenario: Scenario,
-    parameters: RiskParameters,
-) -> list[Ladder]:
-    """
-    Where every loan stands after a scenario; `loan_of` says which loan a pledge secures.
-
-    The sum over its pledges of what the scenario leaves of each.
-    """
-    after = [shocked(market, scenario, parameters) for market in markets]
-    left = revalue(pledges, after, parameters).value_amounts
-    left = _shares(left, kept_ppm(scenario, parameters))
-    totals = np.zeros(len(loans), dtype=np.int64)
-    np.add.at(totals, loan_of, left)
-    return [
-        ladder(loan.loan_amount, value_amount, loan.drawn_ltv_ppm, parameters)
-        for loan, value_amount in zip(loans, totals.tolist(), strict=True)
-    ]
+def shares(amounts: Integers, ratio_ppm: Integers | int) -> Integers:
+    """So many parts of a million of each, down; divided in two digits, so that none overflows."""
+    whole, rest = np.divmod(amounts, PPM_WHOLE)
+    found = whole * ratio_ppm + (rest * ratio_ppm) // PPM_WHOLE
+    return found.astype(np.int64, copy=False)
 
 
 def _by_curve(
@@ -241,13 +224,6 @@ def _one_by_one(
     ]
     values, strips, lives = np.array(columns, dtype=np.int64).T
     return _Rows(value_amounts=values, strip_factors_e12=strips, wal_years_e12=lives)
-
-
-def _shares(amounts: Integers, ratio_ppm: Integers | int) -> Integers:
-    """So many parts of a million of each, down; divided in two digits, so that none overflows."""
-    whole, rest = np.divmod(amounts, PPM_WHOLE)
-    found = whole * ratio_ppm + (rest * ratio_ppm) // PPM_WHOLE
-    return found.astype(np.int64, copy=False)
 
 
 def _strip_factors_e12(high: Integers, low: Integers, weight: Integers) -> Integers:

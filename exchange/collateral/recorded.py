@@ -27,8 +27,14 @@ def curve_of(mark: PledgeMarked) -> Curve:
     )
 
 
-def inputs_of(mark: PledgeMarked, contract: Contract, valuation_day: int) -> ContractInputs:
-    """The inputs of a valuation of this contract, on a day, with all else as it was marked."""
+def inputs_of(
+    mark: PledgeMarked, contract: Contract, valuation_day: int, supplier_account_id: int
+) -> ContractInputs:
+    """
+    The inputs of a valuation of this contract, on a day, with all else as it was marked.
+
+    Who the supplier is the mark does not say.
+    """
     is_that_day = valuation_day == mark.valuation_day
     still_count, left_count = mark.opening_recovery_days_count, mark.recovery_days_count
     return ContractInputs(
@@ -51,6 +57,7 @@ def inputs_of(mark: PledgeMarked, contract: Contract, valuation_day: int) -> Con
             pool_share_ppm=mark.pool_share_ppm,
             uptime_ppm=mark.uptime_ppm,
             is_affiliated=mark.is_affiliated,
+            account_id=supplier_account_id,
         ),
         level=MarkLevel(mark.level),
         age_days_count=mark.age_days_count,

@@ -104,7 +104,14 @@ class CollateralMark(Struct, frozen=True, kw_only=True):
 
 
 def value_contract(inputs: ContractInputs, parameters: RiskParameters) -> CollateralMark:
-    """Values a contract and says what it lends, with every figure on the way."""
+    """
+    Values a contract and says what it lends, with every figure on the way.
+
+    At unchanged volatility a rise of all prices by one factor never lowers what is lent, but for
+    the rounding of slices to the fen. A rise of one month alone may: the slices weigh otherwise, so
+    more of a spot move may reach the strip, and where the shortfall crosses the bound of stress the
+    floor under the ratio is gone.
+    """
     worth = contract_worth(inputs.contract, inputs.curve, inputs.valuation_day, parameters)
     strip_e12, wal_e12 = worth.strip_factor_e12, worth.wal_years_e12
     worst_e12 = worst_outcome_e12(inputs, strip_e12, parameters)

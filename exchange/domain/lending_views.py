@@ -185,8 +185,11 @@ class Melting(Struct, frozen=True, kw_only=True):
     valuation_day: int
     parameters_version: int
     loans: list[MeltingView]
+    """By id."""
+    left_count: int
+    """Loans of the pool behind these."""
     pool: list[PoolRunwayView]
-    """Of the loans shown."""
+    """Of the loans shown: of the whole pool where they are all of it."""
 
 
 class StressedLoanView(Struct, frozen=True, kw_only=True):
@@ -215,6 +218,8 @@ class PoolStressView(Struct, frozen=True, kw_only=True):
     """The loans together after a scenario; one loan's surplus covers no other's lack."""
 
     scenario: str
+    failed_supplier_account_id: int
+    """The supplier that fails in it; 0 where none does."""
     value_amount: int
     lendable_amount: int
     called_count: int
@@ -230,5 +235,12 @@ class Stress(Struct, frozen=True, kw_only=True):
     valuation_day: int
     parameters_version: int
     loans: list[LoanStressView]
+    """By id."""
+    left_count: int
+    """Loans of the pool behind these."""
     pool: list[PoolStressView]
-    """Of the loans shown."""
+    """Of the whole pool, whichever loans are shown."""
+    pool_count: int
+    """Loans that its lines add up."""
+    pool_left_count: int
+    """Loans that they leave out, the last by id: of a pool of more than 10 000."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.hdrs import IF_NONE_MATCH
 
 from exchange.domain.reasons import Reason, Refused
 from exchange.domain.wire import Error, error_of
@@ -53,6 +54,13 @@ def problem(
 ) -> Problem:
     """A problem that no rule has words for."""
     return Problem(error_of(reason, message, field=field, value=value, limit=limit))
+
+
+def is_held(request: web.Request, etag: str) -> bool:
+    """Whether the client says that it has the answer of this tag, or (`*`) any at all."""
+    tags = ", ".join(request.headers.getall(IF_NONE_MATCH, []))
+    # A proxy that compresses weakens the tag, which is then W/ and the same in quotes.
+    return etag in tags or tags.strip() == "*"
 
 
 def not_found(thing: str, name: object) -> Problem:

@@ -22,7 +22,7 @@ from exchange.projections.collateral_marks import PublishedMark
 from exchange.projections.held_window import held_view
 from exchange.projections.mark_explanation import explanation
 
-from .answers import Problem, integer_query, json_answer, not_found, path_id, problem
+from .answers import Problem, integer_query, is_held, json_answer, not_found, path_id, problem
 from .auth import Identity
 from .border import HUB, identity_of
 from .history import HISTORY, one_at_a_time
@@ -286,7 +286,7 @@ def _answer(body: bytes, changes_count: int = 0) -> Answer:
 def _answered(request: web.Request, answer: Answer, seq: int) -> web.Response:
     """The body, or 304 where the client has it."""
     headers = _headers(answer, seq)
-    if answer.etag in request.headers.get("If-None-Match", ""):
+    if is_held(request, answer.etag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=answer.body, content_type="application/json", headers=headers)
 

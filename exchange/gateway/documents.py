@@ -14,7 +14,7 @@ from aiohttp import web
 from exchange.domain.certificates import CSV, HTML, JSON, DocumentSignature
 from exchange.domain.reasons import Reason
 
-from .answers import problem
+from .answers import is_held, problem
 from .page import STYLE
 
 _WORDS = {"json": JSON, "csv": CSV, "html": HTML}
@@ -49,8 +49,7 @@ def document_answer(
 ) -> web.Response:
     """The document, or 304 where the client has it."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    # A proxy that compresses weakens the tag, which is then W/ and the same in quotes.
-    if etag in request.headers.get("If-None-Match", ""):
+    if is_held(request, etag):
         response = web.Response(status=304)
     else:
         charset = None if media_type == JSON else "utf-8"

@@ -1,5 +1,7 @@
 """The availability certificate, melting and stress as pages for people."""
 
+from collections.abc import Sequence
+
 from exchange.domain.certificates import (
     BorrowingBase,
     CertifiedLien,
@@ -7,7 +9,7 @@ from exchange.domain.certificates import (
     CertifiedOffer,
     DocumentSignature,
 )
-from exchange.domain.lending_views import Melting, Stress
+from exchange.domain.lending_views import LoanStressView, Melting, MeltingView, Stress
 from exchange.domain.windows import date_of
 
 from .bars import Bar, bars
@@ -108,7 +110,7 @@ def melting_page(melting: Melting) -> str:
         f"Melting, {date_of(melting.valuation_day).isoformat()}",
         f"<p>Days if nothing is repaid, as of seq {melting.as_of_seq}; rent in CNY per GPU-hour, "
         "every day let and swept.</p>",
-        "<h2>Pool</h2>",
+        f"<h2>Together: {_page_words(melting.loans, melting.left_count)}</h2>",
         table(called, first),
         "<h2>Loans: days to margin call / to liquidation</h2>",
         table([*columns, *(percent(move_ppm) for move_ppm in moves)], rows),
@@ -145,7 +147,7 @@ def stress_page(stress: Stress) -> str:
     return page(
         f"Stress, {date_of(stress.valuation_day).isoformat()}",
         f"<p>As of seq {stress.as_of_seq}.</p>",
-        "<h2>Pool</h2>",
+        f"<h2>Pool: {_pool_words(stress)}</h2>",
         table(("scenario", "value, CNY", "lendable, CNY", "loans called", *amounts), pool),
         bars(
             "shortfall of the pool by scenario",
@@ -154,9 +156,22 @@ def stress_page(stress: Stress) -> str:
                 for each in stress.pool
             ],
         ),
-        "<h2>Loans</h2>",
+        f"<h2>Loans: {_page_words(stress.loans, stress.left_count)}</h2>",
         table(("loan", "scenario", "value, CNY", "loan to value", "step", *amounts), loans),
     )
+
+
+def _page_words(loans: Sequence[MeltingView | LoanStressView], left_count: int) -> str:
+    """How much of the pool a page shows, and how to ask for the rest."""
+    shown = f"{len(loans)} shown, by id"
+    if not left_count or not loans:
+        return shown
+    return f"{shown}; {left_count} more behind ?after_loan_id={loans[-1].loan_id}"
+
+
+def _pool_words(stress: Stress) -> str:
+    left = f", {stress.pool_left_count} more left out" if stress.pool_left_count else ""
+    return f"{stress.pool_count} loans{left}"
 
 
 def _colour(excess_amount: int) -> str:

@@ -2,12 +2,13 @@
 `/v1/melting`, `/v1/loans/{id}/melting` and `/v1/collateral/stress`: how long loans last, and what
 is left of them if the market turns.
 
-Valued in another process, some 100 ms a loan, so an answer holds a page of loans, and an account
-asks for one at a time: nobody can fill the queue for that process.
+Valued in another process, and an account asks for one at a time: nobody can fill the queue for that
+process. Melting takes some 25 ms a loan, so it answers for a page of loans; stress adds up the
+whole pool, whichever loans are shown, since ten thousand take some ten seconds together.
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -26,8 +27,11 @@ from .worker import Worker
 
 MAX_LOANS_COUNT = 100
 DEFAULT_LOANS_COUNT = 50
+MAX_STRESSED_COUNT = 1_000
+"""Loans shown with their scenarios."""
+MAX_POOL_COUNT = 10_000
+"""Loans that stress adds up."""
 
-ViewT = TypeVar("ViewT")
 WORKER: web.AppKey[Worker] = web.AppKey("valuation_worker", Worker)
 
 routes = web.RouteTableDef()
@@ -42,7 +46,7 @@ async def valuation_worker(app: web.Application) -> AsyncIterator[None]:
 
 @routes.get("/v1/melting")
 async def melting(request: web.Request) -> web.Response:
-    """The loans of a pool, by id: `?after_loan_id=`, `?limit=` of them; JSON or HTML."""
+    """A page of a pool's loans, by id: `?limit=` behind `?after_loan_id=`; JSON or HTML."""
     return await _melting(request, 0)
 
 
@@ -54,35 +58,51 @@ async def loan_melting(request: web.Request) -> web.Response:
 
 @routes.get("/v1/collateral/stress")
 async def stress(request: web.Request) -> web.Response:
-    """The loans of a pool under each scenario, in pages like melting; JSON or HTML."""
+    """A pool under each scenario, and a page of its loans like melting's; JSON or HTML."""
     seq, form = as_of_seq(request), form_of(request, JSON, HTML)
-    found = await _valued(request, stress_of, await _secured(request, seq, 0))
-    body = msgspec.json.encode(found) if form == JSON else stress_page(found).encode()
-    return document_answer(request, body, form, seq)
+    page = _page(request, MAX_STRESSED_COUNT)
+    question = Question(
+        noun="secured_loans", account_id=viewer_of(identity_of(request)), count=MAX_POOL_COUNT
+    )
+    secured = await asked(request, question, seq)
+    return document_answer(
+        request, await _valued(request, _stressed, secured, form, *page), form, seq
+    )
 
 
 async def _melting(request: web.Request, loan_id: int) -> web.Response:
     seq, form = as_of_seq(request), form_of(request, JSON, HTML)
-    found = await _valued(request, melting_of, await _secured(request, seq, loan_id))
-    body = msgspec.json.encode(found) if form == JSON else melting_page(found).encode()
-    return document_answer(request, body, form, seq)
-
-
-async def _valued(
-    request: web.Request, model: Callable[[SecuredLoans], ViewT], secured: SecuredLoans
-) -> ViewT:
-    """What the model says; refuses with `overload` while the account waits for another word."""
-    with one_at_a_time(request, identity_of(request).account_id):
-        return await request.app[WORKER].run(model, secured)
-
-
-async def _secured(request: web.Request, seq: int, loan_id: int) -> SecuredLoans:
-    """What the model needs of the loans that the account may see."""
+    after_loan_id, count = _page(request, MAX_LOANS_COUNT)
     question = Question(
         noun="secured_loans",
         account_id=viewer_of(identity_of(request)),
         loan_id=loan_id,
-        after_loan_id=integer_query(request, "after_loan_id", 0),
-        count=integer_query(request, "limit", DEFAULT_LOANS_COUNT, 1, MAX_LOANS_COUNT),
+        after_loan_id=after_loan_id,
+        count=count,
     )
-    return msgspec.json.decode(await asked(request, question, seq), type=SecuredLoans)
+    secured = await asked(request, question, seq)
+    return document_answer(request, await _valued(request, _melted, secured, form), form, seq)
+
+
+def _page(request: web.Request, most_count: int) -> tuple[int, int]:
+    """Behind which loan it begins, and how many it may hold."""
+    after_loan_id = integer_query(request, "after_loan_id", 0)
+    return after_loan_id, integer_query(request, "limit", DEFAULT_LOANS_COUNT, 1, most_count)
+
+
+async def _valued(
+    request: web.Request, write: Callable[..., bytes], secured: bytes, *arguments: Any
+) -> bytes:
+    """The document; refuses with `overload` while the account waits for another one."""
+    with one_at_a_time(request, identity_of(request).account_id):
+        return await request.app[WORKER].run(write, secured, *arguments)
+
+
+def _melted(secured: bytes, form: str) -> bytes:
+    found = melting_of(msgspec.json.decode(secured, type=SecuredLoans))
+    return msgspec.json.encode(found) if form == JSON else melting_page(found).encode()
+
+
+def _stressed(secured: bytes, form: str, after_loan_id: int, count: int) -> bytes:
+    found = stress_of(msgspec.json.decode(secured, type=SecuredLoans), after_loan_id, count)
+    return msgspec.json.encode(found) if form == JSON else stress_page(found).encode()

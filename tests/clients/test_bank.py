@@ -13,7 +13,7 @@ from exchange.cli import app
 from tests.gateway.conftest import token
 from tests.gateway.lending_house import PUBLIC_KEY, LendingHouse
 from tests.projections.lending_tape import OTHER_BANK, OTHER_TRADER, PRINCIPAL
-from tests.projections.records import BANK, TRADER
+from tests.projections.records import BANK, SUPPLIER, TRADER
 
 NO_PANDAS = "pandas is not installed: pip install '.[pandas]'"
 
@@ -85,6 +85,15 @@ async def test_a_bank_sees_how_its_pool_melts_and_what_stress_leaves(bank):
     assert stress.pool[0].value_amount == sum(loan.value_amount for loan in melting.loans)
 
 
+async def test_the_sdk_turns_the_pages_of_melting_into_one(bank, monkeypatch):
+    whole = await bank.melting()
+    page = await bank.melting(limit=1)
+    assert ([loan.loan_id for loan in page.loans], page.left_count) == ([1], 1)
+    assert page.pool != whole.pool
+    monkeypatch.setattr("clients.bank.MELTING_PAGE_COUNT", 1)
+    assert await bank.melting() == whole
+
+
 async def test_rows_become_data_frames(bank):
     pandas = pytest.importorskip("pandas", reason=NO_PANDAS)
     loans = (await bank.loans()).to_pandas()
@@ -101,8 +110,41 @@ async def test_rows_become_data_frames(bank):
     marks = (await bank.collateral_marks()).to_pandas()
     assert list(marks["pledge_id"]) == [1, 2]
     assert (marks["base_ppm"] == 300_000).all()
-    empty = (await bank.margin_calls(as_of_seq=3)).to_pandas()
-    assert empty.empty
+
+
+async def test_melting_and_stress_become_data_frames(bank):
+    pytest.importorskip("pandas", reason=NO_PANDAS)
+    melting, stress = await bank.melting(), await bank.stress()
+    runways = melting.to_pandas()
+    assert list(runways["loan_id"]) == [1] * 4 + [2] * 4
+    shown = runways.pivot(index="loan_id", columns="move_ppm", values="margin_call_days_count")
+    assert list(shown.min()) == [
+        each.margin_call_days_count for each in sorted(melting.pool, key=lambda each: each.move_ppm)
+    ]
+    assert list(melting.pool_to_pandas()["move_ppm"]) == [each.move_ppm for each in melting.pool]
+    by_scenario = stress.to_pandas().groupby("scenario", sort=False)["shortfall_amount"].sum()
+    pool = stress.pool_to_pandas()
+    assert list(by_scenario.index) == list(pool["scenario"])
+    assert list(by_scenario) == list(pool["shortfall_amount"])
+
+
+async def test_no_rows_have_the_columns_and_types_of_some(bank):
+    pytest.importorskip("pandas", reason=NO_PANDAS)
+    pairs = [
+        (await bank.loans(), await bank.loans(as_of_seq=3)),
+        (await bank.margin_calls(), await bank.margin_calls(as_of_seq=3)),
+        (await bank.melting(), await bank.melting(after_loan_id=2)),
+        (await bank.stress(), await bank.stress(after_loan_id=2)),
+    ]
+    for some, none in pairs:
+        full, empty = some.to_pandas(), none.to_pandas()
+        assert len(full) > len(empty) == 0
+        assert dict(empty.dtypes) == dict(full.dtypes)
+    marks = (await bank.collateral_marks()).to_pandas()
+    none = (await bank.collateral_marks(as_of_seq=3)).to_pandas()
+    plain = list(none.columns)
+    assert "haircut_ppm" in plain
+    assert [name for name in marks.columns if name in plain] == plain
 
 
 # -- the shell -------------------------------------------------------------------------------------
@@ -132,7 +174,11 @@ async def test_the_shell_prints_loans_calls_and_melting(shell):
     assert "1,000,000.00" in calls.output
     melting = await shell("melting", "1")
     assert "break-even" in melting.output
-    assert "supplier fails" in (await shell("stress")).output
+    assert "the first" not in (await shell("melting")).output
+    part = " ".join((await shell("melting", "--limit", "1")).output.split())
+    assert "the first 1 of 2 loans" in part
+    assert "the pool under stress, 2 loans" in (await shell("stress")).output
+    assert f"supplier {SUPPLIER} fails" in (await shell("stress")).output
 
 
 async def test_the_shell_s_certificate_is_checked_by_the_shell(shell, tmp_path):

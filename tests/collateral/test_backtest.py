@@ -1,5 +1,6 @@
 """The model over prices that were: what it may know, what loans lose, and the command's edges."""
 
+import statistics
 import sys
 from pathlib import Path
 
@@ -126,6 +127,28 @@ def test_a_folder_of_offers_is_tested_and_other_files_are_left_alone(tmp_path):
     assert [tally["starts_count"] for tally in series["tallies"]] == [2, 2, 2]
     assert len(series["days"]) == 12
     assert "A100-80" in run(tmp_path).stdout
+
+
+def test_into_a_pipe_every_figure_is_whole_on_a_line_of_its_series(tmp_path, monkeypatch):
+    """A pipe has eighty columns; the widest figures are those of the real files."""
+    monkeypatch.setenv("COLUMNS", "80")
+    usd = ["2.00", *[f"{2.00 - step / 20:.2f}" for step in range(25)]]
+    folder = folder_of(tmp_path, *usd)
+    [series] = msgspec.json.decode(run(folder, "--json").stdout)
+    lines = run(folder).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    shown = [line.split()[2:] for line in lines if line.startswith("A100-80 spot")]
+    cuts = sorted(day["haircut_ppm"] for day in series["days"])
+    cut_words = "/".join(
+        f"{round(cut / 10_000)}" for cut in (cuts[0], int(statistics.median(cuts)), cuts[-1])
+    )
+    for tally, words in zip(series["tallies"], shown[1:], strict=True):
+        counts = [tally[f"{name}_count"] for name in ("starts", "called", "liquidated", "lost")]
+        loss = f"{tally['worst_loss_ppm'] / 10_000:.1f}"
+        cut = [cut_words] if tally["name"] == "CR-1" else []
+        assert words == ["2026-07", *tally["name"].split(), *cut, *map(str, counts), loss]
+    assert float(shown[1][-1]) > 0
 
 
 def test_a_folder_without_prices_is_named_and_exits_2(tmp_path):

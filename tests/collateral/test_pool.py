@@ -8,12 +8,9 @@ from msgspec.structs import replace
 
 from exchange.collateral.curve import Curve
 from exchange.collateral.haircut_lines import Grade, Liquidity, Supplier
-from exchange.collateral.ladder import ladder
 from exchange.collateral.marks import MarkLevel
-from exchange.collateral.pool import PledgeColumns, loans_after, revalue
+from exchange.collateral.pool import PledgeColumns, revalue
 from exchange.collateral.present_value import Contract
-from exchange.collateral.runway import Loan
-from exchange.collateral.stress import Scenario, stressed
 from exchange.collateral.valuation import ContractInputs, value_contract
 
 from .first_proposal import PARAMETERS
@@ -46,8 +43,9 @@ def assert_same(pledges: PledgeColumns, markets: list[ContractInputs], parameter
 
 
 markets = st.builds(
-    lambda prices, grade, level, hours, spread: replace(
+    lambda prices, grade, level, hours, spread, recorded_es_e12: replace(
         INPUTS,
+        recorded_es_e12=recorded_es_e12,
         curve=Curve(months=tuple(202501 + at for at in range(len(prices))), marks_micro=prices),
         supplier=Supplier(grade=grade, pool_share_ppm=200_000, uptime_ppm=995_000),
         level=level,
@@ -58,6 +56,7 @@ markets = st.builds(
     st.sampled_from(MarkLevel),
     st.integers(0, 50_000_000),
     st.integers(0, 150_000),
+    st.none() | st.integers(0, 400_000_000_000),
 )
 pledges = st.lists(
     st.tuples(st.integers(0, 2), st.integers(1, 3_000), st.integers(-60, 120), st.integers(1, 400)),
@@ -110,29 +109,6 @@ def test_pledges_whose_haircut_depends_on_their_rounding_have_each_their_own():
 def test_a_contract_beyond_64_bits_on_the_way_is_valued_by_itself():
     rows = [(0, 10_000_000, 1, 365), (0, 8, 1, 365)]
     assert_same(columns(rows), [INPUTS])
-
-
-@settings(deadline=None, max_examples=20)
-@given(pledges, st.lists(markets, min_size=3, max_size=3), st.booleans(), st.integers(-900_000, 0))
-def test_loans_after_a_scenario_stand_where_each_alone_would(rows, of_markets, fails, move_ppm):
-    shock = Scenario(name="it", move_ppm=move_ppm, is_supplier_failed=fails)
-    table = columns(rows)
-    loans = [Loan(loan_amount=10**9, drawn_ltv_ppm=650_000, interest_ppm=0) for _ in range(2)]
-    loan_of = np.arange(len(rows), dtype=np.int64) % 2
-    found = loans_after(loans, loan_of, table, of_markets, shock, PARAMETERS)
-    for number, loan in enumerate(loans):
-        pool = [
-            replace(
-                of_markets[market],
-                contract=Contract(
-                    contract_qty=qty, start_day=EVE + start, end_day=EVE + start + days
-                ),
-            )
-            for at, (market, qty, start, days) in enumerate(rows)
-            if at % 2 == number
-        ]
-        alone = stressed(loan, pool, shock, PARAMETERS)
-        assert found[number] == ladder(10**9, alone.value_amount, 650_000, PARAMETERS)
 
 
 @pytest.mark.parametrize("qty", [1, 999, 1_000_000])

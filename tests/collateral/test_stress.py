@@ -7,7 +7,14 @@ from msgspec.structs import replace
 from exchange.collateral.curve import Curve, moved
 from exchange.collateral.ladder import lendable_amount
 from exchange.collateral.runway import Loan
-from exchange.collateral.stress import SCENARIOS, Scenario, stress, stressed
+from exchange.collateral.stress import (
+    SCENARIOS,
+    Scenario,
+    shocked,
+    stress,
+    stressed,
+    supplier_fails,
+)
 from exchange.collateral.valuation import value_contract
 from exchange.domain.enums import LadderStatus
 
@@ -18,7 +25,8 @@ CURVE = Curve(
     months=tuple(range(202501, 202513)),
     marks_micro=tuple(8_000_000 - 90_000 * m for m in range(12)),
 )
-ON_CURVE = replace(INPUTS, curve=CURVE)
+FAILING = 3
+ON_CURVE = replace(INPUTS, curve=CURVE, supplier=replace(INPUTS.supplier, account_id=FAILING))
 MARK = value_contract(ON_CURVE, PARAMETERS)
 LOAN = Loan(
     loan_amount=MARK.lendable_amount, drawn_ltv_ppm=MARK.haircut.ltv_ppm, interest_ppm=50_000
@@ -54,13 +62,13 @@ def test_a_fall_of_half_leaves_a_shortfall_even_after_selling_everything():
 
 
 def test_a_new_generation_takes_a_fifth_and_two_take_a_fifth_of_the_rest():
-    assert moved(CURVE, 0, 0, 1, 200_000) == moved(CURVE, -200_000)
-    assert moved(CURVE, 0, 0, 2, 200_000) == moved(CURVE, -360_000)
+    assert moved(CURVE, 0, generations_count=1, loss_ppm=200_000) == moved(CURVE, -200_000)
+    assert moved(CURVE, 0, generations_count=2, loss_ppm=200_000) == moved(CURVE, -360_000)
     assert after(generations_count=1).value_amount == after(move_ppm=-200_000).value_amount
 
 
-def test_a_twist_leaves_the_first_month_and_takes_most_from_the_last():
-    twisted = moved(CURVE, 0, later_ppm=-20_000)
+def test_a_twist_leaves_the_month_of_the_valuation_and_takes_most_from_the_last():
+    twisted = moved(CURVE, 0, later_ppm=-20_000, this_month=202501)
     assert twisted.marks_micro[0] == CURVE.marks_micro[0]
     assert twisted.marks_micro[11] * 100 == CURVE.marks_micro[11] * (100 - 2 * 11)
     assert (
@@ -68,16 +76,45 @@ def test_a_twist_leaves_the_first_month_and_takes_most_from_the_last():
     )
 
 
+def test_a_twist_prices_a_month_alike_in_every_contract_that_holds_it():
+    """A contract that begins later has a shorter curve, and the same month of it the same price."""
+    later = Curve(months=CURVE.months[3:], marks_micro=CURVE.marks_micro[3:])
+    twist = Scenario(name="it", later_ppm=-20_000)
+    whole, part = (
+        shocked(replace(ON_CURVE, curve=each), twist, PARAMETERS).curve for each in (CURVE, later)
+    )
+    assert part.marks_micro == whole.marks_micro[3:]
+    assert part.marks_micro[0] * 100 == later.marks_micro[0] * (100 - 2 * 4)
+
+
+def test_a_twist_leaves_months_that_are_over_where_they_were():
+    """A contract under way still has the marks of months before the valuation's."""
+    twisted = moved(CURVE, 0, later_ppm=-20_000, this_month=202504)
+    assert twisted.marks_micro[:4] == CURVE.marks_micro[:4]
+    assert twisted.marks_micro[4] * 100 == CURVE.marks_micro[4] * 98
+
+
 def test_a_failed_supplier_leaves_what_its_default_leaves_and_takes_the_floor_away():
-    found = after(is_supplier_failed=True)
+    found = after(failed_supplier_account_id=FAILING)
     assert found.value_amount == MARK.value_amount * 400_000 // 1_000_000
     assert found.status is LadderStatus.LIQUIDATE
     assert found.lendable_amount < lendable_amount(found.value_amount, 600_000)
 
 
+def test_a_supplier_that_fails_takes_no_other_s_contracts_with_it():
+    others = replace(ON_CURVE, supplier=replace(ON_CURVE.supplier, account_id=FAILING + 1))
+    fails = supplier_fails(FAILING)
+    assert fails.name == "supplier 3 fails"
+    found = stressed(LOAN, [ON_CURVE, others, INPUTS], fails, PARAMETERS)
+    alone = stressed(LOAN, [ON_CURVE], fails, PARAMETERS)
+    standing = stressed(LOAN, [others, INPUTS], Scenario(name="as it is"), PARAMETERS)
+    assert found.value_amount == alone.value_amount + standing.value_amount
+    assert found.lendable_amount == alone.lendable_amount + standing.lendable_amount
+
+
 def test_a_curve_never_falls_to_nothing():
     assert set(moved(CURVE, -1_000_000).marks_micro) == {1}
-    assert set(moved(CURVE, -990_000, later_ppm=-500_000).marks_micro[1:]) == {1}
+    assert set(moved(CURVE, -990_000, later_ppm=-500_000, this_month=202501).marks_micro[1:]) == {1}
 
 
 def test_every_scenario_of_the_screen_is_answered_in_order():
@@ -111,7 +148,7 @@ def test_a_failed_supplier_never_leaves_more(move_ppm, later_ppm, generations_co
     shock = {
         "move_ppm": move_ppm, "later_ppm": later_ppm, "generations_count": generations_count,
     }  # fmt: skip
-    failed = after(**shock, is_supplier_failed=True)
+    failed = after(**shock, failed_supplier_account_id=FAILING)
     standing = after(**shock)
     assert failed.value_amount <= standing.value_amount
     assert failed.lendable_amount <= standing.lendable_amount

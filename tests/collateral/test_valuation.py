@@ -51,6 +51,32 @@ def test_a_year_in_a_quiet_market_lends_between_floor_and_cap():
     )
 
 
+def test_a_rise_of_one_month_alone_may_lower_what_is_lent_and_one_of_all_months_does_not():
+    """The near month weighs more, so the shortfall passes 20 %: stress, and no floor at 60 %."""
+    sigma_e12 = 28_300_000_000
+    market = replace(
+        INPUTS,
+        volatility=Volatility(
+            sigma_ewma_e12=sigma_e12,
+            sigma_stress_e12=sigma_e12,
+            sigma_sum_e12=sigma_e12 // 2,
+            observed_count=1,
+        ),
+        recorded_es_e12=0,
+    )
+
+    def lent(*marks_micro: int):
+        months = tuple(202501 + after for after in range(12))
+        curve = Curve(months=months, marks_micro=marks_micro)
+        return value_contract(replace(market, curve=curve), PARAMETERS)
+
+    before = lent(*[8_000_000] * 12)
+    near, parallel = lent(8_800_000, *[8_000_000] * 11), lent(*[8_800_000] * 12)
+    assert (before.haircut.regime, near.haircut.regime) == (Regime.NORMAL, Regime.STRESS)
+    assert near.value_amount > before.value_amount
+    assert near.lendable_amount < before.lendable_amount < parallel.lendable_amount
+
+
 def test_an_unmarkable_month_leaves_no_eligible_value():
     mark = value_contract(replace(INPUTS, level=MarkLevel.UNMARKABLE), PARAMETERS)
     assert (mark.value_amount, mark.lendable_amount) == (0, 0)

@@ -14,7 +14,7 @@ import pytest
 from clients.bank import is_document_signed, read_certificate
 from exchange.collateral.ladder import lendable_amount
 from exchange.collateral.runway import Loan, Secured, break_even_price, melting
-from exchange.collateral.stress import stress
+from exchange.collateral.stress import SCENARIOS, stress, supplier_fails
 from exchange.domain.certificates import BorrowingBase, CertifiedLoan, DocumentSignature
 from exchange.domain.lending_views import Loans, LoanView, MarginCallView, Melting, Stress
 from exchange.gateway import collateral, loan_views
@@ -262,13 +262,17 @@ async def test_the_pool_melts_with_its_first_loan(house):
     assert all(sooner >= later for sooner, later in pairwise(called))
 
 
-async def test_a_pool_is_melted_in_pages(house):
-    async def ids(query: str) -> list[int]:
+async def test_a_pool_is_melted_in_pages_that_say_how_many_loans_are_left(house):
+    async def page(query: str) -> tuple[list[int], int]:
         _, body, _ = await house.get(f"/v1/melting?{query}", OPERATOR)
-        return [loan.loan_id for loan in msgspec.json.decode(body, type=Melting).loans]
+        found = msgspec.json.decode(body, type=Melting)
+        return [loan.loan_id for loan in found.loans], found.left_count
 
-    assert await ids("limit=2") == [1, 2]
-    assert await ids("limit=2&after_loan_id=2") == [3]
+    assert await page("limit=2") == ([1, 2], 1)
+    assert await page("limit=2&after_loan_id=2") == ([3], 0)
+    assert await page("") == ([1, 2, 3], 0)
+    _, body, _ = await house.get("/v1/melting?limit=2&format=html", OPERATOR)
+    assert "2 shown, by id; 1 more behind ?after_loan_id=2" in body.decode()
     assert (await house.get("/v1/melting?limit=0", OPERATOR))[0] == 400
 
 
@@ -291,7 +295,10 @@ async def test_stress_is_the_model_s_on_the_same_inputs(house):
         drawn_ltv_ppm=house.tape.mark.haircut.ltv_ppm,
         interest_ppm=SIX_PER_CENT,
     )
-    wanted = stress(terms, [inputs(LEASE, LATEST, 7_900_000)], PARAMETERS)
+    held = inputs(LEASE, LATEST, 7_900_000)
+    named = msgspec.structs.replace(held.supplier, account_id=SUPPLIER)
+    held = msgspec.structs.replace(held, supplier=named)
+    wanted = stress(terms, [held], PARAMETERS, [*SCENARIOS, supplier_fails(SUPPLIER)])
     assert [
         (each.scenario, each.value_amount, each.lendable_amount, each.shortfall_amount)
         for each in shown.scenarios
@@ -300,10 +307,51 @@ async def test_stress_is_the_model_s_on_the_same_inputs(house):
         for each in wanted
     ]
     names = [each.scenario for each in shown.scenarios]
-    assert {"supplier fails", "new GPU generation", "curve twists, -2 % a month"} <= set(names)
+    assert {"supplier 3 fails", "new GPU generation", "curve twists, -2 % a month"} <= set(names)
     mark = house.tape.projection.collateral_marks.history(1)[-1].event
     assert shown.scenarios[0].value_amount == mark.value_amount
     assert shown.scenarios[0].lendable_amount == mark.lendable_amount
+
+
+async def stress_page_of(house, query: str) -> Stress:
+    """What an operator is told of all banks' loans."""
+    _, body, _ = await house.get(f"/v1/collateral/stress?{query}", OPERATOR)
+    return msgspec.json.decode(body, type=Stress)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "left_count"),
+    [("limit=1", [1], 2), ("limit=1&after_loan_id=1", [2], 1), ("after_loan_id=3", [], 0)],
+)
+async def test_the_pool_under_stress_is_the_whole_pool_whatever_the_page(
+    house, query, shown, left_count
+):
+    whole, found = await stress_page_of(house, ""), await stress_page_of(house, query)
+    assert ([loan.loan_id for loan in found.loans], found.left_count) == (shown, left_count)
+    assert found.pool == whole.pool
+    assert (found.pool_count, found.pool_left_count) == (3, 0)
+    for number, together in enumerate(whole.pool):
+        loans = [loan.scenarios[number] for loan in whole.loans]
+        for name in ("value_amount", "lendable_amount", "call_cash_amount", "shortfall_amount"):
+            assert getattr(together, name) == sum(getattr(loan, name) for loan in loans)
+        called = [loan for loan in loans if loan.ladder_status in ("MARGIN_CALL", "LIQUIDATE")]
+        assert together.called_count == len(called)
+
+
+async def test_before_there_is_anything_no_pool_is_under_stress(house):
+    found = await stress_page_of(house, "as_of_seq=1")
+    assert (found.loans, found.pool_count) == ([], 0)
+    assert {each.value_amount for each in found.pool} == {0}
+
+
+async def test_a_pool_beyond_what_stress_adds_up_says_what_it_leaves_out(house, monkeypatch):
+    monkeypatch.setattr(melting_views, "MAX_POOL_COUNT", 2)
+    found = await stress_page_of(house, "limit=1")
+    assert (found.left_count, found.pool_count, found.pool_left_count) == (2, 2, 1)
+    of_two = sum(loan.scenarios[0].value_amount for loan in (await stress_page_of(house, "")).loans)
+    assert found.pool[0].value_amount == of_two
+    _, body, _ = await house.get("/v1/collateral/stress?format=html", OPERATOR)
+    assert "Pool: 2 loans, 1 more left out" in body.decode()
 
 
 # -- the certificate's forms -----------------------------------------------------------------------
@@ -545,10 +593,17 @@ async def test_what_a_client_has_is_its_own_key_s_and_may_come_back_with_a_weake
 ):
     _, _, headers = await house.get(path, BANK)
     assert "Authorization" in headers["Vary"]
-    for tags in (f"W/{headers['ETag']}", f'"other", {headers["ETag"]}'):
+    for tags in (f"W/{headers['ETag']}", f'"other", {headers["ETag"]}', "*"):
         status, body, again = await house.get(path, BANK, **{"If-None-Match": tags})
         assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
         assert "Authorization" in again["Vary"]
+
+
+async def test_whatever_a_client_has_does_not_make_up_what_there_is_not(house):
+    for path in ("/v1/collateral/marks/99", "/v1/loans/99/melting"):
+        assert (await house.get(path, BANK, **{"If-None-Match": "*"}))[0] == 404
+    path = "/v1/collateral/marks/1"
+    assert (await house.get(path, BANK, **{"If-None-Match": '"*"'}))[0] == 200
 
 
 _PRINT = """

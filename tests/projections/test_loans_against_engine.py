@@ -154,7 +154,7 @@ def test_melting_and_stress_begin_where_the_ladder_stands(market):
     value_amount = value_behind(market.loan, market.state)
     [melted] = melting_of(secured).loans
     assert melted.value_amount == value_amount
-    [as_it_is, *_] = stress_of(secured).loans[0].scenarios
+    [as_it_is, *_] = stress_of(secured, 0, 10).loans[0].scenarios
     assert as_it_is.value_amount == value_amount
     assert as_it_is.ladder_status == market.loan.ladder_status
     lent = [market.state.pledges[1].mark.lendable_amount]
