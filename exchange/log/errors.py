@@ -275,7 +275,7 @@ class KeyForeign(LogError):
 
 
 class ServerRefused(LogError):
-    """The server does not let this user read."""
+    """The server does not let this user in, or not read."""
 
     code, exit_code = "log_server_refused", 81
 
