@@ -38,5 +38,6 @@ def asking(what: str) -> Iterator[None]:
                 "--redis-url and the password in --redis-password-file"
             ) from error
         raise ServerWentAway(
-            f"log_server_went_away: {what}: no answer ({error}); see that it runs, start again"
+            f"log_server_went_away: {what}: no answer ({error}); see that it runs, and "
+            "speaks TLS if the address is rediss://, then start again"
         ) from error

@@ -1,12 +1,16 @@
-"""What a server's answers become: who may not log in hears so, and not that the server is dead."""
+"""What a server's answers become: each says what was asked, and what an operator can do."""
+
+import time
 
 import pytest
 from msgspec.structs import replace
 
 from exchange.log import ChainVerifier, check_configuration, check_configuration_async, read_frames
-from exchange.log.errors import ServerRefused
+from exchange.log import address as address_module
+from exchange.log.errors import ServerRefused, ServerWentAway
 
 from .conftest import NAME, as_operator
+from .nodes import started
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,17 @@ async def test_the_right_password_is_let_in(server):
                 check_configuration(engine)
         finally:
             client.execute_command("ACL", "SETUSER", "engine", "resetpass", "nopass")
+
+
+async def test_a_server_that_speaks_no_tls_is_given_up_soon(tmp_path, monkeypatch):
+    """It waits for the rest of a command; what came was the beginning of a handshake."""
+    monkeypatch.setattr(address_module, "CONNECT_SECONDS", 0.3)
+    with started(tmp_path, "plain") as (node,):
+        address = replace(node.address, is_tls=True)
+        begun = time.monotonic()
+        with address.client() as client, pytest.raises(ServerWentAway, match="configuration"):
+            check_configuration(client)
+        async with address.async_client() as client:
+            with pytest.raises(ServerWentAway, match="configuration"):
+                await check_configuration_async(client)
+        assert time.monotonic() - begun < 10
