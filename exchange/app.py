@@ -101,40 +101,36 @@ async def init(
 
     The tokens and the key that signs the log's heads are stored nowhere but in the directory's
     private files; the log holds the tokens' hashes and the key's public part. They reach the disk
-    before the log does, so an `init` that was interrupted is finished by the next one.
+    once the log is ours and before its genesis does, so an `init` that was refused leaves none, and
+    one that was interrupted is finished by the next one.
     """
     data_dir = settings.data_dir
     if (data_dir / VENUE_FILE).exists():
         raise StartRefused(f"{data_dir} already holds a venue; `init` creates a new one only")
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tokens = _operators_tokens(data_dir)
-    operators = [
-        Operator(name=name, token_sha256=hashlib.sha256(token.split(".")[1].encode()).digest())
-        for name, token in tokens.items()
-    ]
-    fees = genesis.fee_schedule()
-    command = CreateVenue(
-        venue_id=venue_id,
-        base_day=day_at(market_ns),
-        market_ns=market_ns,
-        is_always_open=is_always_open,
-        operators=operators,
-        head_public_key=make_head_key(data_dir / HEAD_KEY_FILE),
-        maker_bps=fees.maker_bps,
-        taker_bps=fees.taker_bps,
-        risk_parameters=genesis.risk_parameters(),
-        command_id_retention_ns=COMMAND_ID_RETENTION_DAYS * NS_PER_DAY,
-        burn_in_ns=burn_in_ns,
-    )
-    outcome, record = Engine().execute(command)
-    assert record is not None, f"genesis was refused: {outcome}"
     async with open_log(settings.log_settings(VenueFile(venue_id))) as event_log:
         found = [each async for frame in event_log.frames() for each in frame.records]
-        if not _is_own_genesis(found, command):
+        if not _is_own_genesis(found, data_dir):
             appender = await event_log.take_over(barrier(), is_genesis=True)
+            tokens, public_key = _operators_tokens(data_dir), make_head_key(_head_key(data_dir))
+            fees = genesis.fee_schedule()
+            command = CreateVenue(
+                venue_id=venue_id,
+                base_day=day_at(market_ns),
+                market_ns=market_ns,
+                is_always_open=is_always_open,
+                operators=_operators(tokens),
+                head_public_key=public_key,
+                maker_bps=fees.maker_bps,
+                taker_bps=fees.taker_bps,
+                risk_parameters=genesis.risk_parameters(),
+                command_id_retention_ns=COMMAND_ID_RETENTION_DAYS * NS_PER_DAY,
+                burn_in_ns=burn_in_ns,
+            )
+            outcome, record = Engine().execute(command)
+            assert record is not None, f"genesis was refused: {outcome}"
             await appender.append([record])
     (data_dir / VENUE_FILE).write_bytes(msgspec.json.encode(VenueFile(venue_id)))
-    return tokens
+    return _operators_tokens(data_dir)
 
 
 def _operators_tokens(data_dir: Path) -> dict[str, str]:
@@ -149,15 +145,27 @@ def _operators_tokens(data_dir: Path) -> dict[str, str]:
     return tokens
 
 
-def _is_own_genesis(records: list[bytes], wanted: CreateVenue) -> bool:
-    """Whether the log holds nothing but the genesis of these operators and this key."""
-    if len(records) != 1:
+def _operators(tokens: dict[str, str]) -> list[Operator]:
+    return [
+        Operator(name=name, token_sha256=hashlib.sha256(token.split(".")[1].encode()).digest())
+        for name, token in tokens.items()
+    ]
+
+
+def _head_key(data_dir: Path) -> Path:
+    return data_dir / HEAD_KEY_FILE
+
+
+def _is_own_genesis(records: list[bytes], data_dir: Path) -> bool:
+    """Whether the log holds nothing but the genesis of this directory's operators and key."""
+    has_secrets = read_credentials(data_dir).keys() >= set(OPERATORS)
+    if len(records) != 1 or not has_secrets or not _head_key(data_dir).exists():
         return False
     command, _ = decode_body(records[0])
     if not isinstance(command, CreateVenue):
         return False
-    secrets_of = (command.operators, command.head_public_key)
-    return secrets_of == (wanted.operators, wanted.head_public_key)
+    wanted = (_operators(_operators_tokens(data_dir)), make_head_key(_head_key(data_dir)))
+    return (command.operators, command.head_public_key) == wanted
 
 
 async def stand_by(

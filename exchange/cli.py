@@ -106,7 +106,7 @@ def _stated(error: Exception) -> tuple[str, int]:
     """What an error with an exit code of its own says to do, and that code; raises any other."""
     exit_code = getattr(error, "exit_code", None)
     if isinstance(exit_code, int):
-        return str(error), exit_code
+        return "; besides, ".join([str(error), *getattr(error, "__notes__", ())]), exit_code
     if isinstance(error, OSError):
         return f"{error}; nothing was started", 6
     raise error

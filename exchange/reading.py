@@ -25,6 +25,7 @@ from exchange.log import (
     read_only_log,
     tell_on_stderr,
 )
+from exchange.log.asking import asking
 from exchange.log.entry import Entry, position_of
 from exchange.log.errors import LogMissing
 from exchange.log.event_log import WITNESS_FILE
@@ -93,5 +94,6 @@ def _witnessed(
 
 def _tip_seq(client: redis.Redis, settings: LogSettings) -> int:
     ask = cast(Callable[..., list[Entry]], client.execute_command)
-    tip = ask("XREVRANGE", settings.name.key, "+", "-", "COUNT", 1)
+    with asking(f"reading {settings.name.key}"):
+        tip = ask("XREVRANGE", settings.name.key, "+", "-", "COUNT", 1)
     return position_of(tip[0])[1] if tip else 0

@@ -76,42 +76,88 @@ class Standby:
         """Whether it does; nothing else is witnessed before."""
         self._witnessed = (0, 0) if self._seen is None else self._seen.position
         self._witnessed_ns = 0
-        self._is_server_away = False
+        self._is_following = False
+        """Whether the server has answered since we began; before, nothing is known of the log."""
+        self._away_reason = ""
+        """Why the server cannot be read now; empty where it can."""
         self._alive_ns = time.monotonic_ns()
+        """When patience with the leader last began anew."""
+        self._heard_ns = time.monotonic_ns()
         self._shared_heads = settings.shared_heads()
         self._signed = SignedHeads(settings.data_dir / SIGNED_HEADS_FILE, settings.name)
 
     def health(self) -> Health:
-        """How far it has followed; a tick is any sign of life from the leader."""
+        """
+        How far it has followed; a tick is any sign of life from the leader, and until the first
+        one its age is the standby's own.
+        """
         return Health(
             is_ready=False,
             log_seq=self.head.seq,
             market_ns=self.loaded.engine.state.market_ns,
-            tick_age_ms=(time.monotonic_ns() - self._alive_ns) // 1_000_000,
-            detail="standing by",
+            tick_age_ms=(time.monotonic_ns() - self._heard_ns) // 1_000_000,
+            detail=self._detail(),
         )
 
     async def wait(self, stop: asyncio.Event, told: asyncio.Event) -> bool:
         """Follows until the leader is silent or `told` to lead: True; False once `stop` is set."""
         with reading_client(self._settings) as client:
-            self._begin(client)
-            self._follow(client)
-            snapshot_seq = self.loaded.snapshot_seq
-            log.info("following", seq=self._verifier.head.seq, from_snapshot_seq=snapshot_seq)
             self._alive_ns = time.monotonic_ns()
-            while not stop.is_set():
-                if self._follow(client):
+            while True:
+                if self._hear(client):
                     self._alive_ns = time.monotonic_ns()
+                if stop.is_set():
+                    return False
                 silent_ns = time.monotonic_ns() - self._alive_ns
                 if told.is_set() or silent_ns > LAPSE_NS:
                     log.warning("taking_over", seq=self.head.seq, silent_ms=silent_ns // 1_000_000)
                     self._keep_witness(self.head)
                     return True
                 await asyncio.sleep(POLL_S)
-        return False
+
+    def _detail(self) -> str:
+        if not self._away_reason:
+            return "standing by" if self._is_following else "beginning to follow"
+        return f"not following since the log cannot be read: {self._away_reason}"
+
+    def _hear(self, client: redis.Redis) -> bool:
+        """
+        Reads to the tip; whether that is a sign of life: something new, or nobody can tell.
+
+        A server of our own is started again by whoever leads, so its end is silence. Without an
+        external one nobody leads, and we least of all: it is waited for. One that refuses the login
+        would do so for ever, so that ends the standby.
+        """
+        try:
+            if self._is_following:
+                is_new = self._follow(client)
+            else:
+                self._begin(client)
+                is_new = True
+        except ServerWentAway as error:
+            if not self._away_reason:
+                log.warning("log_server_unreachable", detail=str(error))
+            self._away_reason = str(error)
+            return self._settings.external is not None
+        self._away_reason = ""
+        return is_new
 
     def _begin(self, client: redis.Redis) -> None:
-        """From the newest snapshot that the log confirms; without one, at the log's beginning."""
+        """Reads to the tip for the first time; nothing is kept where the server goes meanwhile."""
+        genesis = self._settings.name.genesis
+        try:
+            if not self._begin_with_snapshot(client):
+                self._start_at(genesis, Loaded())
+                self._follow(client)
+        except ServerWentAway:
+            self._start_at(genesis, Loaded())  # A snapshot nobody confirmed is not to be led from.
+            raise
+        self._is_following = True
+        snapshot_seq = self.loaded.snapshot_seq
+        log.info("following", seq=self._verifier.head.seq, from_snapshot_seq=snapshot_seq)
+
+    def _begin_with_snapshot(self, client: redis.Redis) -> bool:
+        """Whether it stands at the tip, from the newest snapshot that the log confirms."""
         name = self._settings.name
         files = SnapshotFiles(self._settings.data_dir / SNAPSHOT_DIR, name)
         try:
@@ -125,13 +171,11 @@ class Standby:
                     self._follow(client)
                     reason = doubt(snapshot.header, frame, loaded.logged_sha256)
                     if not reason:
-                        return
+                        return True
                 files.skip(snapshot, reason)
-        except ServerWentAway as error:
-            log.warning("log_server_unreachable", detail=str(error))
         finally:
             tell_skipped(files)
-        self._start_at(name.genesis, Loaded())
+        return False
 
     def _start_at(self, head: Head, loaded: Loaded) -> None:
         self.loaded, self.head = loaded, head
@@ -140,25 +184,14 @@ class Standby:
         self._waiting.clear()
 
     def _follow(self, client: redis.Redis) -> bool:
-        """
-        Reads to the tip; whether that is a sign of life: something new, or nobody can tell.
-
-        A server of our own is started again by whoever leads, so its end is silence. Without an
-        external one nobody leads, and we least of all: it is waited for.
-        """
-        archive = self._settings.archive()
+        """Reads what is new to the tip, and whether there was any."""
         is_new = False
-        try:
-            for frame in read_frames(client, self._verifier, archive):
-                is_new = True
-                self._confirm(frame)
-                self._waiting.append(frame)
-        except ServerWentAway as error:
-            if not self._is_server_away:
-                log.warning("log_server_unreachable", detail=str(error))
-            self._is_server_away = True
-            return self._settings.external is not None
-        self._is_server_away = False
+        for frame in read_frames(client, self._verifier, self._settings.archive()):
+            is_new = True
+            if self._is_following:  # What was there before may be old.
+                self._heard_ns = time.monotonic_ns()
+            self._confirm(frame)
+            self._waiting.append(frame)
         if not self._is_seen_there:
             self._require_seen(client)
         return is_new

@@ -268,9 +268,13 @@ async def _until_signalled(work: Any) -> Any:
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    """The single errors, each with the notes of its groups."""
     found: list[BaseException] = []
     for each in group.exceptions:
         found += _leaves(each) if isinstance(each, BaseExceptionGroup) else [each]
+    for leaf in found:
+        for note in getattr(group, "__notes__", ()):
+            leaf.add_note(note)
     return found
 
 

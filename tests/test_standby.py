@@ -1,14 +1,16 @@
 """A standby on a real log: where it begins, and what it refuses to follow."""
 
 import asyncio
+import shutil
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
 from exchange.log import LogSettings, Witness, WitnessFile
-from exchange.log.errors import LogWentBack
+from exchange.log.errors import LogWentBack, ServerRefused
 from exchange.log.event_log import WITNESS_FILE
-from exchange.snapshots import Loaded, write_snapshot
+from exchange.snapshots import SNAPSHOT_DIR, Loaded, write_snapshot
 from exchange.standby import Standby
 
 from .test_snapshots import NAME, House, house, tick
@@ -22,6 +24,15 @@ async def followed(standby: Standby) -> Loaded:
     stop.set()
     assert not await standby.wait(stop, asyncio.Event())
     return standby.loaded
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what only a broken standby keeps from coming true."""
+    for _ in range(2_000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("waited in vain")
 
 
 async def test_a_standby_begins_with_the_snapshot_and_is_where_the_leader_is(house: House):
@@ -112,3 +123,42 @@ async def test_a_witness_before_the_snapshot_is_looked_for_where_it_stands(house
         own.write(replace(head, header_hash=bytes(32)))
         with pytest.raises(LogWentBack, match="told of"):
             await followed(Standby(settings))
+
+
+async def test_a_standby_that_cannot_read_says_so_and_begins_with_its_snapshot_once_it_can(
+    house: House, tmp_path
+):
+    async with house.serving() as (sequencer, snapshot):
+        await tick(sequencer, 5)
+        seq = await snapshot()
+        await tick(sequencer, 3)
+        own, place = tmp_path / "own", tmp_path / "elsewhere"
+        shutil.copytree(house.data_dir / SNAPSHOT_DIR, own / SNAPSHOT_DIR)
+        address = house.event_log.address
+        external = replace(address, unix_path=str(place))
+        standby = Standby(LogSettings(own, NAME, external=external))
+        stop = asyncio.Event()
+        waiting = asyncio.create_task(standby.wait(stop, asyncio.Event()))
+        await asyncio.sleep(0.3)
+        health = standby.health()
+        assert f"not following since the log cannot be read: log_server_went_away: {NAME.key}" in (
+            health.detail
+        )
+        assert (health.log_seq, health.tick_age_ms >= 250) == (0, True)
+        place.symlink_to(address.unix_path)
+        await until(lambda: standby.health().detail == "standing by")
+        assert standby.loaded.snapshot_seq == seq
+        silent_ms = standby.health().tick_age_ms
+        assert silent_ms >= 250, "what was in the log before is no tick"
+        await tick(sequencer)
+        await until(lambda: standby.health().tick_age_ms < silent_ms)
+        stop.set()
+        assert not await waiting
+
+
+async def test_a_standby_that_may_not_log_in_ends(house: House):
+    async with house.serving() as (sequencer, _):
+        await tick(sequencer)
+        stranger = replace(house.event_log.address, username="nobody")
+        with pytest.raises(ServerRefused, match="the login is refused"):
+            await followed(Standby(LogSettings(house.data_dir, NAME, external=stranger)))

@@ -1,5 +1,7 @@
 """Where the server is and how to log in; the only place that makes clients of it."""
 
+import socket
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +14,8 @@ from redis.retry import Retry
 
 READ_SECONDS = 60.0
 """A read that takes longer is broken: one batch is a few MiB."""
+CONNECT_SECONDS = 5.0
+"""Connecting, with the TLS handshake: a server that speaks no TLS never answers one."""
 
 
 class ServerAddress(msgspec.Struct, frozen=True):
@@ -53,7 +57,10 @@ class ServerAddress(msgspec.Struct, frozen=True):
 
     def client(self, read_seconds: float = READ_SECONDS) -> redis.Redis:
         """A synchronous client that asks once and never again by itself."""
-        return redis.Redis(**self._options(read_seconds), retry=Retry(NoBackoff(), 0))
+        client = redis.Redis(**self._options(read_seconds), retry=Retry(NoBackoff(), 0))
+        if self.is_tls:
+            client.connection_pool.connection_class = _TlsConnection
+        return client
 
     def async_client(self) -> redis.asyncio.Redis:
         """The same for asyncio; the caller awaits its `aclose`."""
@@ -68,5 +75,17 @@ class ServerAddress(msgspec.Struct, frozen=True):
             "username": self.username or None,
             "password": self.password or None,
             "socket_timeout": read_seconds,
+            "socket_connect_timeout": min(CONNECT_SECONDS, read_seconds),
             "protocol": 2,
         }
+
+
+class _TlsConnection(redis.SSLConnection):
+    """Whose handshake has the time of a connect, as asyncio's has, and not that of a read."""
+
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> socket.socket:
+        shake_hands: Callable[[socket.socket], socket.socket] = super()._wrap_socket_with_ssl
+        sock.settimeout(self.socket_connect_timeout)
+        wrapped = shake_hands(sock)
+        wrapped.settimeout(self.socket_timeout)
+        return wrapped

@@ -12,6 +12,8 @@ import redis
 
 from exchange.log.errors import KeyForeign, ServerRefused, ServerWentAway
 
+_LOGIN = redis.AuthenticationError
+
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
@@ -29,6 +31,13 @@ def asking(what: str) -> Iterator[None]:
             "ask for the configuration, as the README says"
         ) from error
     except redis.RedisError as error:
+        # To the client this is a lost connection, and on asyncio only its cause.
+        if isinstance(error, _LOGIN) or isinstance(error.__cause__, _LOGIN):
+            raise ServerRefused(
+                f"log_server_refused: {what}: the login is refused ({error}); check the user in "
+                "--redis-url and the password in --redis-password-file"
+            ) from error
         raise ServerWentAway(
-            f"log_server_went_away: {what}: no answer ({error}); see that it runs, start again"
+            f"log_server_went_away: {what}: no answer ({error}); see that it runs, and "
+            "speaks TLS if the address is rediss://, then start again"
         ) from error

@@ -42,6 +42,7 @@ class FrameDamaged(LogError):
     """One entry of the log is not what its writer wrote, or not where it was written."""
 
     what: ClassVar[str] = "damaged frame"
+    advice: ClassVar[str] = "restore the log from the archive or a replica and verify it"
 
     def __init__(self, entry_id: str, seq: int, found: object, wanted: object) -> None:
         self.entry_id = entry_id
@@ -50,8 +51,7 @@ class FrameDamaged(LogError):
         self.wanted = wanted
         super().__init__(
             f"{self.code}: {self.what} in entry {entry_id} at seq {seq}: found {_shown(found)}, "
-            f"wanted {_shown(wanted)}; nothing was changed, restore the log from the archive or a "
-            "replica and verify it"
+            f"wanted {_shown(wanted)}; nothing was changed, {self.advice}"
         )
 
 
@@ -97,13 +97,25 @@ class BadEntry(FrameDamaged):
     code, exit_code, what = "log_bad_entry", 26, "wrong fields"
 
 
-class WrongVenue(FrameDamaged):
+class FrameForeign(FrameDamaged):
+    """A whole frame of another log: servers or directories were mixed up; never raised itself."""
+
+    advice = (
+        "name this venue's own server (--redis-url) or directory (--data); where they are right, "
+        "somebody else appended here: restore the log from the archive"
+    )
+
+    def __init__(self, entry_id: str, seq: int, found: bytes, wanted: bytes) -> None:
+        super().__init__(entry_id, seq, _name(found), _name(wanted))
+
+
+class WrongVenue(FrameForeign):
     """The frame belongs to another exchange."""
 
     code, exit_code, what = "log_wrong_venue", 27, "another venue's frame"
 
 
-class WrongShard(FrameDamaged):
+class WrongShard(FrameForeign):
     """The frame belongs to another shard of this exchange."""
 
     code, exit_code, what = "log_wrong_shard", 28, "another shard's frame"
@@ -275,7 +287,7 @@ class KeyForeign(LogError):
 
 
 class ServerRefused(LogError):
-    """The server does not let this user read."""
+    """The server does not let this user in, or not read."""
 
     code, exit_code = "log_server_refused", 81
 
@@ -378,6 +390,11 @@ class ProofImpossible(LogError):
 
 def _shown(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _name(padded: bytes) -> str:
+    """A name as it was before it was padded; not all of a stranger's bytes need be letters."""
+    return repr(padded.rstrip(b"\0").decode("ascii", errors="backslashreplace"))
 
 
 def told(error: BaseException) -> str:

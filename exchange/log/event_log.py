@@ -29,6 +29,7 @@ from exchange.log.errors import (
     LogExists,
     LogMissing,
     LogWentBack,
+    ServerUnreachable,
     WitnessUnusable,
 )
 from exchange.log.frame import EpochBarrier, Frame
@@ -344,7 +345,19 @@ async def _server(settings: LogSettings) -> AsyncIterator[tuple[ServerAddress, T
     )
     try:
         yield server.address, server.torn_tail
-    finally:
+    except BaseException as error:
+        await _stop(server, error)
+        raise
+    await _stop(server)
+
+
+async def _stop(server: EmbeddedServer, error: BaseException | None = None) -> None:
+    """Ends the server; the `error` that is under way already stays the one that is told."""
+    try:
         await asyncio.to_thread(server.stop)
-        if (failure := server.disk_failure()) is not None:
-            raise failure  # Says more than the append that it made fail.
+    except ServerUnreachable as left:
+        if error is None:
+            raise
+        error.add_note(str(left))
+    if (failure := server.disk_failure()) is not None:
+        raise failure  # Says more than the append that it made fail.

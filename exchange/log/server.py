@@ -15,6 +15,7 @@ port and serves nobody who does not say who he is (`exchange.log.access`). Its s
 through an open descriptor of the directory where the path is too long for a socket address.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -107,14 +108,21 @@ class EmbeddedServer:
         return ServerAddress(unix_path=path, username=username)
 
     def stop(self) -> None:
-        """Ends the server after its last write and waits until it and its children are gone."""
+        """
+        Ends the server after its last write and waits until it and its children are gone.
+
+        A frozen one never hears SHUTDOWN, since it did not answer the login before; a signal
+        stays until it is thawed.
+        """
         try:
             with self.address.client(INFO_SECONDS) as client:
                 client.shutdown(nosave=True)
         except redis.RedisError:
-            pass  # It is gone or going; the wait below finds out.
+            pass  # It is gone, going or frozen; the wait below finds out.
         try:
-            self._wait_for_end()
+            if not self._has_ended(INFO_SECONDS):
+                self._signal_end()
+                self._wait_for_end()
         finally:
             self._release()
 
@@ -245,20 +253,32 @@ class EmbeddedServer:
 
     # -- ending
 
-    def _wait_for_end(self) -> None:
+    def _has_ended(self, seconds: float) -> bool:
         """The server is gone when LOCK is free: that holds for an adopted one and for children."""
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + seconds
         while not self._lock.acquire():
             if self._process is not None:
                 self._process.poll()
             if time.monotonic() > deadline:
-                raise ServerUnreachable(
-                    f"log_server_unreachable: {self._named_holders()} did not end within "
-                    f"{STOP_SECONDS:g} s of SHUTDOWN; it is left alone, the next start adopts it"
-                )
+                return False
             time.sleep(_POLL_SECONDS)
         if self._process is not None:
             self._process.wait()
+        return True
+
+    def _signal_end(self) -> None:
+        """SIGTERM, which it takes as SHUTDOWN NOSAVE, if it is still what holds LOCK."""
+        if self.pid in holders(self._lock.path):
+            with contextlib.suppress(ProcessLookupError):  # It has ended just now.
+                os.kill(self.pid, signal.SIGTERM)
+
+    def _wait_for_end(self) -> None:
+        if not self._has_ended(STOP_SECONDS):
+            raise ServerUnreachable(
+                f"log_server_unreachable: {self._named_holders()} did not end within "
+                f"{STOP_SECONDS:g} s of SHUTDOWN and SIGTERM; it ends once it goes on, and the "
+                "next start waits for that or adopts it"
+            )
 
     def _release(self) -> None:
         self._lock.release()

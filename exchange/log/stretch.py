@@ -13,6 +13,7 @@ from typing import cast
 import redis
 
 from exchange.log.archive import Archive
+from exchange.log.asking import asking
 from exchange.log.entry import Entry, frame_of
 from exchange.log.errors import ArchiveMissing, ChainBroken, ProofImpossible
 from exchange.log.frame import Frame, decode_frame
@@ -84,4 +85,5 @@ def _entries(
     client: redis.Redis, name: LogName, start: str, end: str, count: int = _FRAMES_AT_ONCE
 ) -> list[Entry]:
     ask = cast(Callable[..., list[Entry]], client.execute_command)
-    return ask("XRANGE", name.key, start, end, "COUNT", count)
+    with asking(f"reading {name.key}"):
+        return ask("XRANGE", name.key, start, end, "COUNT", count)

@@ -25,6 +25,7 @@ import redis
 from exchange.log.access import KEEPER
 from exchange.log.address import ServerAddress
 from exchange.log.archive import Archive
+from exchange.log.asking import asking
 from exchange.log.entry import Entry, frame_of, position, position_of
 from exchange.log.errors import ArchiveDiffers, LogMissing, ServerFailed, TrimRefused
 from exchange.log.head import Head
@@ -73,7 +74,8 @@ def trim(
         if snapshot_seq is not None:
             wanted = f"the newest snapshot is of seq {snapshot_seq}"
             _require_at_most(before_seq, snapshot_seq, wanted)
-        return _trim(client, archive, witness, before_seq, keep_count)
+        with asking(f"trimming {archive.name.key}"):
+            return _trim(client, archive, witness, before_seq, keep_count)
 
 
 def rewrite_file(client: redis.Redis) -> None:
@@ -83,12 +85,13 @@ def rewrite_file(client: redis.Redis) -> None:
     The exchange goes on meanwhile, with slower appends.
     """
     ask: Callable[..., Any] = client.execute_command
-    ask("BGREWRITEAOF")
-    while True:
-        info = client.info("persistence")
-        if not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]:
-            break
-        time.sleep(_POLL_SECONDS)
+    with asking("having the server write its file anew"):
+        ask("BGREWRITEAOF")
+        while True:
+            info = client.info("persistence")
+            if not info["aof_rewrite_in_progress"] and not info["aof_rewrite_scheduled"]:
+                break
+            time.sleep(_POLL_SECONDS)
     if info["aof_last_bgrewrite_status"] != "ok":
         raise ServerFailed(
             "log_server_failed: the server could not rewrite its file, and goes on with the old "

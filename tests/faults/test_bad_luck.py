@@ -10,6 +10,8 @@ import hashlib
 import os
 import signal
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -30,6 +32,13 @@ NEWER_BUILD = 7
 CHECKED_OFTEN = """
 from exchange import app
 app.CONFIGURATION_INTERVAL_S = 0.2
+from exchange.cli import main
+main()
+"""
+
+IMPATIENT = """
+from exchange.log import appender, server
+appender.APPEND_SECONDS, server.INFO_SECONDS, server.STOP_SECONDS = 1.0, 0.2, {stop_seconds}
 from exchange.cli import main
 main()
 """
@@ -189,6 +198,57 @@ async def test_a_frozen_server_makes_outcomes_unknown_and_the_record_is_there_on
     assert first.value["log_seq"] == second.value["log_seq"]
     rows = (await asyncio.to_thread(venue.shell, "log", "tail", "--count", 9, "--json")).rows
     assert [row["command"].get("external_reference") for row in rows].count("frozen") == 1
+
+
+def is_signal_pending(pid: int, number: int) -> bool:
+    """Whether a process was sent a signal that it has not taken."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    pending = next(line for line in lines if line.startswith("ShdPnd:"))
+    return bool(int(pending.split()[1], 16) >> (number - 1) & 1)
+
+
+async def freeze_under_an_order(venue, program):
+    """Its log server stops, and an order's outcome is unknown; gives the server's process id."""
+    venue.program = [sys.executable, "-c", program]
+    await asyncio.to_thread(venue.start)
+    pid = venue.log_server_pid
+    os.kill(pid, signal.SIGSTOP)
+    body = {"account_id": 4, "deposit_amount": 1, "external_reference": "frozen"}
+    answer = await fetch(venue, "/v1/admin/deposit_cash", "operator", method="POST",
+                         headers={"Idempotency-Key": "frozen"}, body=body)  # fmt: skip
+    assert answer.value["name"] == "outcome_unknown"
+    return pid
+
+
+@in_time
+async def test_a_server_frozen_for_longer_ends_when_it_is_thawed_and_the_first_error_is_told(venue):
+    """It heard no SHUTDOWN, since nobody answered the login; the signal waits for it."""
+    pid = await freeze_under_an_order(venue, IMPATIENT.format(stop_seconds=60))
+    try:
+        pending = partial(is_signal_pending, pid, signal.SIGTERM)
+        await asyncio.to_thread(wait_until, pending, "the frozen server gets a signal", 20)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    thawed = time.monotonic()
+    exit_code = await asyncio.to_thread(venue.wait_end)
+    assert exit_code == errors.AppendOutcomeUnknown.exit_code, venue.stderr()
+    assert time.monotonic() - thawed < 30
+    assert not venue.leftovers(pid)
+
+
+@in_time
+async def test_a_server_that_stays_frozen_is_left_alone_and_the_first_error_is_told(venue):
+    """That it did not end is told besides; the next start finds it, or its end."""
+    pid = await freeze_under_an_order(venue, IMPATIENT.format(stop_seconds=0.3))
+    try:
+        exit_code = await asyncio.to_thread(venue.wait_end)
+        assert exit_code == errors.AppendOutcomeUnknown.exit_code, venue.stderr()
+        assert f"process {pid} did not end within 0.3 s" in venue.stderr()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    venue.program = [sys.executable, "-m", "exchange.cli"]
+    await asyncio.to_thread(venue.start)
+    assert venue.stop() == 0
 
 
 def test_another_server_on_the_directory_is_adopted_or_named_and_never_joined(venue):

@@ -119,9 +119,9 @@ def test_committed_seq_neither_goes_back_nor_runs_ahead(committed_seq):
 
 def test_another_venue_and_another_shard_are_told_apart():
     entries, _ = chain()
-    with pytest.raises(errors.WrongVenue):
+    with pytest.raises(errors.WrongVenue, match="found 'test-venue', wanted 'other'"):
         read(entries, name=LogName("other"))
-    with pytest.raises(errors.WrongShard):
+    with pytest.raises(errors.WrongShard, match=r"found 'main', wanted 'other'.*--data"):
         read(entries, name=LogName("test-venue", "other"))
 
 
