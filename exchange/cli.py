@@ -4,7 +4,8 @@ The shell: `exchange init | serve | demo | log | replay | verify`, and all of `c
 What asks an exchange does not load one: whoever types an order need not wait for rules and log to
 be imported. Exit codes: 0 done; 1 a difference or a market refusal; 2 wrong usage or no venue;
 3 unauthorized; 4 unavailable; 5 protocol; 6 start refused; 7 a newer build's record; 8 a rule
-raised half way; 9 marks unproved; from 20 on the log's own (`exchange.log.errors`).
+raised half way; 9 marks unproved; 10 a file or an address is out of reach; from 20 on the log's own
+(`exchange.log.errors`).
 """
 
 import logging
@@ -88,6 +89,10 @@ app.add_typer(marks_cli.commands, name="marks", cls=completed_by("exchange.marks
 app.add_typer(index_prices_cli.commands, name="index-prices")
 
 
+STARTING = frozenset({"init", "serve", "demo"})
+"""What starts an exchange; all else asks or reads."""
+
+
 def main() -> None:
     """The console script."""
     structlog.configure(
@@ -108,7 +113,9 @@ def _stated(error: Exception) -> tuple[str, int]:
     if isinstance(exit_code, int):
         return "; besides, ".join([str(error), *getattr(error, "__notes__", ())]), exit_code
     if isinstance(error, OSError):
-        return f"{error}; nothing was started", 6
+        words = str(error) or type(error).__name__
+        is_start = STARTING.intersection(sys.argv[1:2])
+        return (f"{words}; nothing was started", 6) if is_start else (words, 10)
     raise error
 
 

@@ -20,5 +20,3 @@ class Outcome(Struct, frozen=True, gc=False):
     limit: int = 0
     day: int = 0
     is_duplicate: bool = False
-    is_idle: bool = False
-    """Recorded for its id alone: it changed nothing."""

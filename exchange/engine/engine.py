@@ -182,7 +182,7 @@ class Engine:
             return Outcome(self.state.seq), None
         self.state.seq += 1
         self._remember(command, account_id, None)
-        return Outcome(self.state.seq, is_idle=True), join_record(encoded, 0, b"")
+        return Outcome(self.state.seq), join_record(encoded, 0, b"")
 
     def _poison(self, command: Command, fault: Exception) -> Exception:
         """

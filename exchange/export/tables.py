@@ -76,7 +76,8 @@ class Tables:
 
     def __init__(self) -> None:
         self.market_ns = 0
-        self._products: dict[int, str] = {}
+        self._products: dict[int, str | None] = {0: None}
+        """Their codes; 0 stands for none, as for a hold of cash."""
         self._instruments: dict[int, Row] = {}
         self._window_hours: dict[int, int] = {}
         self._accounts: dict[int, int] = {}

@@ -21,8 +21,8 @@ from .hub import Hub
 from .limits import AccountLimits
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
-LIMITS: web.RequestKey[AccountLimits] = web.RequestKey("limits", AccountLimits)
-"""Of the account that asks, once it may act."""
+ACCOUNT_ID: web.RequestKey[int] = web.RequestKey("account_id", int)
+"""Who asks, once it may act."""
 MAX_COMMAND_ID_CHARS = 36
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -87,15 +87,26 @@ def asked_account_of(request: web.Request) -> tuple[Identity, int]:
 def acting_identity_of(request: web.Request, *roles: Role) -> Identity:
     """As `identity_of`, for requests that change something: key and rate must allow that."""
     identity = identity_of(request, *roles)
+    hub, account_id = request.app[HUB], identity.account_id
     if Scope.TRADE not in identity.scopes:
+        hub.count_refusal(account_id, Reason.SCOPE)
         raise problem(Reason.SCOPE, f"key {identity.key_id} may only read")
-    hub = request.app[HUB]
-    limits = request[LIMITS] = hub.limits_of(identity.account_id)
-    if not limits.orders.take(1):
+    if not hub.limits_of(account_id).orders.take(1):
+        hub.count_refusal(account_id, Reason.RATE)
         raise Refused(Reason.RATE, 0, hub.settings.orders_per_second_count)
-    if not limits.may_be_refused():
-        raise Refused(Reason.RATE, 0, hub.settings.refusals_per_second_count)
+    # Asked again when the command is there: many may come this far at once.
+    limits_with_room(hub, account_id)
+    request[ACCOUNT_ID] = account_id
     return identity
+
+
+def limits_with_room(hub: Hub, account_id: int) -> AccountLimits:
+    """The account's limits; refuses where no more of its requests may come back refused."""
+    limits = hub.limits_of(account_id)
+    if not limits.may_be_refused():
+        hub.count_refusal(account_id, Reason.RATE)
+        raise Refused(Reason.RATE, 0, hub.settings.refusals_per_second_count)
+    return limits
 
 
 def command_id_of(request: web.Request) -> str:

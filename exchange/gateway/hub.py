@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from exchange.domain.commands import (
     AdvanceClock,
     CloseSession,
+    Command,
     CountRefusals,
     PublishMarks,
     RevokeKey,
@@ -27,7 +28,7 @@ from exchange.domain.wire import Pong
 from exchange.engine.sequencer import Sequencer
 from exchange.projections import Projections
 
-from .limits import AccountLimits
+from .limits import FRAME_COST, AccountLimits, refusal_cost
 from .metrics import Metrics
 from .settings import GatewaySettings
 from .stream import Streams
@@ -80,11 +81,14 @@ class Hub:
         """Folds a commit, then does what some records ask of a gateway."""
         self.projections.apply_all(records)
         commands = self._commands
+        paying: set[int] = set()
         for record in records:
             kind = type(record.command)
             commands[kind.__name__] += 1
             self._event_count += len(record.events)
             first = record.events[0] if record.events else None
+            if first is None or type(first) is CommandRefused:
+                self._charge(record.command, paying)
             if type(first) is CommandRefused:
                 self._refusals[first.reason] += 1
             elif kind is AdvanceClock:
@@ -173,6 +177,15 @@ class Hub:
     def count_refusal(self, account_id: int, reason: Reason) -> None:
         """A refusal that is not recorded by itself."""
         self._uncounted[account_id, reason] += 1
+
+    def _charge(self, command: Command, paying: set[int]) -> None:
+        """A record that changed nothing; `paying` are whom the commit's frame is charged to."""
+        if command.key_id == 0:
+            return  # The exchange's own.
+        account_id = self.projections.participants.keys[command.key_id].account_id
+        frame_cost = 0 if account_id in paying else FRAME_COST
+        paying.add(account_id)
+        self.limits_of(account_id).refusals.spend(refusal_cost(command) + frame_cost)
 
     def record_counts(self) -> None:
         """Puts the refusals since the last time on record; what the list cannot hold waits."""

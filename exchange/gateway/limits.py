@@ -5,19 +5,39 @@ A new or amended order costs 1, a mass cancel 5. A cancel that cancels is free a
 for its rate; one that cancels nothing draws on a bucket of its own, so that a flood of them cannot
 hide behind the freedom of the others.
 
-Refusals by the market are recorded, and so are mass cancels that found nothing, for their ids; so
-their number is bounded as well: an account has no more requests under way than it may still be
-refused. Whoever keeps asking for what is refused waits for that bucket to fill, and a minute of it
-grows the log by less than a megabyte.
+Refusals by the market are recorded with the command, and so are mass cancels that found nothing,
+for their ids; so their bytes are bounded as well. A token of the bucket for refusals is what the
+refusal of an order takes of the log; a long command takes more, and the first refusal of a commit
+pays for the frame too. An account has no more under way than it may still be refused, though a
+single command always passes a bucket that is not empty, however long it is. Whoever keeps asking
+for what is refused waits for that bucket to fill, and a minute of it, with all the sessions that an
+account may open meanwhile, grows the log by less than a megabyte.
 """
 
 from collections.abc import Callable
+
+from exchange.domain.commands import Command
+from exchange.domain.record import encode_command
 
 from .settings import GatewaySettings
 
 ORDER_COST = 1
 MASS_CANCEL_COST = 5
+REFUSAL_COST = 1
+"""Of an order's command, which is shorter than this many bytes and makes a record of up to 140:"""
+REFUSED_BYTES = 96
+FRAME_COST = 2
+"""What a frame adds to the log's file beside its records: some 210 bytes."""
 _NS_PER_SECOND = 1_000_000_000
+
+
+def refusal_cost(command: Command) -> int:
+    """Tokens that a refusal of the command takes, by the size of what would be recorded."""
+    try:
+        size_bytes = len(encode_command(command))
+    except (UnicodeEncodeError, OverflowError):
+        return REFUSAL_COST  # It is refused without a record.
+    return REFUSAL_COST + size_bytes // REFUSED_BYTES
 
 
 class TokenBucket:
@@ -65,7 +85,7 @@ class TokenBucket:
 class AccountLimits:
     """One account's buckets, shared by all its sessions and its HTTP requests."""
 
-    __slots__ = ("idle_cancels", "open_request_count", "orders", "refusals", "sessions")
+    __slots__ = ("_open_cost", "idle_cancels", "orders", "refusals", "sessions")
 
     def __init__(self, settings: GatewaySettings, clock: Callable[[], int]) -> None:
         self.orders = TokenBucket(
@@ -77,12 +97,20 @@ class AccountLimits:
         self.refusals = TokenBucket(
             settings.refusals_per_second_count, settings.refusals_burst_count, clock
         )
-        self.open_request_count = 0
-        """Of all its sessions together."""
         self.idle_cancels = TokenBucket(
             settings.idle_cancels_per_second_count, settings.idle_cancels_per_second_count, clock
         )
+        self._open_cost = 0
+        """Of what is under way: what it takes where all of it is refused."""
+
+    def asked(self, cost: int) -> None:
+        """A request is under way whose refusal takes that much."""
+        self._open_cost += cost
+
+    def answered(self, cost: int) -> None:
+        """A request that was under way has its outcome."""
+        self._open_cost -= cost
 
     def may_be_refused(self) -> bool:
         """Whether one more request may come back refused beside those that are under way."""
-        return self.open_request_count < self.refusals.level_count
+        return self._open_cost < self.refusals.level_count

@@ -13,11 +13,12 @@ from exchange.domain import commands as c
 from exchange.domain.enums import ExecInst, Scope, SelfMatchPolicy, Side, TimeInForce, TradingMode
 from exchange.domain.outcome import Outcome
 from exchange.domain.reasons import Reason, Refused
+from exchange.domain.units import NS_PER_DAY
 from exchange.domain.wire import Ack, AmendOrder, CancelOrder, MassCancel, PlaceOrder, Request
 
 from .auth import Identity
 from .hub import Hub
-from .limits import MASS_CANCEL_COST, ORDER_COST
+from .limits import MASS_CANCEL_COST, ORDER_COST, REFUSAL_COST, refusal_cost
 from .refusals import error_of_outcome, error_of_refusal
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ _CONDITIONS = {
 class CommandReply:
     """Turns the outcome of one request into its answer."""
 
-    __slots__ = ("client_order_id", "is_idle_charged", "order_id", "request", "session")
+    __slots__ = (
+        "client_order_id",
+        "is_idle_charged",
+        "order_id",
+        "refusal_cost",
+        "request",
+        "session",
+    )
 
     def __init__(
         self,
@@ -48,6 +56,7 @@ class CommandReply:
         client_order_id: str,
         order_id: int | None,
         is_idle_charged: bool,
+        refusal_cost: int = REFUSAL_COST,
     ) -> None:
         self.session = session
         self.request = request
@@ -55,12 +64,12 @@ class CommandReply:
         self.order_id = order_id
         """None where the record itself is the order."""
         self.is_idle_charged = is_idle_charged
+        self.refusal_cost = refusal_cost
 
     def __call__(self, outcome: Outcome) -> None:
         """Acknowledges or refuses."""
         session = self.session
-        is_recorded_refusal = outcome.reason is not None and outcome.seq > 0
-        session.answered(is_charged=is_recorded_refusal or outcome.is_idle)
+        session.answered(self.refusal_cost)
         if outcome.reason is not None:
             if not outcome.seq:
                 session.count_refusal(outcome.reason)
@@ -148,14 +157,15 @@ class OrderEntry:
             )
 
     def cancel(self, request: CancelOrder) -> None:
-        """Cancels an order, for free where there is one to cancel."""
-        is_idle = (
-            self._hub.projections.orders.open_order(
-                self._account_id, request.order_id, request.client_order_id
-            )
-            is None
+        """Cancels an order, for free where there is one to cancel, in time."""
+        order = self._hub.projections.orders.open_order(
+            self._account_id, request.order_id, request.client_order_id
         )
+        is_idle = order is None or not self._is_timely(request.valid_until_ns)
         if not self._is_allowed(request, 0):
+            return
+        if is_idle and not self._session.limits.may_be_refused():
+            self._refuse_rate(request, self._hub.settings.refusals_per_second_count)
             return
         if is_idle and not self._session.limits.idle_cancels.take(1):
             self._refuse_rate(request, self._hub.settings.idle_cancels_per_second_count)
@@ -197,7 +207,8 @@ class OrderEntry:
         """A command that is no order, at an order's rate; its answer names no order."""
         if self._is_allowed(request, ORDER_COST):
             signed = replace(command, key_id=self._key_id, session_id=self._session.session_id)
-            self._submit(signed, CommandReply(self._session, request, "", 0, False))
+            cost = refusal_cost(signed)
+            self._submit(signed, CommandReply(self._session, request, "", 0, False, cost))
 
     def _submit(self, command: c.Command, reply: CommandReply) -> None:
         try:
@@ -205,7 +216,7 @@ class OrderEntry:
         except Refused as refused:
             self._session.refuse(reply.request, refused)
         else:
-            self._session.asked()
+            self._session.asked(reply.refusal_cost)
 
     def _is_allowed(self, request: Request, cost: int) -> bool:
         """Whether key and rate allow it; tells the client where they do not."""
@@ -220,6 +231,11 @@ class OrderEntry:
             self._refuse_rate(request, self._hub.settings.refusals_per_second_count)
             return False
         return True
+
+    def _is_timely(self, valid_until_ns: int) -> bool:
+        """Whether no rule can refuse it for its time: it is not over, nor far ahead."""
+        ahead_ns = valid_until_ns - self._hub.sequencer.market_ns
+        return valid_until_ns == 0 or 0 <= ahead_ns <= NS_PER_DAY
 
     def _instrument_id(self, symbol: str) -> int:
         """0 for an unknown one: the rules refuse that, on the record."""

@@ -7,8 +7,9 @@ from exchange.domain.wire import Receipt
 from exchange.projections.recent import created_id_of
 
 from .answers import Problem, json_answer
-from .border import HUB, LIMITS
+from .border import ACCOUNT_ID, HUB, limits_with_room
 from .history import HISTORY
+from .limits import refusal_cost
 from .refusals import error_of_outcome
 
 
@@ -18,16 +19,22 @@ async def execute(request: web.Request, command: Command, thing: str = "") -> we
 
     `thing` is what was asked for, in the words of who asked, with which a refusal begins.
     """
-    outcome = await request.app[HUB].sequencer.execute(command)
+    hub, account_id = request.app[HUB], request[ACCOUNT_ID]
+    limits, cost = limits_with_room(hub, account_id), refusal_cost(command)
+    limits.asked(cost)
+    try:
+        outcome = await hub.sequencer.execute(command)
+    finally:
+        limits.answered(cost)
     if outcome.reason is not None:
-        if outcome.seq:
-            request[LIMITS].refusals.spend(1)
+        if not outcome.seq:
+            hub.count_refusal(account_id, outcome.reason)
         raise Problem(error_of_outcome(outcome, thing=thing))
     receipt = Receipt(
         log_seq=outcome.seq,
         created_id=await _created_id(request, outcome.seq, outcome.is_duplicate),
         duplicate=outcome.is_duplicate,
-        witness=request.app[HUB].witness.token(),
+        witness=hub.witness.token(),
     )
     return json_answer(receipt, status=201)
 

@@ -172,17 +172,15 @@ class Session:
             self._has_room.clear()
             await self._has_room.wait()
 
-    def asked(self) -> None:
-        """A request is under way."""
+    def asked(self, refusal_cost: int) -> None:
+        """A request is under way whose refusal takes that much."""
         self.open_request_count += 1
-        self.limits.open_request_count += 1
+        self.limits.asked(refusal_cost)
 
-    def answered(self, is_charged: bool) -> None:
-        """A request has its outcome; charged is one whose record changed nothing."""
+    def answered(self, refusal_cost: int) -> None:
+        """A request has its outcome."""
         self.open_request_count -= 1
-        self.limits.open_request_count -= 1
-        if is_charged:
-            self.limits.refusals.spend(1)
+        self.limits.answered(refusal_cost)
         if not self._has_room.is_set():
             self._has_room.set()
 

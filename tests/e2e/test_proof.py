@@ -18,6 +18,7 @@ from .venue import Market, fetch
 
 CHECKER = Path(__file__).parents[2] / "clients" / "check_proof.py"
 NO_PROOF = 87
+OUT_OF_REACH = 10
 
 
 def checked(path: Path, public_key: str) -> Shell:
@@ -121,6 +122,11 @@ async def test_a_stranger_checks_what_the_venue_signed(
     assert await asyncio.to_thread(venue.stop) == 0
     short = await asyncio.to_thread(venue.shell, "proof", bought)
     assert short.stdout == answer.body.decode()
+    nowhere = tmp_path / "absent" / "proof.json"
+    unwritten = await asyncio.to_thread(venue.shell, "log", "proof", bought, "--to", nowhere)
+    assert unwritten.exit_code == OUT_OF_REACH, unwritten
+    assert f"{nowhere}" in unwritten.stderr
+    assert "started" not in unwritten.stderr, "a proof starts nothing"
     seq = (await asyncio.to_thread(venue.shell, "log", "heads", "--json")).rows[-1]["seq"]
     unproved = await asyncio.to_thread(venue.shell, "log", "proof", seq + 1)
     assert (unproved.exit_code, unproved.stdout) == (NO_PROOF, ""), "an orderly stop signs the end"

@@ -23,6 +23,7 @@ from exchange.export.tables import Tables, plain
 from exchange.log import LogName, decode_frame, encode_barrier, encode_records
 from tests.log.conftest import barrier
 from tests.scenario import OTHER, PRODUCT, SUPPLIER, TRADER, Market
+from tests.test_golden import LOGS, records_of
 
 README = Path(__file__).parents[2] / "README.md"
 NAME = LogName("test")
@@ -201,6 +202,31 @@ def test_a_refusal_says_who_asked_for_what(frames, tmp_path):
     export(frames, tmp_path / "out", ExportFormat.PARQUET)
     (row,) = table(tmp_path / "out", "command_refused")
     assert (row["command"], row["by_account_id"], row["reason"]) == ("place_order", OTHER, "title")
+
+
+@pytest.mark.parametrize("file_format", [ExportFormat.NDJSON, ExportFormat.CSV])
+def test_every_kind_of_event_is_exported_from_the_golden_logs(tmp_path, file_format):
+    tags = set()
+    for name in LOGS:
+        records = records_of(name)
+        exported = export(frames_of(records), tmp_path / name, file_format)
+        assert exported.record_count == len(records)
+        tags |= exported.row_counts.keys()
+    assert tags == EVENT_TYPES.keys()
+
+
+def test_what_is_about_no_product_names_none(tmp_path):
+    """A hold of cash has product 0; one of title has the product's code."""
+    codes = defaultdict(set)
+    for name in LOGS:
+        export(frames_of(records_of(name)), tmp_path / name, ExportFormat.PARQUET)
+        for tag in ("hold_opened", "supplier_suspended"):
+            if (tmp_path / name / tag).exists():
+                for row in table(tmp_path / name, tag):
+                    codes[tag, row["product_id"] == 0].add(row["product"])
+    assert codes["hold_opened", True] == codes["supplier_suspended", True] == {None}
+    assert None not in codes["hold_opened", False] | codes["supplier_suspended", False]
+    assert codes["hold_opened", False]
 
 
 def test_every_event_has_columns_and_none_twice():

@@ -11,7 +11,17 @@ import pytest
 from exchange.domain.commands import CountRefusals
 from exchange.domain.reasons import Reason, RefusalCount
 from exchange.domain.record import decode_body
-from exchange.domain.wire import Ack, Auth, AuthOk, Balances, Error, MassCancel, Orders, Positions
+from exchange.domain.wire import (
+    Ack,
+    Auth,
+    AuthOk,
+    Balances,
+    CancelOrder,
+    Error,
+    MassCancel,
+    Orders,
+    Positions,
+)
 from exchange.gateway import GatewaySettings
 from exchange.gateway.border import HUB
 from exchange.gateway.worker import Worker
@@ -162,6 +172,94 @@ async def test_an_account_has_no_more_under_way_than_it_may_still_be_refused(hou
     assert {answer.code for answer in refused} == {3001}
     assert 0 < len(refused) < 10
     assert (await trader.ask(buy("later"))).log_seq, "what was accepted costs nothing"
+
+
+def spread(count: int = 100) -> dict[str, object]:
+    """A block over accounts that there are not."""
+    parts = [{"account_id": 2**53 - 1 - n, "allocated_qty": 80_000} for n in range(count)]
+    return {"allocations": parts}
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=200)]
+)
+async def test_a_refusal_of_a_long_command_takes_as_much_as_it_grows_the_log(house):
+    count = len(house.records)
+    statuses = Counter()
+    for number in range(30):
+        status, problem = await house.post("/v1/blocks/1/allocate", spread(), TRADER, f"{number}")
+        statuses[status, problem["name"]] += 1
+    refused = house.records[count:]
+    assert statuses == {(409, "unknown_block"): len(refused), (429, "rate"): 30 - len(refused)}
+    longest = max(map(len, refused))
+    assert longest > 1_400
+    assert 0 < sum(map(len, refused)) < 200 * 140 + longest
+    level_count = house.app[HUB].limits_of(TRADER).refusals.level_count
+    assert -(longest // 90) < level_count <= 0, "the last one may owe itself"
+    house.app[HUB].record_counts()
+    await eventually(lambda: isinstance(decode_body(house.records[-1])[0], CountRefusals))
+    counts = [RefusalCount(TRADER, Reason.RATE, 30 - len(refused))]
+    assert decode_body(house.records[-1])[0].counts == counts
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=60)]
+)
+async def test_long_commands_that_come_at_once_have_no_more_room_than_one_after_the_other(house):
+    count = len(house.records)
+    answers = await asyncio.gather(
+        *(house.post("/v1/blocks/1/allocate", spread(), TRADER, f"{n}") for n in range(40))
+    )
+    statuses = Counter(status for status, _ in answers)
+    refused_count = len(house.records) - count
+    assert statuses == {409: refused_count, 429: 40 - refused_count}
+    assert 1 <= refused_count <= 4, "of 16 tokens each"
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=1)]
+)
+async def test_commands_that_succeed_take_no_room_however_long_and_many(house):
+    path = "/v1/admin/deposit_cash"
+    for number in range(20):
+        reference = f"{number:0128d}"
+        deposit = {"account_id": TRADER, "deposit_amount": 1, "external_reference": reference}
+        assert (await house.post(path, deposit, OPERATOR, f"{number}"))[0] == 201
+    assert house.app[HUB].limits_of(OPERATOR).refusals.level_count == 1
+    deposit["account_id"] = 99
+    assert (await house.post(path, deposit, OPERATOR, "none"))[0] == 409
+    assert (await house.post(path, deposit, OPERATOR, "more"))[0] == 429
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=50)]
+)
+async def test_refusals_one_at_a_time_pay_for_their_frames(house):
+    trader = await house.session(TRADER)
+    names = Counter()
+    for number in range(50):
+        names[(await trader.ask(buy(f"{number}", instrument="nowhere"))).name] += 1
+    assert names == {"unknown_instrument": 17, "rate": 33}, "three tokens each"
+
+
+@pytest.mark.parametrize(
+    "settings", [GatewaySettings(refusals_per_second_count=0, refusals_burst_count=40)]
+)
+async def test_a_flood_of_cancels_that_come_too_late_leaves_few_records(house):
+    """They are refused on the record; a cancel in time is free and never refused for its rate."""
+    trader = await house.session(TRADER)
+    ack = await trader.ask(buy("bid"))
+    count = len(house.records)
+    for untimely_ns in (1, 2**62):
+        for order_id in (ack.order_id, 1):
+            named = {"order_id": order_id, "valid_until_ns": untimely_ns}
+            names = [f"{untimely_ns % 10} {order_id} {number}" for number in range(60)]
+            await trader.send(*(CancelOrder(command_id=name, **named) for name in names))
+            for _ in names:
+                await trader.until(Error)
+    assert len(house.records) - count == 40
+    cancel = CancelOrder(command_id="in time", order_id=ack.order_id)
+    assert isinstance(await trader.ask(cancel), Ack)
 
 
 async def test_refusals_beyond_one_list_wait_for_the_next_and_keep_their_reason(house):

@@ -157,7 +157,7 @@ class Audit:
         written_epoch, recorded = self.recorded.get(key, (0, None))
         if recorded is None or outcome.seq != recorded.seq:
             raise Violation(f"{key} was told {outcome}, durable is {recorded}")
-        if msgspec.structs.replace(outcome, is_duplicate=False, is_idle=False) != recorded:
+        if msgspec.structs.replace(outcome, is_duplicate=False) != recorded:
             raise Violation(f"{key} was told {outcome}, the log has {recorded}")
         if not outcome.is_duplicate and written_epoch != epoch:
             raise Violation(f"{key} was told by epoch {epoch}, the log has it in {written_epoch}")
