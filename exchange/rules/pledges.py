@@ -3,7 +3,8 @@ Pledges: unit-days under a bank's lien.
 
 What can be sold can be pledged: title that is not liened, sublet or reserved, on every day of the
 window. The owner asks, the bank accepts; only then is the lien on, and it is checked again, because
-a request encumbers nothing. First lien only: a liened unit-day cannot be pledged twice.
+a request encumbers nothing. First lien only: a liened unit-day cannot be pledged twice. With the
+acceptance comes the first mark in which the bank's own pool counts (`pool_share`).
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from .lending_past import note_pledge_over
 from .lending_state import Pledge
 from .pledge_release import released
 from .state import State
-from .valuation import mark_of
+from .valuation import mark_of, taken_mark
 
 MAX_REQUESTS = 100
 """Open requests of one owner, those of loans apart: each is valued in every cycle."""
@@ -56,7 +57,7 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
 
 
 def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[Event]:
-    """Puts the lien on, if the days are still free and none has begun."""
+    """Puts the lien on, if the days are still free and none has begun, and values it anew."""
     pledge = own_pledge(command.pledge_id, state, account_id)
     request = pledge.request
     require(request.bank_account_id == account_id, Reason.UNKNOWN_PLEDGE, command.pledge_id)
@@ -64,7 +65,7 @@ def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[
     today = day_at(state.market_ns)
     require(request.start_day > today, Reason.TOO_LATE, today, request.start_day)
     require_free([request], state)
-    return [PledgeAccepted(pledge_id=command.pledge_id)]
+    return [PledgeAccepted(pledge_id=command.pledge_id), taken_mark(pledge, state)]
 
 
 def decide_decline(command: DeclinePledge, state: State, account_id: int) -> list[Event]:
