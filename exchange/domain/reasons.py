@@ -149,6 +149,8 @@ class Reason(IntEnum):
     TOO_LATE = 4093
     VALIDITY = 4094
     """`valid_until_ns` lies beyond the time for which the command's id is sure to be known."""
+    PLEDGE_SIZE = 4096
+    """More GPU-hours in a pledge, or behind one loan, than any mark could state: the limit."""
     INDEX_PRICE = 4098
     """Dollars of a GPU-hour outside what can be believed: the limit."""
     INDEX_RATE = 4099

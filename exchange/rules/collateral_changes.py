@@ -22,7 +22,7 @@ from .lending_state import Loan
 from .loan_cover import debt_of, marks_of, owed_amount, own_loan, value_behind
 from .loan_review import eased
 from .loans import requested
-from .pledges import own_pledge, require_free
+from .pledges import own_pledge, require_free, require_size
 from .state import State
 from .valuation import mark_of, replacing_mark
 
@@ -38,6 +38,7 @@ def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Ev
     require(count < MAX_COLLATERAL, Reason.LIEN, count + 1, MAX_COLLATERAL)
     request = _asked(command.collateral, loan, state)
     mark = mark_of(request, request.pledged_qty, state)
+    require_size([mark, *marks_of(loan, state).values()])
     debt = debt_of(loan, day_at(state.market_ns))
     accepted = PledgeAccepted(pledge_id=request.pledge_id)
     value_amount = value_behind(loan, state) + mark.value_amount
@@ -57,6 +58,7 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
     mark = replacing_mark(request, pledge, state)
     marks = {**marks_of(loan, state), request.pledge_id: mark}
     del marks[command.pledge_id]
+    require_size(marks.values())
     value_amount = sum(each.value_amount for each in marks.values())
     debt = debt_of(loan, day_at(state.market_ns))
     require(

@@ -35,7 +35,7 @@ from .lending_state import Loan
 from .listing import trading_gate_ns
 from .loan_cover import Cover, cover_of, known_loan, own_loan
 from .loan_dues import note_due
-from .pledges import require_bought, require_free, require_window
+from .pledges import require_bought, require_free, require_size, require_window
 from .state import State
 from .valuation import mark_of, taken_mark
 
@@ -77,6 +77,7 @@ def decide_apply(command: ApplyForLoan, state: State, account_id: int) -> list[E
         lapse_ns=trading_gate_ns(today, 1, state),
     )
     marks = [mark_of(request, request.pledged_qty, state) for request in requests]
+    require_size(marks)
     return [applied, *requests, *marks]
 
 
