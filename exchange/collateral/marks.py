@@ -14,7 +14,8 @@ Choices the pages leave open: two parties are one pair whichever of them bought;
 day includes its last instant; only trades inside the window are noted; quotes, auctions and
 index prices that are not above zero are as good as absent; the curve needs a better node on
 either side of the month; the previous mark is the last one of level 6 or better, for the decay
-and for the cap alike.
+and for the cap alike; an index at its basis counts at most the highest price of the venue, so that
+no node is marked where nothing could trade, and no pledge beyond what the wire can state.
 """
 
 from enum import IntEnum, StrEnum
@@ -25,10 +26,11 @@ from exchange.collateral.curve import log_linear_micro, months_between
 from exchange.collateral.recent_trades import Traded, TradeNote
 from exchange.collateral.rounding import E12, divide_half_even, in_model_context, ratio, to_integer
 from exchange.domain.risk_parameters import RiskParameters
-from exchange.domain.units import NS_PER_SECOND, PPM_WHOLE
+from exchange.domain.units import MAX_PRICE, MICRO_PER_FEN, NS_PER_SECOND, PPM_WHOLE
 
 NS_PER_HOUR = 3_600 * NS_PER_SECOND
 YEAR_DAYS = 365
+HIGHEST_MICRO = MAX_PRICE * MICRO_PER_FEN
 
 
 class MarkLevel(IntEnum):
@@ -253,7 +255,8 @@ def _index_micro(inputs: MarkInputs, parameters: RiskParameters) -> int:
     index = inputs.index
     if index is None or index.age_days_count > parameters.index_days_count:
         return 0
-    return max(0, divide_half_even(index.index_micro * index.basis_e12, E12))
+    price_micro = divide_half_even(index.index_micro * index.basis_e12, E12)
+    return min(HIGHEST_MICRO, max(0, price_micro))
 
 
 @in_model_context

@@ -59,7 +59,8 @@ class CollateralMarkView(Struct, frozen=True, kw_only=True):
     """
     The other figures that the haircut's lines follow from, by the event's names.
 
-    The owner is not told `pool_share_ppm`, which is the bank's business.
+    The owner is not told `pool_share_ppm`, which is the bank's business; before the bank's word on
+    the pledge it is the whole.
     """
     parameters_version: int
     rate_ppm: int

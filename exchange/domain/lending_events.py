@@ -54,6 +54,7 @@ class PledgeMarked(Event, frozen=True, kw_only=True, tag="pledge_marked"):
     half_spread_ppm: int
     supplier_grade: int
     pool_share_ppm: int
+    """The supplier's; the whole until the bank has accepted the pledge or offered the loan."""
     uptime_ppm: int
     is_affiliated: bool
     ruled_ppm: int

@@ -151,6 +151,8 @@ class Reason(IntEnum):
     """`valid_until_ns` lies beyond the time for which the command's id is sure to be known."""
     MARK_DISPUTED = 4095
     """A pledge that keeps its place until its mark is ruled: the limit is the open dispute."""
+    PLEDGE_SIZE = 4096
+    """More GPU-hours in a pledge, or behind one loan, than any mark could state: the limit."""
     INDEX_PRICE = 4098
     """Dollars of a GPU-hour outside what can be believed: the limit."""
     INDEX_RATE = 4099

@@ -71,6 +71,8 @@ _SENTENCES: dict[Reason, str] = {
     Reason.LOT_STEPS: "a price that falls in {value} steps; a lot's has at most {limit}",
     Reason.LOT_PRICE: "a price of {value} fen is above the limit of {limit} fen",
     Reason.SALE_SIZE: "{value} GPUs are more than one round sells, which is {limit}",
+    Reason.PLEDGE_SIZE: "{value} GPU-hours in a pledge, or behind a loan, are above the "
+    "{limit} that a mark can state",
     Reason.LOT_RESERVE: "a floor of {value} fen is below the lot's reserve of {limit} fen",
     Reason.LOT_ORDER: "of pledge {value} title is sold later: pledge {limit} comes first, with its "
     "days from {date} on",

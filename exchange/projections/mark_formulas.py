@@ -91,7 +91,8 @@ FORMULAS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]
         ("curve", "request"),
     ),
     "concentration_ppm": (
-        "min(CAP, SLOPE * max(0, supplier's share of the bank's pool - FREE))",
+        "min(CAP, SLOPE * max(0, supplier's share of the bank's pool - FREE)); the whole until the "
+        "bank has accepted the pledge or offered the loan",
         ("pool_share_ppm", "value_amount"),
         ("concentration_slope_ppm", "concentration_free_ppm", "concentration_cap_ppm"),
         ("pool",),

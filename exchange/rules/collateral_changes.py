@@ -28,7 +28,7 @@ from .loan_review import eased
 from .loans import requested
 from .mark_disputes import open_disputes
 from .mark_history import held_back
-from .pledges import own_pledge, require_free
+from .pledges import own_pledge, require_free, require_size
 from .state import State
 from .valuation import mark_of, replacing_mark
 
@@ -49,6 +49,7 @@ def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Ev
     else:
         # Its ruling stays with it: it is in its place still.
         mark = replacing_mark(request, replace(held, ruled_ppm=0), state)
+    require_size([mark, *marks_of(loan, state).values()])
     debt = debt_of(loan, day_at(state.market_ns))
     accepted = PledgeAccepted(pledge_id=request.pledge_id)
     value_amount = value_behind(loan, state) + mark.value_amount
@@ -69,6 +70,7 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
     mark = replacing_mark(request, pledge, state)
     marks = {**marks_of(loan, state), request.pledge_id: mark}
     del marks[command.pledge_id]
+    require_size(marks.values())
     value_amount = sum(each.value_amount for each in marks.values())
     debt = debt_of(loan, day_at(state.market_ns))
     require(

@@ -35,9 +35,9 @@ from .lending_state import Loan
 from .listing import trading_gate_ns
 from .loan_cover import Cover, cover_of, known_loan, own_loan
 from .loan_dues import note_due
-from .pledges import require_bought, require_free, require_window
+from .pledges import require_bought, require_free, require_size, require_window
 from .state import State
-from .valuation import mark_of
+from .valuation import mark_of, taken_mark
 
 MAX_APPLICATIONS = 20
 """Undrawn loans of one borrower: each is valued in every cycle."""
@@ -77,17 +77,24 @@ def decide_apply(command: ApplyForLoan, state: State, account_id: int) -> list[E
         lapse_ns=trading_gate_ns(today, 1, state),
     )
     marks = [mark_of(request, request.pledged_qty, state) for request in requests]
+    require_size(marks)
     return [applied, *requests, *marks]
 
 
 def decide_offer(command: OfferLoan, state: State, account_id: int) -> list[Event]:
-    """The bank's terms: at most what was asked for, what the collateral lends, and its cash."""
+    """
+    The bank's terms: at most what was asked for, what the collateral lends, and its cash.
+
+    The collateral is marked in the bank's own pool here for the first time; what it lends there is
+    the limit.
+    """
     loan = known_loan(command.loan_id, state)
     applied = loan.applied
     require(applied.bank_account_id == account_id, Reason.UNKNOWN_LOAN, command.loan_id)
     require(loan.status is LoanStatus.APPLIED, Reason.WRONG_STATE, command.loan_id)
     principal_amount = command.principal_amount
-    cover = _cover(loan, state)
+    marks = [taken_mark(state.pledges[pledge_id], state) for pledge_id in loan.pledge_ids]
+    cover = cover_of(marks)
     most_amount = min(applied.principal_amount, cover.lendable_amount)
     require(principal_amount <= most_amount, Reason.LENDABLE, principal_amount, most_amount)
     available_amount, _ = state.core.balances(account_id)
@@ -102,7 +109,7 @@ def decide_offer(command: OfferLoan, state: State, account_id: int) -> list[Even
         lapse_ns=trading_gate_ns(day_at(applied.lapse_ns), 1, state),
     )
     held = HoldOpened(hold_id=state.seq + 1, account_id=account_id, held_amount=principal_amount)
-    return [approved, held]
+    return [*marks, approved, held]
 
 
 def decide_decline(command: DeclineLoan, state: State, account_id: int) -> list[Event]:

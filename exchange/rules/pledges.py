@@ -3,10 +3,11 @@ Pledges: unit-days under a bank's lien.
 
 What can be sold can be pledged: title that is not liened, sublet or reserved, on every day of the
 window. The owner asks, the bank accepts; only then is the lien on, and it is checked again, because
-a request encumbers nothing. First lien only: a liened unit-day cannot be pledged twice.
+a request encumbers nothing. First lien only: a liened unit-day cannot be pledged twice. With the
+acceptance comes the first mark in which the bank's own pool counts (`pool_share`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from exchange.domain.commands import AcceptPledge, DeclinePledge, ReleasePledge, RequestPledge
@@ -18,7 +19,9 @@ from exchange.domain.events import (
     PledgeReleased,
     PledgeRequested,
 )
+from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.reasons import Reason, Refused, require
+from exchange.domain.units import MAX_INTEGER, MAX_PRICE
 from exchange.domain.windows import MAX_USER_DEFINED_DAYS, day_at
 
 from .day_book import open_spans
@@ -26,10 +29,12 @@ from .lending_past import note_pledge_over
 from .lending_state import Pledge
 from .pledge_release import released
 from .state import State
-from .valuation import mark_of
+from .valuation import mark_of, taken_mark
 
 MAX_REQUESTS = 100
 """Open requests of one owner, those of loans apart: each is valued in every cycle."""
+MAX_MARKED_HOURS = MAX_INTEGER // MAX_PRICE
+"""GPU-hours of a pledge, and of all behind a loan: no price of the venue makes too much of them."""
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -52,11 +57,13 @@ def decide_request(command: RequestPledge, state: State, account_id: int) -> lis
     )
     require_window(request, state)
     require_free([request], state)
-    return [request, mark_of(request, request.pledged_qty, state)]
+    mark = mark_of(request, request.pledged_qty, state)
+    require_size([mark])
+    return [request, mark]
 
 
 def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[Event]:
-    """Puts the lien on, if the days are still free and none has begun."""
+    """Puts the lien on, if the days are still free and none has begun, and values it anew."""
     pledge = own_pledge(command.pledge_id, state, account_id)
     request = pledge.request
     require(request.bank_account_id == account_id, Reason.UNKNOWN_PLEDGE, command.pledge_id)
@@ -64,7 +71,7 @@ def decide_accept(command: AcceptPledge, state: State, account_id: int) -> list[
     today = day_at(state.market_ns)
     require(request.start_day > today, Reason.TOO_LATE, today, request.start_day)
     require_free([request], state)
-    return [PledgeAccepted(pledge_id=command.pledge_id)]
+    return [PledgeAccepted(pledge_id=command.pledge_id), taken_mark(pledge, state)]
 
 
 def decide_decline(command: DeclinePledge, state: State, account_id: int) -> list[Event]:
@@ -101,6 +108,12 @@ def require_window(request: PledgeRequested, state: State) -> None:
     today = day_at(state.market_ns)
     require(request.start_day > today, Reason.BAD_WINDOW, request.start_day, today)
     require(request.pledged_qty % lot_qty == 0, Reason.LOT, request.pledged_qty, lot_qty)
+
+
+def require_size(marks: Iterable[PledgeMarked]) -> None:
+    """Refuses more GPU-hours together than are an amount of the wire at the highest price."""
+    hours = sum(mark.position_hours for mark in marks)
+    require(hours <= MAX_MARKED_HOURS, Reason.PLEDGE_SIZE, hours, MAX_MARKED_HOURS)
 
 
 def require_bought(request: PledgeRequested, state: State) -> None:

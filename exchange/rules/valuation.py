@@ -5,12 +5,10 @@ The volatility and its history are those of the spot, the nearest month of the c
 trades. A position is sold into the months that it spans: their average daily volumes are added up,
 their half spreads averaged over the days (`exchange.collateral.node_curve`).
 
-A supplier's share is that of the bank's pool as the last marking cycle found it, with the pledge's
-own value at its new mark. What a halted window or a stopped supplier delivers is under stress; a
-supplier that was ended delivers nothing, so its days have no value.
+What a halted window or a stopped supplier delivers is under stress; a supplier that was ended
+delivers nothing, so its days have no value.
 """
 
-from collections.abc import Mapping
 from operator import itemgetter
 
 from msgspec import Struct
@@ -32,7 +30,6 @@ from exchange.collateral.pledge_marks import (
     MarkSources,
     figures_of,
     priced,
-    share_ppm,
     worth_of,
 )
 from exchange.collateral.present_value import YEAR_DAYS, discount_factor_e12
@@ -51,12 +48,12 @@ from .lending_state import Pledge
 from .listing import is_trading_day, trading_days_between
 from .mark_history import carried
 from .market_data import Node
+from .pool_share import supplier_share_ppm
 from .state import State
 from .suppliers import uptime
 
 TABLED_DAYS_COUNT = 1_100
 """Three years ahead; what is pledged beyond costs its first valuation a little more."""
-_NO_POOL: Mapping[int, int] = {}
 
 
 class ProductMarket(Struct, frozen=True):
@@ -86,6 +83,14 @@ def mark_of(
         market = product_market(request.product_id, state)
     figures = market_figures(request, pledged_qty, state, market)
     return finished(figures, request, state, market)
+
+
+def taken_mark(pledge: Pledge, state: State) -> PledgeMarked:
+    """The mark of what is asked for, in the pool of a bank that now takes it or offers on it."""
+    request = pledge.request
+    market = product_market(request.product_id, state)
+    figures = market_figures(request, request.pledged_qty, state, market)
+    return finished(figures, request, state, market, is_taken=True)
 
 
 def replacing_mark(request: PledgeRequested, replaced: Pledge, state: State) -> PledgeMarked:
@@ -155,7 +160,7 @@ def is_known(figures: MarkFigures, pledge: Pledge, state: State) -> bool:
     if figures != known:
         return False
     free_ppm = _parameters(state).concentration_free_ppm
-    share = _share_ppm(pledge.request, mark.value_amount, state)
+    share = supplier_share_ppm(pledge.request, mark.value_amount, state)
     return max(free_ppm, share) == max(free_ppm, mark.pool_share_ppm)
 
 
@@ -226,8 +231,14 @@ def finished(
     state: State,
     market: ProductMarket,
     supersedes_seq: int = 0,
+    *,
+    is_taken: bool = False,
 ) -> PledgeMarked:
-    """The mark, with the two figures that follow from what the slices are worth."""
+    """
+    The mark, with the two figures that follow from what the slices are worth.
+
+    `is_taken` where the record itself is the bank's word on the pledge.
+    """
     parameters = _parameters(state)
     worth = worth_of(figures, parameters)
     value_amount = figures.ruled_amount or eligible_amount(worth, MarkLevel(figures.level))
@@ -236,7 +247,7 @@ def finished(
     complete = replace(
         figures,
         historical_es_e12=historical_es_e12(volatility, worth.strip_factor_e12, parameters),
-        pool_share_ppm=_share_ppm(request, value_amount, state),
+        pool_share_ppm=supplier_share_ppm(request, value_amount, state, is_taken=is_taken),
     )
     sources = MarkSources(
         market_ns=state.market_ns,
@@ -245,15 +256,6 @@ def finished(
         supersedes_seq=supersedes_seq,
     )
     return priced(complete, sources, parameters)
-
-
-def _share_ppm(request: PledgeRequested, value_amount: int, state: State) -> int:
-    """The supplier's part of the bank's pool, in which the pledge counts with this value."""
-    pool = state.pools.get(request.bank_account_id, _NO_POOL)
-    supplier_id = state.products[request.product_id].supplier_account_id
-    change_amount = value_amount - state.pool_values.get(request.pledge_id, 0)
-    supplier_amount = pool.get(supplier_id, 0) + change_amount
-    return share_ppm(supplier_amount, sum(pool.values()) + change_amount)
 
 
 def _is_halted(product: ProductDefined, first_day: int, end_day: int, state: State) -> bool:

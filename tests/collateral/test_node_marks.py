@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exchange.collateral.marks import (
+    HIGHEST_MICRO,
     NS_PER_HOUR,
     IndexQuote,
     MarkInputs,
@@ -143,6 +144,15 @@ def test_an_index_is_carried_for_five_business_days():
     index = IndexQuote(index_micro=EIGHT, basis_e12=1_031_000_000_000, age_days_count=5)
     assert marked(index=index)[:2] == (MarkLevel.INDEX, 8_248_000)
     assert marked(index=replace(index, age_days_count=6))[0] is MarkLevel.DECAYED
+
+
+def test_an_index_at_its_basis_counts_at_most_the_highest_price_of_the_venue():
+    index = IndexQuote(index_micro=HIGHEST_MICRO, basis_e12=10**12, age_days_count=0)
+    highest = (MarkLevel.INDEX, HIGHEST_MICRO, ())
+    assert marked(index=index, previous=None) == highest
+    assert marked(index=replace(index, basis_e12=10**18), previous=None) == highest
+    below = replace(index, index_micro=HIGHEST_MICRO - 1)
+    assert marked(index=below, previous=None)[1] == HIGHEST_MICRO - 1
 
 
 def test_a_node_without_any_source_is_unmarkable_and_worth_nothing():

@@ -172,12 +172,14 @@ def test_terms_are_firm_and_the_principal_is_held(market):
     lendable_amount = applied(market)
     assert lendable_amount > 0
     market.do(BANK, terms(lendable_amount))
-    assert market.events == [
+    mark, *events = market.events
+    assert mark == market.state.pledges[1].mark, "in the bank's pool"
+    assert events == [
         LoanApproved(
             loan_id=1,
             principal_amount=lendable_amount,
             interest_ppm=INTEREST_PPM,
-            value_amount=market.state.pledges[1].mark.value_amount,
+            value_amount=mark.value_amount,
             lendable_amount=lendable_amount,
             lapse_ns=gate_ns(TODAY + 2),
         ),

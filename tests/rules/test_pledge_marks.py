@@ -151,7 +151,7 @@ def test_without_any_quote_the_spread_stands_at_the_cap():
 
 
 def test_a_supplier_s_share_is_that_of_the_bank_s_pool_with_the_pledge_at_its_new_value(market):
-    market.request(qty=10)
+    market.pledge(qty=10)
     assert market.mark().pool_share_ppm == PPM_WHOLE, "alone in an empty pool"
     market.state.pools = {BANK: {SUPPLIER: 100, 99: 10**12}}
     value_amount = market.mark().value_amount

@@ -181,7 +181,9 @@ def test_a_pledge_is_requested_then_active_then_released(market):
     pledge_id = pledged(market)
     assert market.state.pledges[pledge_id].status is PledgeStatus.REQUESTED
     market.do(BANK, AcceptPledge(pledge_id=pledge_id))
-    assert market.events == [PledgeAccepted(pledge_id=pledge_id)]
+    accepted, mark = market.events
+    assert accepted == PledgeAccepted(pledge_id=pledge_id)
+    assert (mark.pledge_id, mark.pledged_qty) == (pledge_id, 4), "it is valued in the bank's pool"
     assert market.state.pledges[pledge_id].status is PledgeStatus.ACTIVE
     market.do(BANK, ReleasePledge(pledge_id=pledge_id))
     assert market.events == [PledgeReleased(pledge_id=pledge_id, released_qty=4)]
