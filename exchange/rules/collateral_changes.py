@@ -3,8 +3,11 @@ More or other collateral for a drawn loan, under lien at once: a cure by days.
 
 A substitution releases a whole pledge and takes the new one in one record, where the loan is at its
 ratio at drawdown or below afterwards; the new one's ratio glides from where the old one's was. In
-default neither is possible any more.
+default neither is possible any more. What else secures the loan counts at its mark of this moment
+(`fresh_marks`).
 """
+
+from msgspec.structs import replace
 
 from exchange.collateral.ladder import lendable_amount, may_substitute
 from exchange.domain.enums import IN_SERVICE, LIENED, LoanStatus
@@ -18,6 +21,7 @@ from exchange.domain.lending_commands import (
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
+from .fresh_marks import changed_marks
 from .lending_state import Loan
 from .loan_cover import debt_of, marks_of, owed_amount, own_loan, value_behind
 from .loan_review import eased
@@ -40,8 +44,15 @@ def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Ev
     mark = mark_of(request, request.pledged_qty, state)
     debt = debt_of(loan, day_at(state.market_ns))
     accepted = PledgeAccepted(pledge_id=request.pledge_id)
-    value_amount = value_behind(loan, state) + mark.value_amount
-    return [request, mark, accepted, *eased(debt, value_amount, state)]
+    changes = changed_marks(loan, state)
+    value_amount = value_behind(loan, state, changes) + mark.value_amount
+    return [
+        *changes.values(),
+        request,
+        mark,
+        accepted,
+        *eased(debt, value_amount, state),
+    ]
 
 
 def decide_substitute(command: SubstituteCollateral, state: State, account_id: int) -> list[Event]:
@@ -54,8 +65,10 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
     _require_in_service(loan, state)
     require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
     request = _asked(command.collateral, loan, state)
-    mark = replacing_mark(request, pledge, state)
-    marks = {**marks_of(loan, state), request.pledge_id: mark}
+    changes = changed_marks(loan, state)
+    replaced = replace(pledge, mark=changes.get(command.pledge_id, pledge.mark))
+    mark = replacing_mark(request, replaced, state)
+    marks = {**marks_of(loan, state, changes), request.pledge_id: mark}
     del marks[command.pledge_id]
     value_amount = sum(each.value_amount for each in marks.values())
     debt = debt_of(loan, day_at(state.market_ns))
@@ -66,6 +79,7 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
         lendable_amount(value_amount, loan.drawn_ltv_ppm),
     )
     return [
+        *changes.values(),
         PledgeReleased(pledge_id=command.pledge_id, released_qty=pledge.pledged_qty),
         request,
         mark,
