@@ -30,8 +30,8 @@ from exchange.domain.units import HOURS_PER_DAY, MAX_INTEGER, MICRO_PER_FEN
 from exchange.domain.windows import day_at
 
 from .delivery_state import Claim, DeliveryDay, Standing
+from .earnings import Earnings
 from .references import Settlement, reference_micro, settlements_by_product
-from .repayments import Earnings
 from .state import State
 
 BOND_DAYS = 90

@@ -5,7 +5,8 @@ What is added glides with what is held back there (`mark_history`). A substituti
 pledge and takes the new one in one record, where the loan is at its ratio at drawdown or below
 afterwards; the new one's ratio glides from where the old one's was, and what was ruled of the old
 one is charged to it. While a dispute is open, and on the day for which a value is ruled, a pledge
-keeps its place. In default neither is possible any more.
+keeps its place. In default neither is possible any more. What else secures the loan counts at its
+mark of this moment (`fresh_marks`).
 """
 
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from exchange.domain.lending_commands import (
 from exchange.domain.reasons import Reason, Refused, require
 from exchange.domain.windows import day_at
 
+from .fresh_marks import changed_marks
 from .lending_state import Loan, Pledge
 from .loan_cover import debt_of, marks_of, owed_amount, own_loan, value_behind
 from .loan_review import eased
@@ -52,8 +54,15 @@ def decide_add(command: AddCollateral, state: State, account_id: int) -> list[Ev
     require_size([mark, *marks_of(loan, state).values()])
     debt = debt_of(loan, day_at(state.market_ns))
     accepted = PledgeAccepted(pledge_id=request.pledge_id)
-    value_amount = value_behind(loan, state) + mark.value_amount
-    return [request, mark, accepted, *eased(debt, value_amount, state)]
+    changes = changed_marks(loan, state)
+    value_amount = value_behind(loan, state, changes) + mark.value_amount
+    return [
+        *changes.values(),
+        request,
+        mark,
+        accepted,
+        *eased(debt, value_amount, state),
+    ]
 
 
 def decide_substitute(command: SubstituteCollateral, state: State, account_id: int) -> list[Event]:
@@ -67,8 +76,10 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
     require(pledge.status in LIENED, Reason.WRONG_STATE, command.pledge_id)
     _require_settled(pledge, state)
     request = _asked(command.collateral, loan, state)
-    mark = replacing_mark(request, pledge, state)
-    marks = {**marks_of(loan, state), request.pledge_id: mark}
+    changes = changed_marks(loan, state)
+    replaced = replace(pledge, mark=changes.get(command.pledge_id, pledge.mark))
+    mark = replacing_mark(request, replaced, state)
+    marks = {**marks_of(loan, state, changes), request.pledge_id: mark}
     del marks[command.pledge_id]
     require_size(marks.values())
     value_amount = sum(each.value_amount for each in marks.values())
@@ -80,6 +91,7 @@ def decide_substitute(command: SubstituteCollateral, state: State, account_id: i
         lendable_amount(value_amount, loan.drawn_ltv_ppm),
     )
     return [
+        *changes.values(),
         PledgeReleased(pledge_id=command.pledge_id, released_qty=pledge.pledged_qty),
         request,
         mark,

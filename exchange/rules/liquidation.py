@@ -39,6 +39,7 @@ from exchange.domain.windows import day_at
 
 from .collateral_sale import collateral_sale
 from .desk_trades import fee_amount
+from .fresh_marks import changed_marks
 from .lending_state import Loan, Lot
 from .letting import FIRST_SUBLET_ID
 from .loan_cover import debt_of, known_loan, marks_of, owed_amount
@@ -139,11 +140,13 @@ def _sold(offered: LotOffered, sold: LotSold, fee: int, state: State) -> list[Ev
     ]
     if debt.due_amount == 0:
         return [*events, *closing(debt, state, offered)]
-    marks = marks_of(loan, state)
+    changes = changed_marks(loan, state)
+    changes.pop(offered.pledge_id, None)
+    marks = marks_of(loan, state, changes)
     del marks[offered.pledge_id]
     left = [mark_of(pledge.request, left_qty, state)] if left_qty else []
     value_amount = sum(mark.value_amount for mark in [*marks.values(), *left])
-    return [*events, *left, *cured(debt, value_amount, state, offered)]
+    return [*events, *changes.values(), *left, *cured(debt, value_amount, state, offered)]
 
 
 def _settled(loan: Loan, sold: LotSold, paid: Waterfall, state: State) -> TradeSettled:

@@ -24,16 +24,16 @@ from exchange.domain.lending_events import (
     LoanApproved,
     LoanDrawn,
     LoanEnded,
-    PledgeMarked,
 )
 from exchange.domain.movements import CashPaid, HoldClosed, HoldOpened
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
+from .fresh_marks import at_worse_shares, changed_marks
 from .lending_past import note_loan_over
 from .lending_state import Loan
 from .listing import trading_gate_ns
-from .loan_cover import Cover, cover_of, known_loan, own_loan
+from .loan_cover import Cover, Marks, cover_of, known_loan, own_loan
 from .loan_dues import note_due
 from .pledges import require_bought, require_free, require_size, require_window
 from .state import State
@@ -85,16 +85,16 @@ def decide_offer(command: OfferLoan, state: State, account_id: int) -> list[Even
     """
     The bank's terms: at most what was asked for, what the collateral lends, and its cash.
 
-    The collateral is marked in the bank's own pool here for the first time; what it lends there is
-    the limit.
+    The collateral is marked in the bank's own pool here for the first time, at the nodes' marks of
+    this moment (`fresh_marks`), as when it is drawn; what it lends there is the limit.
     """
     loan = known_loan(command.loan_id, state)
     applied = loan.applied
     require(applied.bank_account_id == account_id, Reason.UNKNOWN_LOAN, command.loan_id)
     require(loan.status is LoanStatus.APPLIED, Reason.WRONG_STATE, command.loan_id)
     principal_amount = command.principal_amount
-    marks = [taken_mark(state.pledges[pledge_id], state) for pledge_id in loan.pledge_ids]
-    cover = cover_of(marks)
+    marks = {each: taken_mark(state.pledges[each], state) for each in loan.pledge_ids}
+    cover = _cover(loan, marks, state)
     most_amount = min(applied.principal_amount, cover.lendable_amount)
     require(principal_amount <= most_amount, Reason.LENDABLE, principal_amount, most_amount)
     available_amount, _ = state.core.balances(account_id)
@@ -109,7 +109,7 @@ def decide_offer(command: OfferLoan, state: State, account_id: int) -> list[Even
         lapse_ns=trading_gate_ns(day_at(applied.lapse_ns), 1, state),
     )
     held = HoldOpened(hold_id=state.seq + 1, account_id=account_id, held_amount=principal_amount)
-    return [*marks, approved, held]
+    return [*marks.values(), approved, held]
 
 
 def decide_decline(command: DeclineLoan, state: State, account_id: int) -> list[Event]:
@@ -134,7 +134,8 @@ def decide_draw(command: DrawLoan, state: State, account_id: int) -> list[Event]
     is_ahead = maturity_ns > state.market_ns
     require(is_ahead, Reason.TOO_LATE, today, applied.maturity_day)
     require_free(requests, state)
-    cover = _cover(loan, state)
+    marks = changed_marks(loan, state)
+    cover = _cover(loan, marks, state)
     principal_amount = loan.principal_amount
     is_covered = principal_amount <= cover.lendable_amount
     require(is_covered, Reason.LENDABLE, principal_amount, cover.lendable_amount)
@@ -152,6 +153,7 @@ def decide_draw(command: DrawLoan, state: State, account_id: int) -> list[Event]
         purpose=Purpose.LOAN,
     )
     return [
+        *marks.values(),
         drawn,
         HoldClosed(hold_id=loan.hold_id, account_id=applied.bank_account_id),
         *(PledgeAccepted(pledge_id=pledge_id) for pledge_id in loan.pledge_ids),
@@ -187,14 +189,14 @@ def requested(
     return request
 
 
-def _cover(loan: Loan, state: State) -> Cover:
-    """What the pledges asked for lend at the marks in force."""
-    marks: list[PledgeMarked] = []
+def _cover(loan: Loan, changes: Marks, state: State) -> Cover:
+    """What the pledges asked for lend; `changes` are about to be published."""
+    marks = {}
     for pledge_id in loan.pledge_ids:
-        mark = state.pledges[pledge_id].mark
+        mark = changes.get(pledge_id, state.pledges[pledge_id].mark)
         assert mark is not None, "a pledge of a loan is valued when it is asked for"
-        marks.append(mark)
-    return cover_of(marks)
+        marks[pledge_id] = mark
+    return cover_of(at_worse_shares(loan, marks, state))
 
 
 # -- evolve ---------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def decide_marking(command: MarkPledges, state: State, account_id: int) -> list[
         if is_full or state.pledges[pledge_id].request.bank_account_id != asked[0].bank_account_id:
             break
         looked_at_count += 1
-        mark = _changed_mark(state.pledges[pledge_id], state, markets)
+        mark = changed_mark(state.pledges[pledge_id], state, markets)
         if mark is not None:
             marks[pledge_id] = mark
             events.append(mark)
@@ -99,7 +99,7 @@ def _is_looked_at(pledge: Pledge, today: int, state: State) -> bool:
     return is_last and loan is not None and loan.status in IN_SERVICE
 
 
-def _changed_mark(
+def changed_mark(
     pledge: Pledge, state: State, markets: dict[int, ProductMarket]
 ) -> PledgeMarked | None:
     """The pledge's mark, where it says something else than the one in force."""

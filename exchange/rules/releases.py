@@ -25,8 +25,8 @@ from .bonds import bond_for, standing_of
 from .day_book import day_book, is_closed, liens_on
 from .delivery import set_due
 from .delivery_state import DeliveryDay
+from .earnings import Earnings
 from .lending_past import note_pledge_over
-from .repayments import Earnings
 from .shortfall import payouts
 from .state import State
 

@@ -1,32 +1,27 @@
 """
-What is paid on a loan: by the borrower, and by what its pledged days earn.
+What a borrower pays on a loan; what its pledged days earn is in `earnings`.
 
 All of it goes down the one waterfall (`loan_waterfall`): interest first, then principal, and before
-them the costs of a loan that was enforced; at most what is due is taken. Rent, refunds and damages
-of pledged days reach the bank in any case: they repay the loan in the same record, and what is more
-than is due goes on to the borrower. When nothing is due the loan is over and its liens are off.
+them the costs of a loan that was enforced; at most what is due is taken. When nothing is due the
+loan is over and its liens are off. Whether a payment ends a call, or takes the loan down a step of
+its ladder, is seen at the marks of this moment (`fresh_marks`).
 """
 
-from exchange.domain.enums import OWING, LoanStatus, Purpose, RepaymentSource
+from exchange.domain.enums import OWING, LadderStatus, LoanStatus, RepaymentSource
 from exchange.domain.events import Event
 from exchange.domain.lending_commands import RepayLoan
-from exchange.domain.lending_events import LoanRepaid
-from exchange.domain.movements import CashPaid
+from exchange.domain.lending_events import LoanRepaid, PledgeMarked
 from exchange.domain.reasons import Reason, require
 from exchange.domain.windows import day_at
 
-from .loan_cover import Debt, debt_of, owed_amounts, own_loan, value_behind
+from .fresh_marks import changed_marks
+from .lending_state import Loan
+from .loan_cover import debt_of, owed_amounts, own_loan, value_behind
 from .loan_review import eased
 from .loan_waterfall import cash_to_bank, receipt
 from .state import State
 
 _IN_DEFAULT = (LoanStatus.DEFAULTED, LoanStatus.LIQUIDATING)
-_SOURCES = {
-    Purpose.RENT_SWEPT: RepaymentSource.SWEPT_RENT,
-    Purpose.SHORTFALL_REFUND: RepaymentSource.SHORTFALL_REFUND,
-    Purpose.COVER_DAMAGES: RepaymentSource.COVER_DAMAGES,
-    Purpose.CLAIM: RepaymentSource.CLAIM,
-}
 
 # -- decide ---------------------------------------------------------------------------------------
 
@@ -44,51 +39,19 @@ def decide_repay(command: RepayLoan, state: State, account_id: int) -> list[Even
     available_amount, _ = state.core.balances(account_id)
     require(paid_amount <= available_amount, Reason.CASH, paid_amount, available_amount)
     paid = debt.take(paid_amount)
+    marks = _marks_to_ease_at(loan, state) if debt.due_amount else {}
     return [
+        *marks.values(),
         *receipt(loan, paid, RepaymentSource.CASH),
         *cash_to_bank(loan, paid),
-        *eased(debt, value_behind(loan, state), state),
+        *eased(debt, value_behind(loan, state, marks), state),
     ]
 
 
-class Earnings:
-    """What pledged days earn in one record, each amount after the movement that paid the bank."""
-
-    def __init__(self, today: int, state: State) -> None:
-        self._state = state
-        self._today = today
-        self._debts: dict[int, Debt] = {}
-
-    def received(self, pledge_id: int, amount: int, purpose: Purpose) -> list[Event]:
-        """A bank has had this for a pledge: the repayment, and what goes on to the borrower."""
-        loan_id = self._state.pledges[pledge_id].request.loan_id if pledge_id else 0
-        loan = self._state.loans.get(loan_id)
-        if loan is None:
-            return []
-        debt = self._debts.get(loan_id)
-        if debt is None:
-            debt = self._debts[loan_id] = debt_of(loan, self._today)
-        paid = debt.take(amount)
-        events = receipt(loan, paid, _SOURCES[purpose])
-        if paid.surplus_amount:
-            events.append(
-                CashPaid(
-                    payer_account_id=loan.applied.bank_account_id,
-                    payee_account_id=loan.applied.account_id,
-                    paid_amount=paid.surplus_amount,
-                    purpose=purpose,
-                )
-            )
-        return events
-
-    def consequences(self) -> list[Event]:
-        """What the repayments of the record bring about, loan by loan."""
-        return [
-            event
-            for debt in self._debts.values()
-            if debt.loan.status in OWING
-            for event in eased(debt, value_behind(debt.loan, self._state), self._state)
-        ]
+def _marks_to_ease_at(loan: Loan, state: State) -> dict[int, PledgeMarked]:
+    """The marks that changed, where a payment could end a call or take the loan down a step."""
+    is_in_order = loan.call is None and loan.ladder_status is LadderStatus.OK
+    return {} if is_in_order else changed_marks(loan, state)
 
 
 # -- evolve ---------------------------------------------------------------------------------------

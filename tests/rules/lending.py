@@ -24,7 +24,7 @@ from exchange.domain.windows import day_at
 from exchange.rules.marks import SHORTEST_CYCLE_NS
 from tests.rules.deliveries import NO_FEES
 from tests.rules.markets import HOUR_NS, OtherMarket, cross, day, own, span
-from tests.scenario import AUDITOR, BANK, OTHER, PRODUCT, TRADER, secret_hash
+from tests.scenario import AUDITOR, BANK, OTHER, PRODUCT, TRADER, Market, secret_hash
 
 YUAN = 1_000_000
 """In micro-CNY."""
@@ -59,6 +59,11 @@ class LendingMarket(OtherMarket):
 
     def price(self, index_micro: int) -> list[Event]:
         """Another price from outside, and what the marking cycle that follows records."""
+        self.publish_price(index_micro)
+        return self.mark()
+
+    def publish_price(self, index_micro: int) -> None:
+        """Another price from outside, that no mark knows of yet."""
         self.do(
             1,
             PublishIndexPrice(
@@ -73,18 +78,12 @@ class LendingMarket(OtherMarket):
                 file_sha256=secret_hash("file"),
             ),
         )
-        return self.mark()
 
     def mark(self) -> list[Event]:
         """A marking cycle, nodes and pledges; its events."""
-        next_ns = self.state.market_data.marked_ns + SHORTEST_CYCLE_NS
-        if self.state.market_data.marked_ns and self.state.market_ns < next_ns:
-            cross(self, next_ns)
-        count = len(self.records)
-        self.execute(0, PublishMarks())
-        while self.execute(0, MarkPledges()).reason is None:
-            if self.events[-1].is_complete:
-                break
+        count = mark_nodes(self)
+        while mark_some_pledges(self):
+            pass
         return self.since(count)
 
     def since(self, count: int) -> list[Event]:
@@ -111,6 +110,22 @@ class LendingMarket(OtherMarket):
         self.do(BANK, terms(principal_amount or lendable_amount, loan_id))
         self.do(TRADER, DrawLoan(loan_id=loan_id))
         return self.state.loans[loan_id]
+
+
+def mark_nodes(market: Market) -> int:
+    """A marking cycle's first record, as soon as it may be; how many records are before it."""
+    next_ns = market.state.market_data.marked_ns + SHORTEST_CYCLE_NS
+    if market.state.market_data.marked_ns and market.state.market_ns < next_ns:
+        cross(market, next_ns)
+    count = len(market.records)
+    market.execute(0, PublishMarks())
+    return count
+
+
+def mark_some_pledges(market: Market) -> bool:
+    """The next record of pledges; whether there is another to come."""
+    is_done = market.execute(0, MarkPledges()).reason is None
+    return is_done and not market.events[-1].is_complete
 
 
 def offer(code: str = "Q271", pledged_qty: int = 100, **fields: int) -> CollateralOffer:

@@ -336,6 +336,7 @@ def test_the_only_pledge_of_a_loan_that_owes_is_not_released_whole(market):
 
 def test_a_pledge_is_released_whole_where_the_others_carry_the_loan(market):
     market.do(TRADER, add(150))
+    market.mark()
     market.do(BANK, ReleasePledge(pledge_id=1))
     assert market.events == [PledgeReleased(pledge_id=1, released_qty=100)]
 
