@@ -17,6 +17,7 @@ from exchange.domain.lending_events import (
 from exchange.domain.reasons import Reason
 from exchange.domain.units import PPM_WHOLE
 from exchange.rules.loan_cover import cover_of, marks_of, owed_amount
+from exchange.rules.valuation import taken_mark
 from tests.rules.lending import (
     APPLICATION,
     YUAN,
@@ -140,7 +141,7 @@ def test_marks_that_say_what_those_in_force_say_are_not_published_again():
     market.mark()
     market.do(BANK, terms(1_000))
     market.do(TRADER, DRAW)
-    assert len(events_of(market, PledgeMarked)) == 1
+    assert len(events_of(market, PledgeMarked)) == 2, "of the request, and of the offer"
 
 
 # -- releases and changes of collateral -----------------------------------------------------------
@@ -279,12 +280,13 @@ def test_a_release_counts_the_share_of_the_pool_that_what_is_left_will_have():
 
 
 def test_a_loan_lends_what_its_pledges_will_lend_in_one_pool():
-    """Each pledge is valued as if the other were not asked for; both come under lien at once."""
+    """Each pledge is marked as if the other were not offered on; both come under lien at once."""
     market = two_suppliers()
     market.drawn(1_000, collateral=[offer(pledged_qty=300)])
     market.mark()
     market.do(TRADER, replace(APPLICATION, collateral=[offer(product_id=2)] * 2))
-    alone_amount = sum(market.state.pledges[each].mark.lendable_amount for each in (2, 3))
+    alone = [taken_mark(market.state.pledges[each], market.state) for each in (2, 3)]
+    alone_amount = sum(mark.lendable_amount for mark in alone)
     refused = market.refused(BANK, terms(alone_amount, 2))
     assert (refused.reason, refused.value) == (Reason.LENDABLE, alone_amount)
     market.do(BANK, terms(refused.limit, 2))
