@@ -61,7 +61,7 @@ class Random:
         kind = self.rng.random()
         if kind < 0.14:
             # Calm, or a fall: what moves much every day lends nothing.
-            change = self.rng.choice([99, 100, 100, 100, 101, 101, 120, 83])
+            change = self.rng.choice([99, 100, 100, 100, 101, 120, 83, 83])
             self.price = self.price * change // 100
             self.market.price(self.price)
         elif kind < 0.34:
@@ -106,7 +106,9 @@ class Random:
         applied = loan.applied
         borrower_id, bank_id = applied.account_id, applied.bank_account_id
         lendable = sum(state.pledges[each].mark.lendable_amount for each in loan.pledge_ids)
-        offered = (bank_id, terms(max(1, lendable - rng.choice([-1, 0, 0, 0])), loan_id))
+        # Before it is drawn a day may have passed, or a price fallen.
+        asked_amount = lendable * rng.choice([98, 99, 100]) // 100
+        offered = (bank_id, terms(max(1, asked_amount + rng.choice([0, 1])), loan_id))
         draw = (borrower_id, DrawLoan(loan_id=loan_id))
         decline = (rng.choice([borrower_id, bank_id]), DeclineLoan(loan_id=loan_id))
         if loan.status is LoanStatus.APPLIED:

@@ -1,8 +1,9 @@
 """Between a cycle's marks of nodes and those of pledges nobody gains from the older ones."""
 
+import msgspec
 from msgspec.structs import replace
 
-from exchange.domain.commands import ReleasePledge
+from exchange.domain.commands import Command, ReleasePledge
 from exchange.domain.enums import LadderStatus, LoanStatus
 from exchange.domain.events import CommandRefused, PledgeReleased
 from exchange.domain.lending_commands import AddCollateral, DrawLoan, SubstituteCollateral
@@ -15,7 +16,9 @@ from exchange.domain.lending_events import (
     PledgeMarked,
 )
 from exchange.domain.reasons import Reason
+from exchange.domain.record import Record, decode_body
 from exchange.domain.units import PPM_WHOLE
+from exchange.marks_replay import MarksReplay
 from exchange.rules.loan_cover import cover_of, marks_of, owed_amount
 from exchange.rules.valuation import taken_mark
 from tests.rules.lending import (
@@ -295,3 +298,22 @@ def test_a_loan_lends_what_its_pledges_will_lend_in_one_pool():
     marks = marks_of(market.state.loans[2], market.state).values()
     assert cover_of(marks).lendable_amount == refused.limit
     market.assert_replays()
+
+
+# -- computed again -------------------------------------------------------------------------------
+
+
+def test_marks_of_such_records_are_computed_again_from_the_log():
+    market = half_repaid()
+    nodes_fall(market, 98 * YUAN // 10)
+    market.do(BANK, ReleasePledge(pledge_id=2, released_qty=20))
+    replay = MarksReplay()
+    for seq, body in enumerate(market.records, start=1):
+        replay.take(Record(seq, 0, Command(), decode_body(body)[1]))
+    marks = msgspec.json.decode(replay.answer(replay.at_seq, BANK))
+    assert [(mark["pledge_id"], mark["as_of_seq"]) for mark in marks] == [
+        (pledge_id, len(market.records)) for pledge_id in (1, 2)
+    ]
+    assert [mark["value_amount"] for mark in marks] == [
+        market.state.pledges[pledge_id].mark.value_amount for pledge_id in (1, 2)
+    ]
