@@ -24,7 +24,7 @@ from .settings import GatewaySettings
 ORDER_COST = 1
 MASS_CANCEL_COST = 5
 REFUSAL_COST = 1
-"""Of a command shorter than `REFUSED_BYTES`, as an order's is; its record has up to 140 bytes."""
+"""Of a command shorter than `REFUSED_BYTES`, as most orders are; its record has up to 140 bytes."""
 REFUSED_BYTES = 96
 """Of a command, for each further token."""
 FRAME_COST = 2
