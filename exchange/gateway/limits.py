@@ -24,8 +24,9 @@ from .settings import GatewaySettings
 ORDER_COST = 1
 MASS_CANCEL_COST = 5
 REFUSAL_COST = 1
-"""Of an order's command, which is shorter than this many bytes and makes a record of up to 140:"""
+"""Of a command shorter than `REFUSED_BYTES`, as most orders are; its record has up to 140 bytes."""
 REFUSED_BYTES = 96
+"""Of a command, for each further token."""
 FRAME_COST = 2
 """What a frame adds to the log's file beside its records: some 210 bytes."""
 _NS_PER_SECOND = 1_000_000_000

@@ -28,8 +28,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     sessions_burst_count: int = 100
     """Per account: each session is two records."""
     refusals_per_second_count: int = 30
-    refusals_burst_count: int = 2_400
-    """Per account: what refusals by the market take of the log, in refusals of an order."""
+    refusals_burst_count: int = 3_200
+    """Per account: what refusals by the market take of the log, in refusals of an order; no more
+    orders can be under way. A minute's are some 600 kB, its sessions one by one 330 kB."""
     idle_cancels_per_second_count: int = 1_000
     """Per account: cancels that found nothing to cancel; others are free."""
     private_behind_bytes: int = 1 << 20
