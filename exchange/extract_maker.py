@@ -54,7 +54,13 @@ _PUBLIC = (
     RulingProposed,
     DeliveryRuled,
 )
-_STATED = (e.VenueCreated, DeliveryStarted, DeliveryFinalized, SupplierTerminated)
+_STATED = (
+    e.VenueCreated,
+    e.ClockAdvanced,
+    DeliveryStarted,
+    DeliveryFinalized,
+    SupplierTerminated,
+)
 """Known to everybody concerned, in records that hold more."""
 
 
@@ -87,6 +93,8 @@ class ExtractMaker(Struct):
     """Whole records were told, and their head is still to come."""
     is_over: bool = False
     """All is told but the end."""
+    clock: x.Facts | None = None
+    """The market time that was reached, until something is told of that time."""
 
     def lines_of(self, frame: Frame, left: deque[SignedHead]) -> Iterator[bytes]:
         """
@@ -135,9 +143,14 @@ class ExtractMaker(Struct):
         asked_count = max(0, self.last_seq + 1 - first_seq)
         for index, encoded in enumerate(frame.records[:asked_count]):
             told = self._told(first_seq + index, encoded, is_proved=is_proved)
+            if not told:
+                continue
+            if self.clock is not None:
+                yield self._line(self.clock)
+                self.clock = None
             if isinstance(told, x.Facts):
                 yield self._line(told)
-            elif told:
+            else:
                 levels = levels or merkle_levels(frame.records)
                 self.is_open = True
                 yield self._line(_whole(first_seq + index, encoded, levels, index))
@@ -162,6 +175,9 @@ class ExtractMaker(Struct):
             for event, may_be in zip(events, may_be_told, strict=True)
             if may_be or isinstance(event, _STATED)
         ]
+        if told and not trades and all(isinstance(event, e.ClockAdvanced) for event in told):
+            self.clock = _facts(seq, told)
+            return False
         return _facts(seq, told, trades) if told or trades else False
 
     def _is_own(self, event: Event) -> bool:

@@ -4,9 +4,10 @@ Collateral marks computed again, by whoever has the log or an extract of it.
     records, or a bank's extract ─▶ MarksReplay ─▶ the bytes that `/v1/collateral/marks` answers
 
 Each mark is priced again from its own figures, and these are compared with the node marks and the
-observations in the records that it names, and with the hours that its supplier delivered. What the
-events alone cannot show is taken from the mark itself: the shares of pools, affiliation, history,
-halts.
+observations in the records that it names, with the hours that its supplier delivered, and with what
+its pledge is (`exchange.told_state`). That is done as the mark comes, for a mark goes on from those
+before it; what differs is said when an answer rests on it. What the events alone cannot show is
+taken from the mark itself: affiliation and halts.
 """
 
 import contextlib
@@ -32,6 +33,7 @@ from exchange.domain.events import (
     Event,
     NodeMarked,
     NodeObserved,
+    PledgeRequested,
     ProductDefined,
     RiskParametersPublished,
 )
@@ -48,6 +50,7 @@ from exchange.projections.participants import Participants
 from exchange.projections.pledges import Pledges
 from exchange.projections.projection import Projection
 from exchange.projections.supplier_uptime import supplier_uptime
+from exchange.told_state import ToldMark, ToldState
 
 
 class MarkDiffers(Exception):
@@ -68,8 +71,9 @@ class MarksReplay:
         """By class, region and month, with their records."""
         self._product_seqs: dict[int, int] = {}
         self._versions: dict[int, tuple[int, RiskParameters]] = {}
-        self._other_uptimes: dict[tuple[int, int], Uptime] = {}
-        """What the records say where a mark says another, by pledge and the mark's record."""
+        self._told = ToldState()
+        self._differences: list[tuple[int, PledgeRequested, MarkDiffers]] = []
+        """(record, what was asked for, what differs) in the order of the log."""
 
     def take(self, record: Record) -> None:
         """The next record, or what of it is known."""
@@ -85,21 +89,26 @@ class MarksReplay:
         for model in models:
             _fold(model, record)
         # A mark is decided before anything of its own record has happened.
-        self._compare_uptimes(record)
+        self._compare(record)
         _fold(self.deliveries, record)
+        with _told_before(record.seq):
+            self._told.take(record, self.pledges)
         self.at_seq = record.seq
 
     def answer(self, seq: int, account_id: int = 0) -> bytes:
         """
         The marks in force after a record, of an account's pledges or (0) of all, as JSON.
 
-        Raises `MarkDiffers` at the first that cannot be had again.
+        Raises `MarkDiffers` at the first that cannot be had again, also of those before them.
         """
+        for differs_seq, asked, differs in self._differences:
+            is_seen = account_id in (0, asked.account_id, asked.bank_account_id)
+            if is_seen and differs_seq <= seq:
+                raise differs
         found = []
         for asked, mark in marks_seen(seq, account_id, self.pledges, self.collateral_marks):
             with _told_before(mark.seq):
                 product = self.listings.products[asked.product_id]
-            self._check(mark.event, mark.seq, product)
             view = mark_view(asked, product.code, mark.event, mark.seq)
             found.append(msgspec.json.encode(shown_to(account_id, view)))
         return list_of(found)
@@ -129,40 +138,44 @@ class MarksReplay:
         elif isinstance(event, RiskParametersPublished):
             self._versions[event.version] = seq, event.risk_parameters
 
-    def _compare_uptimes(self, record: Record) -> None:
-        """Of all marks of a record, while the days are as they were then."""
-        found: dict[tuple[int, int], Uptime] = {}
+    def _compare(self, record: Record) -> None:
+        """All marks of a record with what was told, while that is as it was then."""
+        uptimes: dict[tuple[int, int], Uptime] = {}
         for mark in record.events:
             if not isinstance(mark, PledgeMarked):
                 continue
             with _told_before(record.seq):
                 asked = self.pledges.pledges[mark.pledge_id].request
-                supplier_id = self.listings.products[asked.product_id].supplier_account_id
-            name = supplier_id, mark.market_ns
-            if name not in found:
+                product = self.listings.products[asked.product_id]
+            name = product.supplier_account_id, mark.market_ns
+            if name not in uptimes:
                 models = self.collateral_marks, self.deliveries
-                found[name] = supplier_uptime(*name, record.seq - 1, *models)
-            if found[name] != (mark.uptime_ppm, mark.unknown_hours):
-                self._other_uptimes[mark.pledge_id, record.seq] = found[name]
+                uptimes[name] = supplier_uptime(*name, record.seq - 1, *models)
+            try:
+                self._check(ToldMark(mark, asked, record), product, uptimes[name])
+            except MarkDiffers as differs:
+                self._differences.append((record.seq, asked, differs))
 
     def _parameters(self, mark: PledgeMarked) -> tuple[int, RiskParameters]:
         """The constants of a mark, by their number: versions before may not have been told."""
         return self._versions[mark.parameters_version]
 
-    def _check(self, mark: PledgeMarked, seq: int, product: ProductDefined) -> None:
+    def _check(self, told: ToldMark, product: ProductDefined, uptime: Uptime) -> None:
         """Compares a mark with what can be had again of it."""
+        mark, seq = told.mark, told.record.seq
         with _told_before(seq):
             parameters = self._parameters(mark)[1]
         again = priced(figures_of(mark), sources_of(mark), parameters)
-        _require_equal(mark, seq, _fields(again), list(again.__struct_fields__))
-        uptime = self._other_uptimes.get((mark.pledge_id, seq))
-        if uptime is not None:
-            _require_equal(mark, seq, uptime._asdict(), uptime._fields)
+        _require_equal(mark, seq, _fields(again))
+        _require_equal(mark, seq, uptime._asdict())
         market = self._market(mark, seq, product, parameters)
         if mark.level == 0:
             # A supplier that was ended has no value whatever the nodes say.
             del market["level"], market["age_days_count"]
-        _require_equal(mark, seq, market, list(market))
+        _require_equal(mark, seq, market)
+        with _told_before(seq):
+            figures = self._told.figures(told)
+        _require_equal(mark, seq, figures)
 
     def _market(
         self, mark: PledgeMarked, seq: int, product: ProductDefined, parameters: RiskParameters
@@ -245,12 +258,10 @@ def _fields(mark: PledgeMarked) -> dict[str, object]:
     return {name: getattr(mark, name) for name in mark.__struct_fields__}
 
 
-def _require_equal(
-    mark: PledgeMarked, seq: int, found: dict[str, object], names: Sequence[str]
-) -> None:
-    for name in names:
-        if getattr(mark, name) != found[name]:
+def _require_equal(mark: PledgeMarked, seq: int, found: dict[str, object]) -> None:
+    for name, value in found.items():
+        if getattr(mark, name) != value:
             raise MarkDiffers(
                 f"mark_differs: pledge {mark.pledge_id}, record {seq}: {name} is recorded as "
-                f"{getattr(mark, name)!r} and comes out as {found[name]!r}"
+                f"{getattr(mark, name)!r} and comes out as {value!r}"
             )

@@ -1,0 +1,112 @@
+"""
+The rules' state as far as a log, or an extract of it, tells of pledges: what their marks go on from.
+
+    records in order ─▶ ToldState ─▶ what the next mark of a pledge must say of itself
+
+It is a `State` that holds the clock, products, node marks, pledges and disputes and nothing else, so
+that the rules themselves are asked what is carried from mark to mark.
+"""
+
+from msgspec import Struct
+
+from exchange.domain import events as e
+from exchange.domain import lending_events as le
+from exchange.domain.enums import PledgeStatus
+from exchange.domain.movements import CollateralSold
+from exchange.domain.record import Record
+from exchange.domain.units import HOURS_PER_DAY
+from exchange.domain.windows import day_at
+from exchange.projections.pledges import Pledges
+from exchange.rules import EVOLVE, State
+from exchange.rules.lending_state import Pledge
+
+_AS_THE_RULES = (
+    e.CalendarPublished,
+    e.IndexPricePublished,
+    e.NodeMarked,
+    e.NodeObserved,
+    le.MarkDisputed,
+    le.MarkRulingProposed,
+    le.MarkRuled,
+    le.PledgeMarked,
+)
+"""Events that change nothing but what is told."""
+_LIVES = (
+    e.PledgeAccepted,
+    e.PledgeDeclined,
+    e.PledgeReleased,
+    le.PledgeMatured,
+    CollateralSold,
+)
+
+
+class ToldMark(Struct, frozen=True):
+    """A mark, what was asked for, and the record that it stands in."""
+
+    mark: le.PledgeMarked
+    request: e.PledgeRequested
+    record: Record
+
+
+class ToldState:
+    """Before a record: what its marks were decided on; `take` goes on behind it."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    def figures(self, told: ToldMark) -> dict[str, object]:
+        """What the pledge itself gives to a mark of the next record, by the names of its fields."""
+        request, today = told.request, day_at(self._state.market_ns)
+        pledged_qty = self._pledged_qty(told)
+        days_count = request.end_day - max(request.start_day, today + 1)
+        return {
+            "market_ns": self._state.market_ns,
+            "valuation_day": today,
+            "pledged_qty": pledged_qty,
+            "start_day": request.start_day,
+            "end_day": request.end_day,
+            "position_hours": max(0, days_count) * HOURS_PER_DAY * pledged_qty,
+        }
+
+    def take(self, record: Record, pledges: Pledges) -> None:
+        """The next record, once `pledges` has it."""
+        state = self._state
+        state.seq = record.seq
+        for event in record.events:
+            if isinstance(event, _AS_THE_RULES):
+                EVOLVE[type(event)](event, state)
+            elif isinstance(event, e.PledgeRequested):
+                state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
+            elif isinstance(event, _LIVES):
+                self._turn(event.pledge_id, pledges)
+            else:
+                self._take(event)
+
+    def _take(self, event: e.Event) -> None:
+        state = self._state
+        if isinstance(event, e.VenueCreated):
+            state.venue, state.market_ns = event, event.market_ns
+        elif isinstance(event, e.ClockAdvanced):
+            state.market_ns = event.market_ns
+        elif isinstance(event, e.ProductDefined):
+            state.products[event.product_id] = event
+
+    def _turn(self, pledge_id: int, pledges: Pledges) -> None:
+        """A pledge stands elsewhere, or has fewer GPUs."""
+        known, told = self._state.pledges.get(pledge_id), pledges.pledges[pledge_id]
+        if known is not None:
+            known.status, known.pledged_qty = told.status, told.pledged_qty
+
+    def _pledged_qty(self, told: ToldMark) -> int:
+        """The GPUs that a mark is about: what is asked for, then what its record leaves of it."""
+        pledge_id = told.mark.pledge_id
+        pledge = self._state.pledges.get(pledge_id)
+        if pledge is None or pledge.status is PledgeStatus.REQUESTED:
+            return told.request.pledged_qty
+        left_qty = pledge.pledged_qty
+        for event in told.record.events:
+            if isinstance(event, e.PledgeReleased) and event.pledge_id == pledge_id:
+                left_qty -= event.released_qty
+            elif isinstance(event, CollateralSold) and event.pledge_id == pledge_id:
+                left_qty -= event.sold_qty
+        return left_qty

@@ -1,0 +1,99 @@
+"""A mark that flatters its own pledge is found, in the whole log and in an extract of it."""
+
+import pytest
+from msgspec.structs import replace
+
+from exchange import genesis
+from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.commands import ReleasePledge
+from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.record import Record
+from exchange.extract import records_in
+from exchange.marks_replay import MarkDiffers
+from tests.projections.test_collateral_marks import records_of, replayed
+from tests.rules.pledge_marks import MarkedMarket
+from tests.scenario import BANK
+from tests.test_extract_uptime import extract_of
+
+
+@pytest.fixture(scope="module")
+def market() -> MarkedMarket:
+    """A pledge of ten GPUs, of which two are released, and another; three days of marks."""
+    market = MarkedMarket()
+    market.pledge("M2702")
+    market.pledge("X270105-270320", 7)
+    market.tomorrow()
+    market.cycle()
+    market.do(BANK, ReleasePledge(pledge_id=1, released_qty=2))
+    for _ in range(2):
+        market.tomorrow()
+        market.cycle()
+    return market
+
+
+def logs_of(market: MarkedMarket) -> list[list[Record]]:
+    """All records, and those of the bank's extract."""
+    return [records_of(market), list(records_in(extract_of(market))[1])]
+
+
+def flattered(records: list[Record], at: int, **fields: object) -> list[Record]:
+    """The records with the n-th mark made from other figures, consistently."""
+    found, marks = [], 0
+    for record in records:
+        events = []
+        for event in record.events:
+            if isinstance(event, PledgeMarked):
+                marks += 1
+                if marks == at or (at < 0 and marks == _count(records) + 1 + at):
+                    figures, sources = _changed(event, fields)
+                    event = priced(figures, sources, genesis.risk_parameters())
+            events.append(event)
+        found.append(replace(record, events=events))
+    return found
+
+
+def _changed(mark: PledgeMarked, fields: dict[str, object]):
+    figures, sources = figures_of(mark), sources_of(mark)
+    made = {n: f(getattr(mark, n)) if callable(f) else f for n, f in fields.items()}
+    of_figures = {n: v for n, v in made.items() if n in figures.__struct_fields__}
+    of_sources = {n: v for n, v in made.items() if n in sources.__struct_fields__}
+    return replace(figures, **of_figures), replace(sources, **of_sources)
+
+
+def _count(records: list[Record]) -> int:
+    return sum(isinstance(e, PledgeMarked) for r in records for e in r.events)
+
+
+def assert_found(market: MarkedMarket, named: str, at: int = -1, **fields: object) -> None:
+    """The lie is found in both, by the name of the field."""
+    for records in logs_of(market):
+        seq = records[-1].seq
+        assert replayed(records).answer(seq, BANK).startswith(b"[{"), "the truth passes"
+        with pytest.raises(MarkDiffers, match=named):
+            replayed(flattered(records, at, **fields)).answer(seq, BANK)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pledged_qty", lambda qty: 2 * qty),
+        ("start_day", lambda day: day + 5),
+        ("end_day", lambda day: day - 1),
+        ("position_hours", 1),
+        ("valuation_day", lambda day: day - 3),
+    ],
+)
+def test_a_mark_of_another_quantity_window_or_day_than_was_pledged_is_named(market, name, value):
+    assert_found(market, "is recorded as", **{name: value})
+
+
+def test_what_was_released_is_of_no_mark_any_more(market):
+    assert_found(market, "pledged_qty is recorded as 10 and comes out as 8", pledged_qty=10, at=-2)
+
+
+def test_a_mark_that_was_made_at_another_time_is_named(market):
+    assert_found(market, "market_ns is recorded as", market_ns=lambda at: at - 1)
+
+
+def test_a_mark_rests_on_those_before_it_and_one_of_these_that_differs_is_named(market):
+    assert_found(market, "position_hours is recorded as 1 ", at=1, position_hours=1)
