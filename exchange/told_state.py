@@ -1,10 +1,10 @@
 """
-The rules' state as far as a log, or an extract of it, tells of pledges: what their marks go on from.
+The rules' state as far as a log, or an extract of it, tells of pledges: what marks go on from.
 
     records in order ─▶ ToldState ─▶ what the next mark of a pledge must say of itself
 
-It is a `State` that holds the clock, products, node marks, pledges and disputes and nothing else, so
-that the rules themselves are asked what is carried from mark to mark.
+It is a `State` that holds the clock, products, node marks, pledges and disputes and nothing else,
+so that the rules themselves are asked what is carried from mark to mark.
 """
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from exchange.domain.windows import day_at
 from exchange.projections.pledges import Pledges
 from exchange.rules import EVOLVE, State
 from exchange.rules.lending_state import Pledge
+from exchange.rules.mark_history import carried
 
 _AS_THE_RULES = (
     e.CalendarPublished,
@@ -66,6 +67,7 @@ class ToldState:
             "start_day": request.start_day,
             "end_day": request.end_day,
             "position_hours": max(0, days_count) * HOURS_PER_DAY * pledged_qty,
+            **self._ruled(told),
         }
 
     def take(self, record: Record, pledges: Pledges) -> None:
@@ -96,6 +98,34 @@ class ToldState:
         known, told = self._state.pledges.get(pledge_id), pledges.pledges[pledge_id]
         if known is not None:
             known.status, known.pledged_qty = told.status, told.pledged_qty
+
+    def _ruled(self, told: ToldMark) -> dict[str, object]:
+        """Open disputes and the last ruling, with what the mark's own record says of them."""
+        state, pledge_id = self._state, told.mark.pledge_id
+        pledge = state.pledges.get(pledge_id)
+        disputed = {
+            dispute_id: dispute.disputed
+            for dispute_id, dispute in state.mark_disputes.items()
+            if dispute.disputed.pledge_id == pledge_id
+        }
+        before = carried(told.request, self._pledged_qty(told), state)
+        found: dict[str, object] = {
+            "is_disputed": bool(disputed),
+            "ruled_ppm": 0 if pledge is None else pledge.ruled_ppm,
+            "ruled_amount": before.ruled_amount,
+            "supersedes_seq": 0,
+        }
+        for event in told.record.events:
+            if isinstance(event, le.MarkDisputed) and event.pledge_id == pledge_id:
+                found["is_disputed"] = True
+            elif isinstance(event, le.MarkRuled) and event.dispute_id in disputed:
+                found = {
+                    "is_disputed": False,
+                    "ruled_ppm": event.ruled_ppm,
+                    "ruled_amount": event.ruled_amount or before.ruled_amount,
+                    "supersedes_seq": disputed[event.dispute_id].mark_seq,
+                }
+        return found
 
     def _pledged_qty(self, told: ToldMark) -> int:
         """The GPUs that a mark is about: what is asked for, then what its record leaves of it."""

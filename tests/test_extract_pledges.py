@@ -12,7 +12,8 @@ from exchange.extract import records_in
 from exchange.marks_replay import MarkDiffers
 from tests.projections.test_collateral_marks import records_of, replayed
 from tests.rules.pledge_marks import MarkedMarket
-from tests.scenario import BANK
+from tests.rules.test_mark_disputes import OPERATOR, countersign, dispute, ruling
+from tests.scenario import AUDITOR, BANK
 from tests.test_extract_uptime import extract_of
 
 
@@ -97,3 +98,58 @@ def test_a_mark_that_was_made_at_another_time_is_named(market):
 
 def test_a_mark_rests_on_those_before_it_and_one_of_these_that_differs_is_named(market):
     assert_found(market, "position_hours is recorded as 1 ", at=1, position_hours=1)
+
+
+@pytest.fixture(scope="module")
+def ruled() -> MarkedMarket:
+    """
+    A mark is disputed and ruled, with a value for its day; then comes another day.
+
+    Between them GPUs are released, and a cycle marks what is left.
+    """
+    market = MarkedMarket()
+    market.pledge("M2702")
+    market.cycle()
+    dispute_id = dispute(market)
+    market.tomorrow()
+    market.cycle()
+    market.do(AUDITOR, ruling(dispute_id, 20_000, 10**7))
+    market.do(OPERATOR, countersign(dispute_id))
+    market.do(BANK, ReleasePledge(pledge_id=1, released_qty=2))
+    market.tomorrow()
+    market.cycle()
+    return market
+
+
+def test_disputes_and_rulings_are_in_the_marks_of_an_extract_as_they_happened(ruled):
+    marks = [e for r in records_of(ruled) for e in r.events if isinstance(e, PledgeMarked)]
+    seen = [(m.is_disputed, m.ruled_ppm, m.ruled_amount, bool(m.supersedes_seq)) for m in marks]
+    assert seen[-3:] == [
+        (False, 20_000, 10**7, True),
+        (False, 20_000, 8 * 10**6, False),
+        (False, 20_000, 0, False),
+    ]
+    assert (True, 0, 0, False) in seen
+    for records in logs_of(ruled):
+        assert replayed(records).answer(records[-1].seq, BANK).startswith(b"[{")
+
+
+@pytest.mark.parametrize(
+    ("at", "name", "value"),
+    [
+        (1, "is_disputed", True),
+        (1, "ruled_ppm", 100_000),
+        (1, "ruled_amount", 10**9),
+        (1, "supersedes_seq", 3),
+        (-5, "is_disputed", False),
+        (-4, "is_disputed", False),
+        (-3, "is_disputed", True),
+        (-3, "ruled_amount", 10**9),
+        (-3, "supersedes_seq", 0),
+        (-2, "ruled_amount", 10**7),
+        (-1, "ruled_ppm", 0),
+        (-1, "ruled_amount", 8 * 10**6),
+    ],
+)
+def test_a_dispute_or_a_ruling_that_was_not_is_named(ruled, at, name, value):
+    assert_found(ruled, f"{name} is recorded as {value} and comes out", at, **{name: value})
