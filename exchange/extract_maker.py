@@ -175,6 +175,7 @@ class ExtractMaker(Struct):
             for event, may_be in zip(events, may_be_told, strict=True)
             if may_be or isinstance(event, _STATED)
         ]
+        told += [own for event in events if (own := self._forgotten(event)) is not None]
         if told and not trades and all(isinstance(event, e.ClockAdvanced) for event in told):
             self.clock = _facts(seq, told)
             return False
@@ -189,6 +190,16 @@ class ExtractMaker(Struct):
         if is_own and isinstance(event, le.MarkDisputed):
             _add(self.own["dispute_id"], event.dispute_id)
         return is_own
+
+    def _forgotten(self, event: Event) -> le.LendingForgotten | None:
+        """Of what is the bank's own, if anything is."""
+        if not isinstance(event, le.LendingForgotten):
+            return None
+        loan_ids = [each for each in event.loan_ids if each in self.own["loan_id"]]
+        pledge_ids = [each for each in event.pledge_ids if each in self.own["pledge_id"]]
+        if not loan_ids and not pledge_ids:
+            return None
+        return le.LendingForgotten(loan_ids=loan_ids, pledge_ids=pledge_ids, looked_at_count=0)
 
     def _trade(self, event: Event) -> x.TradeFact | None:
         if isinstance(event, e.InstrumentListed):

@@ -95,6 +95,11 @@ class MarksReplay:
             self._told.take(record, self.pledges)
         self.at_seq = record.seq
 
+    @property
+    def openings_stated_count(self) -> int:
+        """First marks that begin with more days of recovery than what is told says."""
+        return self._told.openings_stated_count
+
     def answer(self, seq: int, account_id: int = 0) -> bytes:
         """
         The marks in force after a record, of an account's pledges or (0) of all, as JSON.

@@ -4,11 +4,14 @@ The rules' state as far as a log, or an extract of it, tells of pledges: what ma
     records in order ─▶ ToldState ─▶ what the next mark of a pledge must say of itself
 
 It is a `State` that holds the clock, products, node marks, pledges and disputes and nothing else,
-so that the rules themselves are asked what is carried from mark to mark.
+so that the rules themselves are asked what is carried from mark to mark. An extract tells of one
+bank's pledges, and a first mark may go on with the recovery of another's: there it is only seen
+that it is no less, and counted where it is more.
 """
 
 from msgspec import Struct
 
+from exchange.collateral.recovery import Opening
 from exchange.domain import events as e
 from exchange.domain import lending_events as le
 from exchange.domain.enums import PledgeStatus
@@ -19,7 +22,7 @@ from exchange.domain.windows import day_at
 from exchange.projections.pledges import Pledges
 from exchange.rules import EVOLVE, State
 from exchange.rules.lending_state import Pledge
-from exchange.rules.mark_history import carried
+from exchange.rules.mark_history import carried, held_back
 
 _AS_THE_RULES = (
     e.CalendarPublished,
@@ -53,6 +56,8 @@ class ToldState:
     """Before a record: what its marks were decided on; `take` goes on behind it."""
 
     def __init__(self) -> None:
+        self.openings_stated_count = 0
+        """First marks that begin with more days of recovery than what is told says."""
         self._state = State()
 
     def figures(self, told: ToldMark) -> dict[str, object]:
@@ -68,6 +73,7 @@ class ToldState:
             "end_day": request.end_day,
             "position_hours": max(0, days_count) * HOURS_PER_DAY * pledged_qty,
             **self._ruled(told),
+            **self._opening(told),
         }
 
     def take(self, record: Record, pledges: Pledges) -> None:
@@ -92,12 +98,49 @@ class ToldState:
             state.market_ns = event.market_ns
         elif isinstance(event, e.ProductDefined):
             state.products[event.product_id] = event
+        elif isinstance(event, le.LendingForgotten):
+            for pledge_id in event.pledge_ids:
+                del state.pledges[pledge_id]
+                state.recovering.pop(pledge_id, None)
 
     def _turn(self, pledge_id: int, pledges: Pledges) -> None:
         """A pledge stands elsewhere, or has fewer GPUs."""
         known, told = self._state.pledges.get(pledge_id), pledges.pledges[pledge_id]
         if known is not None:
             known.status, known.pledged_qty = told.status, told.pledged_qty
+
+    def _opening(self, told: ToldMark) -> dict[str, object]:
+        """Where the mark begins: days of recovery, the day's stress, the ratio that glides."""
+        mark, state = told.mark, self._state
+        before = carried(told.request, self._pledged_qty(told), state, self._replaced(told))
+        opening, ltv_ppm = before.opening, before.ltv_ppm
+        if mark.pledge_id not in state.pledges:
+            stated = Opening(mark.opening_recovery_days_count, mark.is_stressed_day)
+            if stated != opening and all(
+                one >= other for one, other in zip(stated, opening, strict=True)
+            ):
+                self.openings_stated_count += 1
+                opening = stated
+            if mark.ltv_ppm < ltv_ppm:
+                # In another pledge's place it glides from there, or is the worse.
+                ltv_ppm = le.NO_LTV_PPM
+        return {
+            "opening_recovery_days_count": opening.recovery_days_count,
+            "is_stressed_day": opening.is_stressed_day,
+            "opening_ltv_ppm": ltv_ppm,
+        }
+
+    def _replaced(self, told: ToldMark) -> Pledge | None:
+        """Whose place a first mark takes: what its record releases, else what is held back."""
+        request, pledges = told.request, self._state.pledges
+        events = told.record.events
+        is_applied = any(isinstance(event, le.LoanApplied) for event in events)
+        if request.pledge_id in pledges or not request.loan_id or is_applied:
+            return None
+        for event in events:
+            if isinstance(event, e.PledgeReleased):
+                return pledges[event.pledge_id]
+        return held_back(p for p in pledges.values() if p.request.loan_id == request.loan_id)
 
     def _ruled(self, told: ToldMark) -> dict[str, object]:
         """Open disputes and the last ruling, with what the mark's own record says of them."""

@@ -6,14 +6,18 @@ from msgspec.structs import replace
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.domain.commands import ReleasePledge
+from exchange.domain.lending_commands import AddCollateral, SubstituteCollateral
 from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record
+from exchange.domain.windows import day_at, start_ns
 from exchange.extract import records_in
 from exchange.marks_replay import MarkDiffers
 from tests.projections.test_collateral_marks import records_of, replayed
+from tests.rules.lending import YUAN, LendingMarket, offer
+from tests.rules.markets import cross
 from tests.rules.pledge_marks import MarkedMarket
 from tests.rules.test_mark_disputes import OPERATOR, countersign, dispute, ruling
-from tests.scenario import AUDITOR, BANK
+from tests.scenario import AUDITOR, BANK, TRADER
 from tests.test_extract_uptime import extract_of
 
 
@@ -153,3 +157,66 @@ def test_disputes_and_rulings_are_in_the_marks_of_an_extract_as_they_happened(ru
 )
 def test_a_dispute_or_a_ruling_that_was_not_is_named(ruled, at, name, value):
     assert_found(ruled, f"{name} is recorded as {value} and comes out", at, **{name: value})
+
+
+@pytest.fixture(scope="module")
+def gliding() -> LendingMarket:
+    """
+    A ratio bears the charge for a dispute and glides up again when it is ruled to be nothing.
+
+    Meanwhile collateral is added and substituted; then the price falls.
+    """
+    market = LendingMarket()
+    market.drawn(30_000_000)
+    market.mark()
+    dispute_id = dispute(market)
+    tomorrow(market, 10 * YUAN)
+    market.do(AUDITOR, ruling(dispute_id))
+    market.do(OPERATOR, countersign(dispute_id))
+    tomorrow(market, 10 * YUAN)
+    market.do(TRADER, AddCollateral(loan_id=1, collateral=offer("Q271", 50)))
+    market.do(TRADER, SubstituteCollateral(pledge_id=1, collateral=offer("Q271", 300)))
+    for price in (10 * YUAN, 6 * YUAN, 6 * YUAN):
+        tomorrow(market, price)
+    return market
+
+
+def tomorrow(market: LendingMarket, price_micro: int) -> None:
+    """The next day's marks, at a price."""
+    cross(market, start_ns(day_at(market.state.market_ns) + 1))
+    market.price(price_micro)
+
+
+def test_a_mark_begins_where_the_one_before_it_ended(gliding):
+    marks = [e for r in records_of(gliding) for e in r.events if isinstance(e, PledgeMarked)]
+    seen = [(m.pledge_id, m.opening_ltv_ppm < m.applied_ltv_ppm < m.ltv_ppm) for m in marks]
+    assert seen[4:8] == [(1, True), (1, True), (2, True), (3, True)], "it glides, in new ones too"
+    for records in logs_of(gliding):
+        replay = replayed(records)
+        assert replay.answer(records[-1].seq, BANK).startswith(b"[{")
+        assert replay.openings_stated_count == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "name", "value"),
+    [
+        (1, "opening_ltv_ppm", 700_000),
+        (4, "opening_ltv_ppm", -1),
+        (4, "opening_recovery_days_count", 0),
+        (5, "is_stressed_day", False),
+        (6, "opening_ltv_ppm", 700_000),
+        (7, "opening_ltv_ppm", -1),
+        (7, "opening_recovery_days_count", 0),
+        (8, "opening_ltv_ppm", -1),
+        (-1, "opening_recovery_days_count", 9),
+        (-1, "opening_ltv_ppm", 440_000),
+    ],
+)
+def test_a_mark_that_begins_elsewhere_is_named(gliding, at, name, value):
+    assert_found(gliding, f"{name} is recorded as {value} and comes out", at, **{name: value})
+
+
+def test_a_first_mark_with_more_recovery_than_is_told_is_taken_as_stated_and_counted(gliding):
+    for records in logs_of(gliding):
+        lying = flattered(records, 1, opening_recovery_days_count=3)
+        assert replayed(lying).openings_stated_count == 1
