@@ -27,7 +27,7 @@ from exchange.domain.delivery_events import (
     RulingProposed,
     SupplierTerminated,
 )
-from exchange.domain.enums import TradingMode, WindowKind
+from exchange.domain.enums import Role, TradingMode, WindowKind
 from exchange.domain.events import Event
 from exchange.domain.letting import RentFloorPublished
 from exchange.domain.proofs import SignedHead
@@ -162,10 +162,9 @@ class ExtractMaker(Struct):
             return False
         trades = [fact for event in events if (fact := self._trade(event)) is not None]
         is_own = [self._is_own(event) for event in events]
-        # How many pledges a cycle looked at is the business of the bank whose pledges these are.
-        public = (*_PUBLIC, le.PledgesMarked) if any(is_own) else _PUBLIC
         may_be_told = [
-            own or isinstance(event, public) for own, event in zip(is_own, events, strict=True)
+            own or isinstance(event, _PUBLIC) or _is_of_cycle(event, any(is_own))
+            for own, event in zip(is_own, events, strict=True)
         ]
         is_whole = all(may_be_told) or isinstance(events[0], e.VenueCreated)
         if is_proved and is_whole:
@@ -175,7 +174,7 @@ class ExtractMaker(Struct):
             for event, may_be in zip(events, may_be_told, strict=True)
             if may_be or isinstance(event, _STATED)
         ]
-        told += [own for event in events if (own := self._forgotten(event)) is not None]
+        told += [part for event in events if (part := self._part(event)) is not None]
         if told and not trades and all(isinstance(event, e.ClockAdvanced) for event in told):
             self.clock = _facts(seq, told)
             return False
@@ -191,8 +190,18 @@ class ExtractMaker(Struct):
             _add(self.own["dispute_id"], event.dispute_id)
         return is_own
 
-    def _forgotten(self, event: Event) -> le.LendingForgotten | None:
-        """Of what is the bank's own, if anything is."""
+    def _part(self, event: Event) -> Event | None:
+        """A supplier's grade, and no name; what of the bank's own is forgotten, and no other."""
+        if isinstance(event, e.ParticipantAdmitted) and Role.SUPPLIER in event.roles:
+            return e.ParticipantAdmitted(
+                account_id=event.account_id,
+                name="",
+                roles=[Role.SUPPLIER],
+                affiliate_ids=[],
+                proposer_account_id=0,
+                is_confirmed=event.is_confirmed,
+                supplier_grade=event.supplier_grade,
+            )
         if not isinstance(event, le.LendingForgotten):
             return None
         loan_ids = [each for each in event.loan_ids if each in self.own["loan_id"]]
@@ -209,6 +218,11 @@ class ExtractMaker(Struct):
         elif isinstance(event, e.TradeExecuted) and event.instrument_id in self.months:
             return x.TradeFact(*self.months[event.instrument_id], event.last_price, event.last_qty)
         return None
+
+
+def _is_of_cycle(event: Event, is_own: bool) -> bool:
+    """A cycle begins for all; how many pledges it looked at is for the bank whose these are."""
+    return isinstance(event, le.PledgesMarked) and (is_own or not event.looked_at_count)
 
 
 def _add(own: set[int], number: Any) -> None:

@@ -11,14 +11,13 @@ taken from the mark itself: affiliation and halts.
 """
 
 import contextlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from exchange.collateral.curve import months_within
+from exchange.collateral.expected_shortfall import historical_es_e12
 from exchange.collateral.marks import MarkLevel
 from exchange.collateral.node_curve import (
     adv_hours,
@@ -29,6 +28,7 @@ from exchange.collateral.node_curve import (
 )
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.collateral.uptime import Uptime
+from exchange.collateral.volatility import Volatility
 from exchange.domain.events import (
     Event,
     NodeMarked,
@@ -67,11 +67,12 @@ class MarksReplay:
         self.listings, self.pledges, self.marks = Listings(), Pledges(), Marks()
         self.collateral_marks, self.participants = CollateralMarks(), Participants()
         self.deliveries = Deliveries()
-        self._observed: dict[tuple[str, str, int], list[tuple[int, NodeObserved]]] = {}
-        """By class, region and month, with their records."""
+        self._observed_seqs: dict[tuple[str, str, int], int] = {}
+        """By class, region and month, the record of the last one."""
+        self._nodes_count = 0
         self._product_seqs: dict[int, int] = {}
         self._versions: dict[int, tuple[int, RiskParameters]] = {}
-        self._told = ToldState()
+        self.told = ToldState()
         self._differences: list[tuple[int, PledgeRequested, MarkDiffers]] = []
         """(record, what was asked for, what differs) in the order of the log."""
 
@@ -92,13 +93,8 @@ class MarksReplay:
         self._compare(record)
         _fold(self.deliveries, record)
         with _told_before(record.seq):
-            self._told.take(record, self.pledges)
+            self.told.take(record, self.pledges)
         self.at_seq = record.seq
-
-    @property
-    def openings_stated_count(self) -> int:
-        """First marks that begin with more days of recovery than what is told says."""
-        return self._told.openings_stated_count
 
     def answer(self, seq: int, account_id: int = 0) -> bytes:
         """
@@ -118,6 +114,14 @@ class MarksReplay:
             found.append(msgspec.json.encode(shown_to(account_id, view)))
         return list_of(found)
 
+    def trusted(self) -> str:
+        """What of the marks was taken as it is stated, since the records do not show it."""
+        return (
+            f"taken as stated: halts, whether an owner is of its supplier's house, more recovery "
+            f"than is told of in {self.told.openings_stated_count} first marks, and "
+            f"{self._nodes_count} node marks with their observations"
+        )
+
     def rests_on(self, seq: int, account_id: int = 0) -> list[set[int]]:
         """The records that each mark of such an answer follows from, its own among them."""
         found = []
@@ -136,8 +140,9 @@ class MarksReplay:
 
     def _take(self, event: Event, seq: int) -> None:
         if isinstance(event, NodeObserved):
-            name = (event.gpu_class, event.region, event.month)
-            self._observed.setdefault(name, []).append((seq, event))
+            self._observed_seqs[_name(event)] = seq
+        elif isinstance(event, NodeMarked):
+            self._nodes_count += 1
         elif isinstance(event, ProductDefined):
             self._product_seqs[event.product_id] = seq
         elif isinstance(event, RiskParametersPublished):
@@ -179,7 +184,7 @@ class MarksReplay:
             del market["level"], market["age_days_count"]
         _require_equal(mark, seq, market)
         with _told_before(seq):
-            figures = self._told.figures(told)
+            figures = self.told.figures(told)
         _require_equal(mark, seq, figures)
 
     def _market(
@@ -207,7 +212,7 @@ class MarksReplay:
             "adv_hours": adv_hours(spans, marks),
             "half_spread_ppm": mean_half_spread_ppm(spans, marks, parameters),
             "is_trading_day": self._is_trading_day(mark.valuation_day, seq),
-            **self._spot(marks, seq, parameters),
+            **self._spot(mark, marks, parameters),
         }
         return found
 
@@ -215,29 +220,26 @@ class MarksReplay:
         return self.marks.trading_days_between(day - 1, day, seq) > 0
 
     def _spot(
-        self, marks: Sequence[NodeMarked], seq: int, parameters: RiskParameters
+        self, told: PledgeMarked, marks: Sequence[NodeMarked], parameters: RiskParameters
     ) -> dict[str, object]:
-        """Which month is the spot, and what its last observation up to a record says."""
-        last = {mark.month: self._observation(mark, seq) for mark in marks}
-        counts = {month: each[1].observed_count for month, each in last.items() if each}
+        """Which month is the spot, and what has been observed of it."""
+        known = {mark.month: self.marks.volatility_of(_name(mark)) for mark in marks}
+        counts = {month: each.observed_count for month, each in known.items()}
         spot = spot_of(marks, counts, parameters)
-        observation = None if spot is None else last[spot.month]
-        if spot is None or observation is None:
-            return {"spot_month": 0 if spot is None else spot.month, "spot_seq": 0}
-        spot_seq, observed = observation
+        volatility = Volatility() if spot is None else known[spot.month]
+        history_e12 = historical_es_e12(volatility, told.strip_factor_e12, parameters)
         return {
-            "spot_month": spot.month,
-            "spot_seq": spot_seq,
-            "sigma_ewma_e12": observed.sigma_ewma_e12,
-            "sigma_stress_e12": observed.sigma_stress_e12,
-            "sigma_long_e12": observed.sigma_sum_e12 // observed.observed_count,
+            "spot_month": 0 if spot is None else spot.month,
+            "spot_seq": 0 if spot is None else self._observed_seqs.get(_name(spot), 0),
+            "sigma_ewma_e12": volatility.sigma_ewma_e12,
+            "sigma_stress_e12": volatility.sigma_stress_e12,
+            "sigma_long_e12": volatility.sigma_long_e12(),
+            "historical_es_e12": history_e12,
         }
 
-    def _observation(self, mark: NodeMarked, seq: int) -> tuple[int, NodeObserved] | None:
-        """A node's last observation up to a record, with its own record."""
-        versions = self._observed.get((mark.gpu_class, mark.region, mark.month), [])
-        at = bisect_right(versions, seq, key=itemgetter(0))
-        return versions[at - 1] if at else None
+
+def _name(event: NodeMarked | NodeObserved) -> tuple[str, str, int]:
+    return event.gpu_class, event.region, event.month
 
 
 def _fold(model: Projection[Any], record: Record) -> None:

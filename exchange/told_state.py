@@ -6,11 +6,12 @@ The rules' state as far as a log, or an extract of it, tells of pledges: what ma
 It is a `State` that holds the clock, products, node marks, pledges and disputes and nothing else,
 so that the rules themselves are asked what is carried from mark to mark. An extract tells of one
 bank's pledges, and a first mark may go on with the recovery of another's: there it is only seen
-that it is no less, and counted where it is more.
+that it is no less, and counted where it is more. A pool is one bank's, so that is told whole.
 """
 
 from msgspec import Struct
 
+from exchange.collateral.haircut_lines import Grade
 from exchange.collateral.recovery import Opening
 from exchange.domain import events as e
 from exchange.domain import lending_events as le
@@ -23,6 +24,7 @@ from exchange.projections.pledges import Pledges
 from exchange.rules import EVOLVE, State
 from exchange.rules.lending_state import Pledge
 from exchange.rules.mark_history import carried, held_back
+from exchange.rules.valuation import _share_ppm
 
 _AS_THE_RULES = (
     e.CalendarPublished,
@@ -33,6 +35,7 @@ _AS_THE_RULES = (
     le.MarkRulingProposed,
     le.MarkRuled,
     le.PledgeMarked,
+    le.PledgesMarked,
 )
 """Events that change nothing but what is told."""
 _LIVES = (
@@ -62,7 +65,7 @@ class ToldState:
 
     def figures(self, told: ToldMark) -> dict[str, object]:
         """What the pledge itself gives to a mark of the next record, by the names of its fields."""
-        request, today = told.request, day_at(self._state.market_ns)
+        mark, request, today = told.mark, told.request, day_at(self._state.market_ns)
         pledged_qty = self._pledged_qty(told)
         days_count = request.end_day - max(request.start_day, today + 1)
         return {
@@ -74,6 +77,8 @@ class ToldState:
             "position_hours": max(0, days_count) * HOURS_PER_DAY * pledged_qty,
             **self._ruled(told),
             **self._opening(told),
+            "pool_share_ppm": _share_ppm(request, mark.value_amount, self._state),
+            "supplier_grade": self._grade(request),
         }
 
     def take(self, record: Record, pledges: Pledges) -> None:
@@ -98,6 +103,8 @@ class ToldState:
             state.market_ns = event.market_ns
         elif isinstance(event, e.ProductDefined):
             state.products[event.product_id] = event
+        elif isinstance(event, e.ParticipantAdmitted):
+            state.participants[event.account_id] = event
         elif isinstance(event, le.LendingForgotten):
             for pledge_id in event.pledge_ids:
                 del state.pledges[pledge_id]
@@ -108,6 +115,12 @@ class ToldState:
         known, told = self._state.pledges.get(pledge_id), pledges.pledges[pledge_id]
         if known is not None:
             known.status, known.pledged_qty = told.status, told.pledged_qty
+
+    def _grade(self, request: e.PledgeRequested) -> int:
+        """A supplier without a grade counts as the worst."""
+        supplier_id = self._state.products[request.product_id].supplier_account_id
+        grade = self._state.participants[supplier_id].supplier_grade
+        return int(Grade.E if grade is None else Grade[grade.value])
 
     def _opening(self, told: ToldMark) -> dict[str, object]:
         """Where the mark begins: days of recovery, the day's stress, the ratio that glides."""

@@ -4,10 +4,13 @@ import pytest
 from msgspec.structs import replace
 
 from exchange import genesis
+from exchange.collateral.haircut_lines import Grade
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.domain.commands import ReleasePledge
+from exchange.domain.enums import Role
+from exchange.domain.events import ParticipantAdmitted
 from exchange.domain.lending_commands import AddCollateral, SubstituteCollateral
-from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.lending_events import PledgeMarked, PledgesMarked
 from exchange.domain.record import Record
 from exchange.domain.windows import day_at, start_ns
 from exchange.extract import records_in
@@ -17,7 +20,7 @@ from tests.rules.lending import YUAN, LendingMarket, offer
 from tests.rules.markets import cross
 from tests.rules.pledge_marks import MarkedMarket
 from tests.rules.test_mark_disputes import OPERATOR, countersign, dispute, ruling
-from tests.scenario import AUDITOR, BANK, TRADER
+from tests.scenario import AUDITOR, BANK, SUPPLIER, TRADER
 from tests.test_extract_uptime import extract_of
 
 
@@ -194,7 +197,7 @@ def test_a_mark_begins_where_the_one_before_it_ended(gliding):
     for records in logs_of(gliding):
         replay = replayed(records)
         assert replay.answer(records[-1].seq, BANK).startswith(b"[{")
-        assert replay.openings_stated_count == 0
+        assert replay.told.openings_stated_count == 0
 
 
 @pytest.mark.parametrize(
@@ -219,4 +222,38 @@ def test_a_mark_that_begins_elsewhere_is_named(gliding, at, name, value):
 def test_a_first_mark_with_more_recovery_than_is_told_is_taken_as_stated_and_counted(gliding):
     for records in logs_of(gliding):
         lying = flattered(records, 1, opening_recovery_days_count=3)
-        assert replayed(lying).openings_stated_count == 1
+        assert replayed(lying).told.openings_stated_count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pool_share_ppm", 0),
+        ("pool_share_ppm", lambda share: share - 1),
+        ("historical_es_e12", lambda loss: loss + 1),
+        ("supplier_grade", Grade.D),
+        ("sigma_long_e12", lambda sigma: sigma - 1),
+    ],
+)
+def test_a_mark_with_another_pool_history_or_grade_is_named(gliding, name, value):
+    assert_found(gliding, f"{name} is recorded as", **{name: value})
+
+
+def test_a_pool_is_as_the_last_cycle_found_it_and_of_the_bank_alone():
+    market = MarkedMarket()
+    market.pledge("M2702")
+    market.cycle()
+    market.pledge("M2703", 20)
+    market.tomorrow()
+    market.cycle()
+    for records in logs_of(market):
+        assert replayed(records).answer(records[-1].seq, BANK).startswith(b"[{")
+    begun = [r for r in logs_of(market)[1] if any(isinstance(e, PledgesMarked) for e in r.events)]
+    assert len(begun) > 2, "that a cycle began is told"
+
+
+def test_a_suppliers_grade_is_told_and_no_name(gliding):
+    events = [event for record in logs_of(gliding)[1] for event in record.events]
+    told = {e.account_id: (e.name, e.roles) for e in events if isinstance(e, ParticipantAdmitted)}
+    assert told.pop(SUPPLIER) == ("", [Role.SUPPLIER])
+    assert set(told) == {1, 2}, "the operators of genesis"
