@@ -5,7 +5,8 @@ Making a bank's extract, frame by frame.
 
 Nothing of a frame is kept: a record is told whole where a head is there that will stand for it, and
 every header from there on, up to that head. So what is done and told grows with the log, whatever
-lies between two heads, and what is remembered is whose pledges and loans are the bank's. A maker
+lies between two heads, and what is remembered is whose pledges and loans are the bank's, and which
+houses have traded with each other. A maker
 can be handed to another process between two frames.
 """
 
@@ -27,18 +28,18 @@ from exchange.domain.delivery_events import (
     RulingProposed,
     SupplierTerminated,
 )
-from exchange.domain.enums import Role, TradingMode, WindowKind
+from exchange.domain.enums import Role
 from exchange.domain.events import Event
 from exchange.domain.letting import RentFloorPublished
 from exchange.domain.proofs import SignedHead
 from exchange.domain.record import encode_event, events_of
-from exchange.domain.windows import month_of
 from exchange.log import Frame
 from exchange.log.errors import ProofImpossible
 from exchange.log.frame import HEADER_BYTES
 from exchange.log.merkle import merkle_levels, proof_steps
 
 from . import extract as x
+from .extract_trades import TradeTeller
 
 _PUBLIC = (
     e.RiskParametersPublished,
@@ -86,8 +87,7 @@ class ExtractMaker(Struct):
         default_factory=lambda: {"pledge_id": set(), "loan_id": set(), "dispute_id": set()}
     )
     """What is the bank's, by the name that events have for it."""
-    months: dict[int, tuple[str, int]] = {}
-    """Symbol and month of month windows, by instrument."""
+    trades: TradeTeller = msgspec.field(default_factory=TradeTeller)
     lines_count: int = 0
     is_open: bool = False
     """Whole records were told, and their head is still to come."""
@@ -160,7 +160,7 @@ class ExtractMaker(Struct):
         events = events_of(encoded)
         if not events:
             return False
-        trades = [fact for event in events if (fact := self._trade(event)) is not None]
+        trades = [fact for event in events if (fact := self.trades.told(event)) is not None]
         is_own = [self._is_own(event) for event in events]
         may_be_told = [
             own or isinstance(event, _PUBLIC) or _is_of_cycle(event, any(is_own))
@@ -209,15 +209,6 @@ class ExtractMaker(Struct):
         if not loan_ids and not pledge_ids:
             return None
         return le.LendingForgotten(loan_ids=loan_ids, pledge_ids=pledge_ids, looked_at_count=0)
-
-    def _trade(self, event: Event) -> x.TradeFact | None:
-        if isinstance(event, e.InstrumentListed):
-            is_title = event.mode is TradingMode.TITLE
-            if event.kind is WindowKind.MONTH and is_title:
-                self.months[event.instrument_id] = (event.symbol, month_of(event.start_day))
-        elif isinstance(event, e.TradeExecuted) and event.instrument_id in self.months:
-            return x.TradeFact(*self.months[event.instrument_id], event.last_price, event.last_qty)
-        return None
 
 
 def _is_of_cycle(event: Event, is_own: bool) -> bool:

@@ -41,6 +41,7 @@ from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import month_of
+from exchange.extract import ToldRecord
 from exchange.projections.collateral import list_of, mark_view, marks_seen, shown_to
 from exchange.projections.collateral_marks import CollateralMarks
 from exchange.projections.deliveries import Deliveries
@@ -50,6 +51,7 @@ from exchange.projections.participants import Participants
 from exchange.projections.pledges import Pledges
 from exchange.projections.projection import Projection
 from exchange.projections.supplier_uptime import supplier_uptime
+from exchange.told_nodes import NodeDiffers
 from exchange.told_state import ToldMark, ToldState
 
 
@@ -69,12 +71,11 @@ class MarksReplay:
         self.deliveries = Deliveries()
         self._observed_seqs: dict[tuple[str, str, int], int] = {}
         """By class, region and month, the record of the last one."""
-        self._nodes_count = 0
         self._product_seqs: dict[int, int] = {}
         self._versions: dict[int, tuple[int, RiskParameters]] = {}
         self.told = ToldState()
-        self._differences: list[tuple[int, PledgeRequested, MarkDiffers]] = []
-        """(record, what was asked for, what differs) in the order of the log."""
+        self._differences: list[tuple[int, PledgeRequested | None, MarkDiffers]] = []
+        """(record, what was asked for or None for all, what differs) in the order of the log."""
 
     def take(self, record: Record) -> None:
         """The next record, or what of it is known."""
@@ -90,6 +91,8 @@ class MarksReplay:
         for model in models:
             _fold(model, record)
         # A mark is decided before anything of its own record has happened.
+        if isinstance(record, ToldRecord):
+            self._compare_nodes(record)
         self._compare(record)
         _fold(self.deliveries, record)
         with _told_before(record.seq):
@@ -103,7 +106,7 @@ class MarksReplay:
         Raises `MarkDiffers` at the first that cannot be had again, also of those before them.
         """
         for differs_seq, asked, differs in self._differences:
-            is_seen = account_id in (0, asked.account_id, asked.bank_account_id)
+            is_seen = asked is None or account_id in (0, asked.account_id, asked.bank_account_id)
             if is_seen and differs_seq <= seq:
                 raise differs
         found = []
@@ -116,10 +119,13 @@ class MarksReplay:
 
     def trusted(self) -> str:
         """What of the marks was taken as it is stated, since the records do not show it."""
+        nodes = self.told.nodes
         return (
-            f"taken as stated: halts, whether an owner is of its supplier's house, more recovery "
-            f"than is told of in {self.told.openings_stated_count} first marks, and "
-            f"{self._nodes_count} node marks with their observations"
+            f"{nodes.marks_count} node marks come out of trades, indices and parameters; taken as "
+            f"stated: their best bids and asks, in {nodes.depths_stated_count} of them how much "
+            f"other banks' pledges make too little to count, of pledges halts and whether an owner "
+            f"is of its supplier's house, and in {self.told.openings_stated_count} first marks "
+            f"more recovery than is told of"
         )
 
     def rests_on(self, seq: int, account_id: int = 0) -> list[set[int]]:
@@ -141,12 +147,19 @@ class MarksReplay:
     def _take(self, event: Event, seq: int) -> None:
         if isinstance(event, NodeObserved):
             self._observed_seqs[_name(event)] = seq
-        elif isinstance(event, NodeMarked):
-            self._nodes_count += 1
         elif isinstance(event, ProductDefined):
             self._product_seqs[event.product_id] = seq
         elif isinstance(event, RiskParametersPublished):
             self._versions[event.version] = seq, event.risk_parameters
+
+    def _compare_nodes(self, record: ToldRecord) -> None:
+        """A cycle's marks of the nodes; of a log without facts its command is decided again."""
+        try:
+            with _told_before(record.seq):
+                self.told.nodes.check(record.events)
+        except (NodeDiffers, MarkDiffers) as differs:
+            said = MarkDiffers(f"mark_differs: record {record.seq}: {differs}")
+            self._differences.append((record.seq, None, said))
 
     def _compare(self, record: Record) -> None:
         """All marks of a record with what was told, while that is as it was then."""

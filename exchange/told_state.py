@@ -20,17 +20,21 @@ from exchange.domain.movements import CollateralSold
 from exchange.domain.record import Record
 from exchange.domain.units import HOURS_PER_DAY
 from exchange.domain.windows import day_at
+from exchange.extract import ToldRecord
 from exchange.projections.pledges import Pledges
 from exchange.rules import EVOLVE, State
 from exchange.rules.lending_state import Pledge
 from exchange.rules.mark_history import carried, held_back
 from exchange.rules.valuation import _share_ppm
+from exchange.told_nodes import ToldNodes
 
 _AS_THE_RULES = (
     e.CalendarPublished,
     e.IndexPricePublished,
     e.NodeMarked,
     e.NodeObserved,
+    e.MarksPublished,
+    e.RiskParametersPublished,
     le.MarkDisputed,
     le.MarkRulingProposed,
     le.MarkRuled,
@@ -62,6 +66,7 @@ class ToldState:
         self.openings_stated_count = 0
         """First marks that begin with more days of recovery than what is told says."""
         self._state = State()
+        self.nodes = ToldNodes(self._state)
 
     def figures(self, told: ToldMark) -> dict[str, object]:
         """What the pledge itself gives to a mark of the next record, by the names of its fields."""
@@ -85,6 +90,10 @@ class ToldState:
         """The next record, once `pledges` has it."""
         state = self._state
         state.seq = record.seq
+        if state.venue is None and record.seq > 1:
+            raise LookupError("the venue's first record")
+        if isinstance(record, ToldRecord):
+            self.nodes.take_trades(record)
         for event in record.events:
             if isinstance(event, _AS_THE_RULES):
                 EVOLVE[type(event)](event, state)
