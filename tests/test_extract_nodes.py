@@ -5,6 +5,8 @@ from msgspec.structs import replace
 
 from exchange import genesis
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
+from exchange.domain.commands import AcceptPledge, PublishRiskParameters
+from exchange.domain.enums import Role, Side
 from exchange.domain.events import (
     IndexPricePublished,
     MarksPublished,
@@ -12,12 +14,15 @@ from exchange.domain.events import (
     NodeObserved,
 )
 from exchange.domain.lending_events import PledgeMarked
-from exchange.extract import ToldRecord, TradeFact, records_in
+from exchange.extract import ToldRecord, TradeFact, TradeKind, records_in
 from exchange.marks_replay import MarkDiffers
 from tests.projections.test_collateral_marks import replayed
 from tests.rules.lending import YUAN, LendingMarket
+from tests.rules.markets import own
 from tests.rules.pledge_marks import MarkedMarket
-from tests.scenario import BANK
+from tests.rules.test_marks import auction
+from tests.rules.test_undone_trades import bust, correct, mark, trade
+from tests.scenario import BANK, OTHER, SUPPLIER, TRADER, Market
 from tests.test_extract_uptime import extract_of
 
 
@@ -148,3 +153,50 @@ def test_who_traded_is_not_told(market):
         "pair_number",
         "is_affiliated",
     )
+
+
+def test_busts_other_prices_houses_and_auctions_are_in_the_marks_of_an_extract():
+    market = Market()
+    market.grant("Y27", 10_000)
+    market.january = market.list_window("M2701")
+    auction(market, (SUPPLIER, Side.SELL, 4, 99), (TRADER, Side.BUY, 4, 101))
+    mark(market)
+    first_id, other_id = trade(market, TRADER, 100), trade(market, OTHER, 120)
+    trade(market, OTHER, 104)
+    mark(market)
+    bust(market, other_id, OTHER)
+    mark(market)
+    correct(market, first_id, TRADER, 90)
+    mark(market)
+    house_id = market.admit("house", Role.TRADER, affiliate_ids=[SUPPLIER])
+    market.deposit(house_id, 10**9)
+    trade(market, house_id, 300)
+    mark(market)
+    records = told(market)
+    kinds = {fact.kind for record in records for fact in record.trades}
+    assert kinds == set(TradeKind)
+    assert any(fact.is_affiliated for record in records for fact in record.trades)
+    replay = replayed(records)
+    assert replay.answer(records[-1].seq, BANK) == b"[]"
+    assert replay.told.nodes.marks_count >= 4
+    for kind in (TradeKind.AUCTION, TradeKind.BUSTED, TradeKind.REPRICED):
+        left = [replace(r, trades=[t for t in r.trades if t.kind is not kind]) for r in records]
+        assert_named(left, "NodeMarked of")
+
+
+def test_a_trade_that_is_too_small_for_what_other_banks_hold_is_counted_as_stated():
+    market = MarkedMarket()
+    parameters = replace(genesis.risk_parameters(), mark_pledged_ppm=1_000_000)
+    market.do(1, PublishRiskParameters(risk_parameters=parameters))
+    bank_id = market.admit("other bank", Role.BANK)
+    pledge_id = market.request("M2702", 40, bank_account_id=bank_id)
+    market.do(bank_id, AcceptPledge(pledge_id=pledge_id))
+    for _ in range(2):
+        market.tomorrow()
+    for buyer_id in (OTHER, TRADER, OTHER):
+        own(market, buyer_id, market.months[1], 3, 805)
+    market.cycle()
+    records = told(market)
+    replay = replayed(records)
+    assert replay.answer(records[-1].seq, BANK) == b"[]"
+    assert replay.told.nodes.depths_stated_count > 0
