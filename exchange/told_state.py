@@ -24,7 +24,7 @@ from exchange.extract import ToldRecord
 from exchange.projections.pledges import Pledges
 from exchange.rules import EVOLVE, State
 from exchange.rules.lending_state import Pledge
-from exchange.rules.mark_history import carried, held_back
+from exchange.rules.mark_history import Carried, carried, held_back
 from exchange.rules.valuation import _share_ppm
 from exchange.told_nodes import ToldNodes
 
@@ -72,6 +72,7 @@ class ToldState:
         """What the pledge itself gives to a mark of the next record, by the names of its fields."""
         mark, request, today = told.mark, told.request, day_at(self._state.market_ns)
         pledged_qty = self._pledged_qty(told)
+        before = carried(request, pledged_qty, self._state, self._replaced(told))
         days_count = request.end_day - max(request.start_day, today + 1)
         return {
             "market_ns": self._state.market_ns,
@@ -80,8 +81,8 @@ class ToldState:
             "start_day": request.start_day,
             "end_day": request.end_day,
             "position_hours": max(0, days_count) * HOURS_PER_DAY * pledged_qty,
-            **self._ruled(told),
-            **self._opening(told),
+            **self._ruled(told, before.ruled_amount),
+            **self._opening(told, before),
             "pool_share_ppm": _share_ppm(request, mark.value_amount, self._state),
             "supplier_grade": self._grade(request),
         }
@@ -131,10 +132,9 @@ class ToldState:
         grade = self._state.participants[supplier_id].supplier_grade
         return int(Grade.E if grade is None else Grade[grade.value])
 
-    def _opening(self, told: ToldMark) -> dict[str, object]:
+    def _opening(self, told: ToldMark, before: Carried) -> dict[str, object]:
         """Where the mark begins: days of recovery, the day's stress, the ratio that glides."""
         mark, state = told.mark, self._state
-        before = carried(told.request, self._pledged_qty(told), state, self._replaced(told))
         opening, ltv_ppm = before.opening, before.ltv_ppm
         if mark.pledge_id not in state.pledges:
             stated = Opening(mark.opening_recovery_days_count, mark.is_stressed_day)
@@ -164,7 +164,7 @@ class ToldState:
                 return pledges[event.pledge_id]
         return held_back(p for p in pledges.values() if p.request.loan_id == request.loan_id)
 
-    def _ruled(self, told: ToldMark) -> dict[str, object]:
+    def _ruled(self, told: ToldMark, ruled_amount: int) -> dict[str, object]:
         """Open disputes and the last ruling, with what the mark's own record says of them."""
         state, pledge_id = self._state, told.mark.pledge_id
         pledge = state.pledges.get(pledge_id)
@@ -173,11 +173,10 @@ class ToldState:
             for dispute_id, dispute in state.mark_disputes.items()
             if dispute.disputed.pledge_id == pledge_id
         }
-        before = carried(told.request, self._pledged_qty(told), state)
         found: dict[str, object] = {
             "is_disputed": bool(disputed),
             "ruled_ppm": 0 if pledge is None else pledge.ruled_ppm,
-            "ruled_amount": before.ruled_amount,
+            "ruled_amount": ruled_amount,
             "supersedes_seq": 0,
         }
         for event in told.record.events:
@@ -185,21 +184,23 @@ class ToldState:
                 found["is_disputed"] = True
             elif isinstance(event, le.MarkRuled) and event.dispute_id in disputed:
                 found = {
-                    "is_disputed": False,
+                    "is_disputed": len(disputed) > 1,
                     "ruled_ppm": event.ruled_ppm,
-                    "ruled_amount": event.ruled_amount or before.ruled_amount,
+                    "ruled_amount": event.ruled_amount or ruled_amount,
                     "supersedes_seq": disputed[event.dispute_id].mark_seq,
                 }
         return found
 
     def _pledged_qty(self, told: ToldMark) -> int:
-        """The GPUs that a mark is about: what is asked for, then what its record leaves of it."""
+        """The GPUs that a mark is about: what is asked for, then what the record left before it."""
         pledge_id = told.mark.pledge_id
         pledge = self._state.pledges.get(pledge_id)
         if pledge is None or pledge.status is PledgeStatus.REQUESTED:
             return told.request.pledged_qty
         left_qty = pledge.pledged_qty
         for event in told.record.events:
+            if event is told.mark:
+                break
             if isinstance(event, e.PledgeReleased) and event.pledge_id == pledge_id:
                 left_qty -= event.released_qty
             elif isinstance(event, CollateralSold) and event.pledge_id == pledge_id:
