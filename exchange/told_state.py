@@ -3,10 +3,11 @@ The rules' state as far as a log, or an extract of it, tells of pledges: what ma
 
     records in order ─▶ ToldState ─▶ what the next mark of a pledge must say of itself
 
-It is a `State` that holds the clock, products, node marks, pledges and disputes and nothing else,
-so that the rules themselves are asked what is carried from mark to mark. An extract tells of one
-bank's pledges, and a first mark may go on with the recovery of another's: there it is only seen
-that it is no less, and counted where it is more. A pool is one bank's, so that is told whole.
+It is a `State` that holds the clock, products, node marks, pledges, disputes and whether a loan is
+offered or drawn, so that the rules themselves are asked what is carried from mark to mark. An
+extract tells of one bank's pledges, and a first mark may go on with the recovery of another's:
+there it is only seen that it is no less, and counted where it is more. A pool is one bank's, so
+that is told whole.
 """
 
 from msgspec import Struct
@@ -35,6 +36,9 @@ _AS_THE_RULES = (
     e.NodeObserved,
     e.MarksPublished,
     e.RiskParametersPublished,
+    le.LoanApplied,
+    le.LoanApproved,
+    le.LoanDrawn,
     le.MarkDisputed,
     le.MarkRulingProposed,
     le.MarkRuled,
@@ -100,6 +104,8 @@ class ToldState:
                 EVOLVE[type(event)](event, state)
             elif isinstance(event, e.PledgeRequested):
                 state.pledges[event.pledge_id] = Pledge(event, PledgeStatus.REQUESTED)
+                if event.loan_id:
+                    state.loans[event.loan_id].pledge_ids.append(event.pledge_id)
             elif isinstance(event, _LIVES):
                 self._turn(event.pledge_id, pledges)
             else:
@@ -116,6 +122,8 @@ class ToldState:
         elif isinstance(event, e.ParticipantAdmitted):
             state.participants[event.account_id] = event
         elif isinstance(event, le.LendingForgotten):
+            for loan_id in event.loan_ids:
+                del state.loans[loan_id]
             for pledge_id in event.pledge_ids:
                 del state.pledges[pledge_id]
                 state.recovering.pop(pledge_id, None)
