@@ -4,7 +4,7 @@ An extract of the log for a bank: what the marks of its pool depend on, and nobo
 It is lines of JSON in the order of the log, so that it is made and read as it comes, and cut in
 two it is refused:
 
-    gx-extract-3   whose it is, and up to which record
+    gx-extract-4   whose it is, and up to which record
     gx-facts-1     single events of a record that also holds what is others', or that no signed head
                    stands for yet: stated and not proved; trades of months without who traded
     gx-record-1    a whole record, with its way to the root in the next header
@@ -18,7 +18,8 @@ calendars, products, meter readings and auditors' findings on them) or the bank'
 pledges and loans). `clients/check_extract.py` checks all of it under the venue's key.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
@@ -30,7 +31,7 @@ from exchange.domain.proofs import SignedHead
 from exchange.domain.record import Record, events_of, join_record
 
 RowT = TypeVar("RowT")
-EXTRACT_FORMAT = "gx-extract-3"
+EXTRACT_FORMAT = "gx-extract-4"
 FACTS_FORMAT = "gx-facts-1"
 RECORD_FORMAT = "gx-record-1"
 HEADER_FORMAT = "gx-header-1"
@@ -51,13 +52,41 @@ class ExtractHead(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The record up to which it was made."""
 
 
-class TradeFact(Struct, frozen=True, array_like=True):
-    """A trade of a month window, without who traded."""
+class TradeKind(StrEnum):
+    """What a line of trades tells of."""
 
-    symbol: str
-    month: int
-    last_price: int
-    last_qty: int
+    TRADE = "trade"
+    AUCTION = "auction"
+    """A book that had collected traded at one price; its trades follow."""
+    BUSTED = "busted"
+    REPRICED = "repriced"
+
+
+class TradeFact(Struct, frozen=True, array_like=True):
+    """
+    A trade of a month window, without who traded; an auction of one; what became of such a trade.
+
+    A bust and another price name their trade and no window.
+    """
+
+    kind: TradeKind
+    trade_id: int = 0
+    """0 for an auction."""
+    price: int = 0
+    instrument_id: int = 0
+    product_id: int = 0
+    month: int = 0
+    traded_hours: int = 0
+    """GPU-hours."""
+    pair_number: int = 0
+    """Of the two parties, whichever of them bought; another one in each month."""
+    is_affiliated: bool = False
+
+
+class ToldRecord(Record, frozen=True):
+    """A record as far as an extract tells it, with its trades."""
+
+    trades: Sequence[TradeFact] = ()
 
 
 class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +147,7 @@ class ExtractOfAnother(ValueError):
         )
 
 
-def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, Iterator[Record]]:
+def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, Iterator[ToldRecord]]:
     """
     What an extract tells, record by record; proofs are taken as they are, not checked.
 
@@ -132,12 +161,13 @@ def records_in(lines: Iterable[bytes]) -> tuple[ExtractHead, Iterator[Record]]:
     return head, _records(rows, head.last_seq)
 
 
-def _records(rows: Iterable[tuple[int, bytes]], last_seq: int) -> Iterator[Record]:
+def _records(rows: Iterable[tuple[int, bytes]], last_seq: int) -> Iterator[ToldRecord]:
     end: ExtractEnd | None = None
     number, at_seq = 1, 0
     for number, line in rows:
         if end is not None:
             raise _unreadable(number, "it goes on behind its end")
+        trades: Sequence[TradeFact] = ()
         match _read(number, line, _Line).format:
             case "gx-header-1" | "gx-signed-1":
                 continue
@@ -149,6 +179,7 @@ def _records(rows: Iterable[tuple[int, bytes]], last_seq: int) -> Iterator[Recor
                 seq, record = whole.seq, _bytes(number, whole.record)
             case "gx-facts-1":
                 facts = _read(number, line, Facts)
+                trades = facts.trades
                 bodies = b"".join(_bytes(number, event) for event in facts.events)
                 seq, record = facts.seq, join_record(b"\xc0", len(facts.events), bodies)
             case other:
@@ -158,7 +189,7 @@ def _records(rows: Iterable[tuple[int, bytes]], last_seq: int) -> Iterator[Recor
         if seq <= at_seq:
             raise _unreadable(number, f"record {seq} is told after record {at_seq}")
         at_seq = seq
-        yield Record(seq, 0, _NOTHING, _events(number, record))
+        yield ToldRecord(seq, 0, _NOTHING, _events(number, record), trades)
     if end is None or end.lines_count != number - 1:
         raise _unreadable(number, "it is cut off here, or lacks lines before")
 

@@ -5,7 +5,8 @@ Making a bank's extract, frame by frame.
 
 Nothing of a frame is kept: a record is told whole where a head is there that will stand for it, and
 every header from there on, up to that head. So what is done and told grows with the log, whatever
-lies between two heads, and what is remembered is whose pledges and loans are the bank's. A maker
+lies between two heads, and what is remembered is whose pledges and loans are the bank's, and which
+houses have traded with each other. A maker
 can be handed to another process between two frames.
 """
 
@@ -27,18 +28,18 @@ from exchange.domain.delivery_events import (
     RulingProposed,
     SupplierTerminated,
 )
-from exchange.domain.enums import TradingMode, WindowKind
+from exchange.domain.enums import Role
 from exchange.domain.events import Event
 from exchange.domain.letting import RentFloorPublished
 from exchange.domain.proofs import SignedHead
 from exchange.domain.record import encode_event, events_of
-from exchange.domain.windows import month_of
 from exchange.log import Frame
 from exchange.log.errors import ProofImpossible
 from exchange.log.frame import HEADER_BYTES
 from exchange.log.merkle import merkle_levels, proof_steps
 
 from . import extract as x
+from .extract_trades import TradeTeller
 
 _PUBLIC = (
     e.RiskParametersPublished,
@@ -54,7 +55,13 @@ _PUBLIC = (
     RulingProposed,
     DeliveryRuled,
 )
-_STATED = (e.VenueCreated, DeliveryStarted, DeliveryFinalized, SupplierTerminated)
+_STATED = (
+    e.VenueCreated,
+    e.ClockAdvanced,
+    DeliveryStarted,
+    DeliveryFinalized,
+    SupplierTerminated,
+)
 """Known to everybody concerned, in records that hold more."""
 
 
@@ -80,13 +87,14 @@ class ExtractMaker(Struct):
         default_factory=lambda: {"pledge_id": set(), "loan_id": set(), "dispute_id": set()}
     )
     """What is the bank's, by the name that events have for it."""
-    months: dict[int, tuple[str, int]] = {}
-    """Symbol and month of month windows, by instrument."""
+    trades: TradeTeller = msgspec.field(default_factory=TradeTeller)
     lines_count: int = 0
     is_open: bool = False
     """Whole records were told, and their head is still to come."""
     is_over: bool = False
     """All is told but the end."""
+    clock: x.Facts | None = None
+    """The market time that was reached, until something is told of that time."""
 
     def lines_of(self, frame: Frame, left: deque[SignedHead]) -> Iterator[bytes]:
         """
@@ -135,9 +143,14 @@ class ExtractMaker(Struct):
         asked_count = max(0, self.last_seq + 1 - first_seq)
         for index, encoded in enumerate(frame.records[:asked_count]):
             told = self._told(first_seq + index, encoded, is_proved=is_proved)
+            if not told:
+                continue
+            if self.clock is not None:
+                yield self._line(self.clock)
+                self.clock = None
             if isinstance(told, x.Facts):
                 yield self._line(told)
-            elif told:
+            else:
                 levels = levels or merkle_levels(frame.records)
                 self.is_open = True
                 yield self._line(_whole(first_seq + index, encoded, levels, index))
@@ -147,12 +160,11 @@ class ExtractMaker(Struct):
         events = events_of(encoded)
         if not events:
             return False
-        trades = [fact for event in events if (fact := self._trade(event)) is not None]
+        trades = [fact for event in events if (fact := self.trades.told(event)) is not None]
         is_own = [self._is_own(event) for event in events]
-        # How many pledges a cycle looked at is the business of the bank whose pledges these are.
-        public = (*_PUBLIC, le.PledgesMarked) if any(is_own) else _PUBLIC
         may_be_told = [
-            own or isinstance(event, public) for own, event in zip(is_own, events, strict=True)
+            own or isinstance(event, _PUBLIC) or _is_of_cycle(event, any(is_own))
+            for own, event in zip(is_own, events, strict=True)
         ]
         is_whole = all(may_be_told) or isinstance(events[0], e.VenueCreated)
         if is_proved and is_whole:
@@ -162,6 +174,10 @@ class ExtractMaker(Struct):
             for event, may_be in zip(events, may_be_told, strict=True)
             if may_be or isinstance(event, _STATED)
         ]
+        told += [part for event in events if (part := self._part(event)) is not None]
+        if told and not trades and all(isinstance(event, e.ClockAdvanced) for event in told):
+            self.clock = _facts(seq, told)
+            return False
         return _facts(seq, told, trades) if told or trades else False
 
     def _is_own(self, event: Event) -> bool:
@@ -174,14 +190,30 @@ class ExtractMaker(Struct):
             _add(self.own["dispute_id"], event.dispute_id)
         return is_own
 
-    def _trade(self, event: Event) -> x.TradeFact | None:
-        if isinstance(event, e.InstrumentListed):
-            is_title = event.mode is TradingMode.TITLE
-            if event.kind is WindowKind.MONTH and is_title:
-                self.months[event.instrument_id] = (event.symbol, month_of(event.start_day))
-        elif isinstance(event, e.TradeExecuted) and event.instrument_id in self.months:
-            return x.TradeFact(*self.months[event.instrument_id], event.last_price, event.last_qty)
-        return None
+    def _part(self, event: Event) -> Event | None:
+        """A supplier's grade, and no name; what of the bank's own is forgotten, and no other."""
+        if isinstance(event, e.ParticipantAdmitted) and Role.SUPPLIER in event.roles:
+            return e.ParticipantAdmitted(
+                account_id=event.account_id,
+                name="",
+                roles=[Role.SUPPLIER],
+                affiliate_ids=[],
+                proposer_account_id=0,
+                is_confirmed=event.is_confirmed,
+                supplier_grade=event.supplier_grade,
+            )
+        if not isinstance(event, le.LendingForgotten):
+            return None
+        loan_ids = [each for each in event.loan_ids if each in self.own["loan_id"]]
+        pledge_ids = [each for each in event.pledge_ids if each in self.own["pledge_id"]]
+        if not loan_ids and not pledge_ids:
+            return None
+        return le.LendingForgotten(loan_ids=loan_ids, pledge_ids=pledge_ids, looked_at_count=0)
+
+
+def _is_of_cycle(event: Event, is_own: bool) -> bool:
+    """A cycle begins for all; how many pledges it looked at is for the bank whose these are."""
+    return isinstance(event, le.PledgesMarked) and (is_own or not event.looked_at_count)
 
 
 def _add(own: set[int], number: Any) -> None:

@@ -29,6 +29,7 @@ from exchange.domain.events import (
     RiskParametersPublished,
     VenueCreated,
 )
+from exchange.domain.lending_events import PledgesMarked
 from exchange.domain.record import Record
 
 from .extract import ExtractHead, ExtractOfAnother, ExtractUnreadable, records_in
@@ -122,7 +123,8 @@ def _require_mixed(record: Record, proved: Proved) -> None:
     if record.seq > proved.signed_seq or record.seq in proved.seqs:
         return
     for event in record.events:
-        if isinstance(event, _ALWAYS_WHOLE):
+        is_begun = isinstance(event, PledgesMarked) and not event.looked_at_count
+        if is_begun or isinstance(event, _ALWAYS_WHOLE):
             raise ExtractUnreadable(
                 f"extract_unproved: record {record.seq} is stated, and its "
                 f"{type(event).__name__} stands in whole records up to the head of seq "

@@ -21,6 +21,7 @@ from clients.shell import DEFAULT_DATA, AsJson, DataDir
 from exchange.domain.commands import Command
 from exchange.domain.events import ParticipantAdmitted
 from exchange.domain.record import Record, events_of
+from exchange.engine.engine import Engine
 from exchange.extract import FACTS_FORMAT, RECORD_FORMAT
 from exchange.extract_maker import ExtractMaker, extract_lines
 from exchange.extract_proofs import MarksUnproved, read_extract, unproved_count_of, with_counts
@@ -43,6 +44,9 @@ def recompute(
         typer.Option(help="A venue's directory, a place of an archive, or a bank's extract."),
     ] = None,
     data: DataDir = DEFAULT_DATA,
+    redis_url: RedisUrl = "",
+    redis_password_file: PasswordFile = None,
+    archive_dirs: ArchiveDirs = None,
     bank: Annotated[str, typer.Option(help="Only the pledges to this bank; all without.")] = "",
     public_key: Annotated[
         str, typer.Option(help="Check an extract's proofs under this key, HEX.")
@@ -61,11 +65,13 @@ def recompute(
     """
     Compute the marks in force after a record again, and print what HTTP answers, byte for byte.
 
-    Every mark is priced again from its own figures, and these are compared with the node marks that
-    it names. An extract needs nothing but itself; it is of one bank, which --bank may only confirm.
-    --json puts beside the marks how many of them are proved. Exit 0 done; 1 a mark or the bytes of
-    --check differ, which are named; 2 a file that cannot be read, a proof that is wrong or was
-    taken away, or an extract of another bank; 9 marks rest on what the key does not prove.
+    Of a log, every command that made a mark is decided again, as `exchange verify` does. Of an
+    extract, every mark is priced again, and its figures are compared with what the extract tells;
+    what is taken as stated is said. An extract needs nothing but itself; it is of one bank, which
+    --bank may only confirm. --json puts beside the marks how many of them are proved. Exit 0 done;
+    1 a mark or the bytes of --check differ, which are named; 2 a file that cannot be read, a proof
+    that is wrong or was taken away, or an extract of another bank; 9 marks rest on what the key
+    does not prove; from 20 on the log's own codes.
     """
     source, unproved_count = log or data, None
     if source.is_file():
@@ -74,8 +80,10 @@ def recompute(
         if extract.proved is not None:
             rests_on = replay.rests_on(as_of_seq, account_id)
             unproved_count = _require_proved(extract.proved, rests_on, is_accepted=accept_unproved)
+        typer.echo(replay.trusted(), err=True)
     else:
-        account_id, replay = _of_log(source, as_of_seq, bank)
+        with _frames(source, redis_url, redis_password_file, archive_dirs) as frames:
+            account_id, replay = of_log(frames, as_of_seq, bank)
     answer = replay.answer(as_of_seq, account_id)
     if check_file is not None and check_file.read_bytes() != answer:
         typer.echo(f"{check_file} is not what record {as_of_seq} answers", err=True)
@@ -113,13 +121,21 @@ def log_extract(
 
 
 _NOTHING = Command()
+_MARKING = (b"publish_marks", b"mark_pledges", b"pledge_marked")
+"""In the bytes of each record that made a mark, or would have."""
 
 
 @contextlib.contextmanager
-def _frames(source: Path) -> Iterator[Iterable[Frame]]:
+def _frames(
+    source: Path,
+    redis_url: str,
+    redis_password_file: Path | None,
+    archive_dirs: list[Path] | None,
+) -> Iterator[Iterable[Frame]]:
     """The verified frames of a venue's directory, or of one place of an archive."""
     if (source / VENUE_FILE).exists():
-        with reading_frames(log_settings(source, "", None, None)) as frames:
+        settings = log_settings(source, redis_url, redis_password_file, archive_dirs)
+        with reading_frames(settings) as frames:
             yield frames
     else:
         yield archived_frames(source)
@@ -133,10 +149,15 @@ def _records(frames: Iterable[Frame], to_seq: int | None) -> Iterator[Record]:
             yield Record(seq, 0, _NOTHING, events_of(encoded))
 
 
-def _of_log(source: Path, as_of_seq: int, bank: str) -> tuple[int, MarksReplay]:
-    """Whose marks are asked for (0 for all), and what they are answered from."""
-    with _frames(source) as frames:
-        replay = _replayed(_records(frames, as_of_seq), as_of_seq)
+def of_log(frames: Iterable[Frame], as_of_seq: int, bank: str) -> tuple[int, MarksReplay]:
+    """Whose marks are asked for (0 for all), and what they are answered from, decided again."""
+    replay, engine = MarksReplay(), Engine()
+    for encoded in (record for frame in frames for record in frame.records):
+        is_marking = any(tag in encoded for tag in _MARKING)
+        command, events = (engine.verify if is_marking else engine.apply)(encoded)
+        replay.take(Record(engine.state.seq, 0, command, events))
+        if replay.at_seq == as_of_seq:
+            break
     if replay.at_seq < as_of_seq:
         raise typer.BadParameter(f"the log ends at {replay.at_seq}", param_hint="--as-of-seq")
     return _account_named(bank, replay) if bank else 0, replay

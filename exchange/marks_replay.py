@@ -4,20 +4,20 @@ Collateral marks computed again, by whoever has the log or an extract of it.
     records, or a bank's extract ─▶ MarksReplay ─▶ the bytes that `/v1/collateral/marks` answers
 
 Each mark is priced again from its own figures, and these are compared with the node marks and the
-observations in the records that it names, and with the hours that its supplier delivered. What the
-events alone cannot show is taken from the mark itself: the shares of pools, affiliation, history,
-halts.
+observations in the records that it names, with the hours that its supplier delivered, and with what
+its pledge is (`exchange.told_state`). That is done as the mark comes, for a mark goes on from those
+before it; what differs is said when an answer rests on it. What the events alone cannot show is
+taken from the mark itself: affiliation and halts.
 """
 
 import contextlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from exchange.collateral.curve import months_within
+from exchange.collateral.expected_shortfall import historical_es_e12
 from exchange.collateral.marks import MarkLevel
 from exchange.collateral.node_curve import (
     adv_hours,
@@ -28,10 +28,12 @@ from exchange.collateral.node_curve import (
 )
 from exchange.collateral.pledge_marks import figures_of, priced, sources_of
 from exchange.collateral.uptime import Uptime
+from exchange.collateral.volatility import Volatility
 from exchange.domain.events import (
     Event,
     NodeMarked,
     NodeObserved,
+    PledgeRequested,
     ProductDefined,
     RiskParametersPublished,
 )
@@ -39,6 +41,7 @@ from exchange.domain.lending_events import PledgeMarked
 from exchange.domain.record import Record
 from exchange.domain.risk_parameters import RiskParameters
 from exchange.domain.windows import month_of
+from exchange.extract import ToldRecord
 from exchange.projections.collateral import list_of, mark_view, marks_seen, shown_to
 from exchange.projections.collateral_marks import CollateralMarks
 from exchange.projections.deliveries import Deliveries
@@ -48,6 +51,8 @@ from exchange.projections.participants import Participants
 from exchange.projections.pledges import Pledges
 from exchange.projections.projection import Projection
 from exchange.projections.supplier_uptime import supplier_uptime
+from exchange.told_nodes import NodeDiffers
+from exchange.told_state import ToldMark, ToldState
 
 
 class MarkDiffers(Exception):
@@ -64,12 +69,13 @@ class MarksReplay:
         self.listings, self.pledges, self.marks = Listings(), Pledges(), Marks()
         self.collateral_marks, self.participants = CollateralMarks(), Participants()
         self.deliveries = Deliveries()
-        self._observed: dict[tuple[str, str, int], list[tuple[int, NodeObserved]]] = {}
-        """By class, region and month, with their records."""
+        self._observed_seqs: dict[tuple[str, str, int], int] = {}
+        """By class, region and month, the record of the last one."""
         self._product_seqs: dict[int, int] = {}
         self._versions: dict[int, tuple[int, RiskParameters]] = {}
-        self._other_uptimes: dict[tuple[int, int], Uptime] = {}
-        """What the records say where a mark says another, by pledge and the mark's record."""
+        self.told = ToldState()
+        self._differences: list[tuple[int, PledgeRequested | None, MarkDiffers]] = []
+        """(record, what was asked for or None for all, what differs) in the order of the log."""
 
     def take(self, record: Record) -> None:
         """The next record, or what of it is known."""
@@ -85,24 +91,42 @@ class MarksReplay:
         for model in models:
             _fold(model, record)
         # A mark is decided before anything of its own record has happened.
-        self._compare_uptimes(record)
+        if isinstance(record, ToldRecord):
+            self._compare_nodes(record)
+        self._compare(record)
         _fold(self.deliveries, record)
+        with _told_before(record.seq):
+            self.told.take(record, self.pledges)
         self.at_seq = record.seq
 
     def answer(self, seq: int, account_id: int = 0) -> bytes:
         """
         The marks in force after a record, of an account's pledges or (0) of all, as JSON.
 
-        Raises `MarkDiffers` at the first that cannot be had again.
+        Raises `MarkDiffers` at the first that cannot be had again, also of those before them.
         """
+        for differs_seq, asked, differs in self._differences:
+            is_seen = asked is None or account_id in (0, asked.account_id, asked.bank_account_id)
+            if is_seen and differs_seq <= seq:
+                raise differs
         found = []
         for asked, mark in marks_seen(seq, account_id, self.pledges, self.collateral_marks):
             with _told_before(mark.seq):
                 product = self.listings.products[asked.product_id]
-            self._check(mark.event, mark.seq, product)
             view = mark_view(asked, product.code, mark.event, mark.seq)
             found.append(msgspec.json.encode(shown_to(account_id, view)))
         return list_of(found)
+
+    def trusted(self) -> str:
+        """What of the marks was taken as it is stated, since the records do not show it."""
+        nodes = self.told.nodes
+        return (
+            f"{nodes.marks_count} node marks come out of trades, indices and parameters; taken as "
+            f"stated: their best bids and asks, in {nodes.depths_stated_count} of them how much "
+            f"other banks' pledges make too little to count, of pledges halts and whether an owner "
+            f"is of its supplier's house, and in {self.told.openings_stated_count} first marks "
+            f"more recovery than is told of"
+        )
 
     def rests_on(self, seq: int, account_id: int = 0) -> list[set[int]]:
         """The records that each mark of such an answer follows from, its own among them."""
@@ -122,47 +146,59 @@ class MarksReplay:
 
     def _take(self, event: Event, seq: int) -> None:
         if isinstance(event, NodeObserved):
-            name = (event.gpu_class, event.region, event.month)
-            self._observed.setdefault(name, []).append((seq, event))
+            self._observed_seqs[_name(event)] = seq
         elif isinstance(event, ProductDefined):
             self._product_seqs[event.product_id] = seq
         elif isinstance(event, RiskParametersPublished):
             self._versions[event.version] = seq, event.risk_parameters
 
-    def _compare_uptimes(self, record: Record) -> None:
-        """Of all marks of a record, while the days are as they were then."""
-        found: dict[tuple[int, int], Uptime] = {}
+    def _compare_nodes(self, record: ToldRecord) -> None:
+        """A cycle's marks of the nodes; of a log without facts its command is decided again."""
+        try:
+            with _told_before(record.seq):
+                self.told.nodes.check(record.events)
+        except (NodeDiffers, MarkDiffers) as differs:
+            said = MarkDiffers(f"mark_differs: record {record.seq}: {differs}")
+            self._differences.append((record.seq, None, said))
+
+    def _compare(self, record: Record) -> None:
+        """All marks of a record with what was told, while that is as it was then."""
+        uptimes: dict[tuple[int, int], Uptime] = {}
         for mark in record.events:
             if not isinstance(mark, PledgeMarked):
                 continue
             with _told_before(record.seq):
                 asked = self.pledges.pledges[mark.pledge_id].request
-                supplier_id = self.listings.products[asked.product_id].supplier_account_id
-            name = supplier_id, mark.market_ns
-            if name not in found:
+                product = self.listings.products[asked.product_id]
+            name = product.supplier_account_id, mark.market_ns
+            if name not in uptimes:
                 models = self.collateral_marks, self.deliveries
-                found[name] = supplier_uptime(*name, record.seq - 1, *models)
-            if found[name] != (mark.uptime_ppm, mark.unknown_hours):
-                self._other_uptimes[mark.pledge_id, record.seq] = found[name]
+                uptimes[name] = supplier_uptime(*name, record.seq - 1, *models)
+            try:
+                self._check(ToldMark(mark, asked, record), product, uptimes[name])
+            except MarkDiffers as differs:
+                self._differences.append((record.seq, asked, differs))
 
     def _parameters(self, mark: PledgeMarked) -> tuple[int, RiskParameters]:
         """The constants of a mark, by their number: versions before may not have been told."""
         return self._versions[mark.parameters_version]
 
-    def _check(self, mark: PledgeMarked, seq: int, product: ProductDefined) -> None:
+    def _check(self, told: ToldMark, product: ProductDefined, uptime: Uptime) -> None:
         """Compares a mark with what can be had again of it."""
+        mark, seq = told.mark, told.record.seq
         with _told_before(seq):
             parameters = self._parameters(mark)[1]
         again = priced(figures_of(mark), sources_of(mark), parameters)
-        _require_equal(mark, seq, _fields(again), list(again.__struct_fields__))
-        uptime = self._other_uptimes.get((mark.pledge_id, seq))
-        if uptime is not None:
-            _require_equal(mark, seq, uptime._asdict(), uptime._fields)
+        _require_equal(mark, seq, _fields(again))
+        _require_equal(mark, seq, uptime._asdict())
         market = self._market(mark, seq, product, parameters)
         if mark.level == 0:
             # A supplier that was ended has no value whatever the nodes say.
             del market["level"], market["age_days_count"]
-        _require_equal(mark, seq, market, list(market))
+        _require_equal(mark, seq, market)
+        with _told_before(seq):
+            figures = self.told.figures(told)
+        _require_equal(mark, seq, figures)
 
     def _market(
         self, mark: PledgeMarked, seq: int, product: ProductDefined, parameters: RiskParameters
@@ -189,7 +225,7 @@ class MarksReplay:
             "adv_hours": adv_hours(spans, marks),
             "half_spread_ppm": mean_half_spread_ppm(spans, marks, parameters),
             "is_trading_day": self._is_trading_day(mark.valuation_day, seq),
-            **self._spot(marks, seq, parameters),
+            **self._spot(mark, marks, parameters),
         }
         return found
 
@@ -197,29 +233,26 @@ class MarksReplay:
         return self.marks.trading_days_between(day - 1, day, seq) > 0
 
     def _spot(
-        self, marks: Sequence[NodeMarked], seq: int, parameters: RiskParameters
+        self, told: PledgeMarked, marks: Sequence[NodeMarked], parameters: RiskParameters
     ) -> dict[str, object]:
-        """Which month is the spot, and what its last observation up to a record says."""
-        last = {mark.month: self._observation(mark, seq) for mark in marks}
-        counts = {month: each[1].observed_count for month, each in last.items() if each}
+        """Which month is the spot, and what has been observed of it."""
+        known = {mark.month: self.marks.volatility_of(_name(mark)) for mark in marks}
+        counts = {month: each.observed_count for month, each in known.items()}
         spot = spot_of(marks, counts, parameters)
-        observation = None if spot is None else last[spot.month]
-        if spot is None or observation is None:
-            return {"spot_month": 0 if spot is None else spot.month, "spot_seq": 0}
-        spot_seq, observed = observation
+        volatility = Volatility() if spot is None else known[spot.month]
+        history_e12 = historical_es_e12(volatility, told.strip_factor_e12, parameters)
         return {
-            "spot_month": spot.month,
-            "spot_seq": spot_seq,
-            "sigma_ewma_e12": observed.sigma_ewma_e12,
-            "sigma_stress_e12": observed.sigma_stress_e12,
-            "sigma_long_e12": observed.sigma_sum_e12 // observed.observed_count,
+            "spot_month": 0 if spot is None else spot.month,
+            "spot_seq": 0 if spot is None else self._observed_seqs.get(_name(spot), 0),
+            "sigma_ewma_e12": volatility.sigma_ewma_e12,
+            "sigma_stress_e12": volatility.sigma_stress_e12,
+            "sigma_long_e12": volatility.sigma_long_e12(),
+            "historical_es_e12": history_e12,
         }
 
-    def _observation(self, mark: NodeMarked, seq: int) -> tuple[int, NodeObserved] | None:
-        """A node's last observation up to a record, with its own record."""
-        versions = self._observed.get((mark.gpu_class, mark.region, mark.month), [])
-        at = bisect_right(versions, seq, key=itemgetter(0))
-        return versions[at - 1] if at else None
+
+def _name(event: NodeMarked | NodeObserved) -> tuple[str, str, int]:
+    return event.gpu_class, event.region, event.month
 
 
 def _fold(model: Projection[Any], record: Record) -> None:
@@ -245,12 +278,10 @@ def _fields(mark: PledgeMarked) -> dict[str, object]:
     return {name: getattr(mark, name) for name in mark.__struct_fields__}
 
 
-def _require_equal(
-    mark: PledgeMarked, seq: int, found: dict[str, object], names: Sequence[str]
-) -> None:
-    for name in names:
-        if getattr(mark, name) != found[name]:
+def _require_equal(mark: PledgeMarked, seq: int, found: dict[str, object]) -> None:
+    for name, value in found.items():
+        if getattr(mark, name) != value:
             raise MarkDiffers(
                 f"mark_differs: pledge {mark.pledge_id}, record {seq}: {name} is recorded as "
-                f"{getattr(mark, name)!r} and comes out as {found[name]!r}"
+                f"{getattr(mark, name)!r} and comes out as {value!r}"
             )

@@ -62,7 +62,7 @@ def told(number: int) -> bytes:
 
 def untold(number: int) -> bytes:
     """What is nobody's business."""
-    return record(ClockAdvanced(market_ns=number))
+    return record(released(10**6 + number))
 
 
 def frames_of(count: int, records_count: int = 2):
@@ -254,8 +254,20 @@ def test_how_many_pledges_other_banks_have_is_not_told():
     frame, head = decode_frame(encoded.data), SIGNER.sign(encoded.head, lambda: 7)
     for heads in ([head], []):
         lines = list(extract_lines([frame], heads, pickle.loads(pickle.dumps(going))))
-        assert [record.seq for record in records_in(lines)[1]] == [4, 5]
-    assert check(list(extract_lines([frame], [head], going)), KEY) == (2, 0)
+        assert [record.seq for record in records_in(lines)[1]] == [1, 4, 5]
+    assert check(list(extract_lines([frame], [head], going)), KEY) == (3, 0)
+
+
+def test_the_market_time_of_what_is_told_is_told_and_no_other():
+    records = [record(ClockAdvanced(market_ns=at)) for at in (1, 2)]
+    records += [told(1), record(ClockAdvanced(market_ns=3)), untold(1), told(2), records[0]]
+    encoded = encode_records(NAME, NAME.genesis, 0, records)
+    frame, head = decode_frame(encoded.data), SIGNER.sign(encoded.head, lambda: 7)
+    for heads in ([head], []):
+        found = list(records_in(extract([frame], heads))[1])
+        assert [each.seq for each in found] == [2, 3, 4, 6]
+        times = [e.market_ns for each in found for e in each.events if isinstance(e, ClockAdvanced)]
+        assert times == [2, 3]
 
 
 def test_a_head_over_another_log_is_no_proof():

@@ -19,7 +19,7 @@ from exchange.domain.delivery_events import (
 )
 from exchange.domain.events import Event
 from exchange.domain.lending_commands import MarkPledges
-from exchange.domain.lending_events import PledgeMarked
+from exchange.domain.lending_events import PledgeMarked, PledgesMarked
 from exchange.domain.meter_readings import HourRuling
 from exchange.domain.record import encode_event, events_of
 from exchange.domain.units import PPM_WHOLE
@@ -193,7 +193,7 @@ def test_a_mark_with_other_unknown_hours_is_named(market):
         replayed(records).answer(records[at].seq, BANK)
 
 
-def test_readings_are_proved_and_do_not_pass_as_facts(market, tmp_path):
+def test_readings_and_cycles_are_proved_and_do_not_pass_as_facts(market, tmp_path):
     lines, file = extract_of(market), tmp_path / "extract"
 
     def read(changes: list[bytes]):
@@ -201,7 +201,7 @@ def test_readings_are_proved_and_do_not_pass_as_facts(market, tmp_path):
         return list(read_extract(file, "bank", len(market.records), KEY).records)
 
     read(lines)
-    for kind in (ReadingsRecorded, DeliveryAttested, RulingProposed, DeliveryRuled):
+    for kind in (ReadingsRecorded, DeliveryAttested, RulingProposed, DeliveryRuled, PledgesMarked):
         with pytest.raises(ExtractUnreadable, match="its proof was taken away"):
             read(changed(lines, kind))
     at = next(n for n, line in enumerate(lines) if encoded_tag(ReadingsRecorded) in line)

@@ -6,7 +6,7 @@ publishes what changed. The first real mark of a delivery day enters the node's 
 basis to the outside index.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -60,6 +60,7 @@ SHORTEST_CYCLE_NS = 60 * NS_PER_SECOND
 BASIS_AGE_DAYS_COUNT = 1
 """Trading days: an index that is carried for longer says nothing about how a node stands to it."""
 _BASIS_ONE_E12 = 10**12
+NodeName = tuple[str, str, int]
 _MONTH, _TITLE = WindowKind.MONTH, TradingMode.TITLE
 
 
@@ -124,14 +125,35 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
     nor small trades, one after the other, lift a mark by more than the cap in a day unless a second
     source supports it. Cycles are at least a minute apart.
     """
-    data = state.market_data
-    parameters = data.risk_parameters
-    assert parameters is not None, "genesis publishes the risk parameters"
-    next_ns = data.marked_ns + SHORTEST_CYCLE_NS if data.marked_ns else 0
+    marked_ns = state.market_data.marked_ns
+    next_ns = marked_ns + SHORTEST_CYCLE_NS if marked_ns else 0
     require(state.market_ns >= next_ns, Reason.EMPTY, state.market_ns, next_ns)
     nodes = _nodes_to_mark(state)
-    pledged_hours = _pledged_hours(state)
-    inputs = [_inputs(node, pledged_hours, state, parameters) for node in nodes]
+    quotes = [_quotes(node, state) for node in nodes]
+    events = node_marks(nodes, quotes, pledged_hours(state), state)
+    changed = [event for event in events if isinstance(event, NodeMarked)]
+    require(len(events) > 0, Reason.EMPTY)
+    published = MarksPublished(node_count=len(nodes), changed_count=len(changed))
+    return [*events, published, *floors_after(changed, state)]
+
+
+def node_marks(
+    nodes: Sequence[Node],
+    quotes: Sequence[tuple[int, int]],
+    pledged: Mapping[NodeName, int],
+    state: State,
+) -> list[Event]:
+    """
+    What a cycle publishes of these nodes: marks that change, and the days' observations.
+
+    `quotes` are best bid and ask of each, 0 for none, micro-CNY; `pledged` is GPU-hours under lien.
+    """
+    parameters = state.market_data.risk_parameters
+    assert parameters is not None, "genesis publishes the risk parameters"
+    inputs = [
+        _inputs(node, quote, pledged.get(name_of(node), 0), state, parameters)
+        for node, quote in zip(nodes, quotes, strict=True)
+    ]
     own = [_mark(i, parameters) for i in inputs]
     marks = [
         mark
@@ -145,10 +167,12 @@ def decide_marks(command: PublishMarks, state: State, account_id: int) -> list[E
         if marked != node.mark:
             events.append(marked)
         events += _observed(node, mark, state, parameters)
-    changed = [event for event in events if isinstance(event, NodeMarked)]
-    require(len(events) > 0, Reason.EMPTY)
-    published = MarksPublished(node_count=len(nodes), changed_count=len(changed))
-    return [*events, published, *floors_after(changed, state)]
+    return events
+
+
+def name_of(node: Node | NodeMarked | NodeObserved) -> NodeName:
+    """Its class, region and month."""
+    return node.gpu_class, node.region, node.month
 
 
 def _mark(inputs: MarkInputs, parameters: RiskParameters) -> NodeMark:
@@ -180,16 +204,12 @@ def _nodes_to_mark(state: State) -> list[Node]:
 
 
 def _inputs(
-    node: Node,
-    pledged_hours: Mapping[tuple[str, str, int], int],
-    state: State,
-    parameters: RiskParameters,
+    node: Node, quote: tuple[int, int], hours: int, state: State, parameters: RiskParameters
 ) -> MarkInputs:
     today = day_at(state.market_ns)
-    bid_micro, ask_micro = _quotes(node, state)
+    bid_micro, ask_micro = quote
     index = state.market_data.indices.get(f"{node.gpu_class}|{node.region}")
     previous_day = node.mark.observed_day if node.mark else 0
-    hours = pledged_hours.get((node.gpu_class, node.region, node.month), 0)
     return MarkInputs(
         month=node.month,
         traded=node.trades.traded(oldest_minute(state.market_ns, parameters), MICRO_PER_FEN),
@@ -229,7 +249,7 @@ def _auction(
 
 
 def _with_neighbours(
-    inputs: MarkInputs, node: Node, nodes: list[Node], marks: list[NodeMark]
+    inputs: MarkInputs, node: Node, nodes: Sequence[Node], marks: Sequence[NodeMark]
 ) -> MarkInputs:
     neighbours = tuple(
         MonthMark(month=other.month, mark_micro=mark.mark_micro, level=mark.level)
@@ -254,9 +274,9 @@ def _quotes(node: Node, state: State) -> tuple[int, int]:
     return max(bids, default=0) * MICRO_PER_FEN, ask_price * MICRO_PER_FEN
 
 
-def _pledged_hours(state: State) -> dict[tuple[str, str, int], int]:
+def pledged_hours(state: State) -> dict[NodeName, int]:
     """GPU-hours under lien by class, region and month."""
-    found: dict[tuple[str, str, int], int] = {}
+    found: dict[NodeName, int] = {}
     for pledge in state.pledges.values():
         if not pledge.pledged_qty:
             continue

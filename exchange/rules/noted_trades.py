@@ -63,18 +63,24 @@ def note_trades(
             continue
         hours = window_hours * last_qty
         is_affiliated = state.core.parties_are_one(maker_id, taker_id)
-        note = node.trades.add(
-            RecentTrade(market_ns, trade_id, last_price, hours, maker_id, taker_id, is_affiliated)
+        noted = RecentTrade(
+            market_ns, trade_id, last_price, hours, maker_id, taker_id, is_affiliated
         )
-        if note is not None:
-            # Nor is it volume: a house could trade with itself until its days look liquid.
-            continue
-        if node.auctions and node.auctions[-1].seq == state.seq:
-            node.auctions[-1].matched_hours += hours
-        days = node.traded_days
-        if days and days[-1][0] == day:
-            hours += days.pop()[1]
-        days.append((day, hours))
+        add_noted(noted, day, node, state.seq)
+
+
+def add_noted(noted: RecentTrade, day: int, node: Node, seq: int) -> None:
+    """A trade of a delivery day enters the node's sums, and those of its record's auction."""
+    if node.trades.add(noted) is not None:
+        # Nor is it volume: a house could trade with itself until its days look liquid.
+        return
+    hours = noted.traded_hours
+    if node.auctions and node.auctions[-1].seq == seq:
+        node.auctions[-1].matched_hours += hours
+    days = node.traded_days
+    if days and days[-1][0] == day:
+        hours += days.pop()[1]
+    days.append((day, hours))
 
 
 def evolve_uncrossed(event: AuctionUncrossed, state: State) -> None:
@@ -86,14 +92,17 @@ def evolve_uncrossed(event: AuctionUncrossed, state: State) -> None:
 def note_auction(instrument_id: int, auction_price: int, state: State) -> None:
     """Notes, for marks, an auction whose trades this record has, or goes on with."""
     node, _ = _node_of(state.instruments[instrument_id], state)
-    if node is None:
-        return
-    now = (state.market_ns, instrument_id, auction_price)
+    if node is not None:
+        add_auction((state.market_ns, instrument_id, auction_price), node, state.seq)
+
+
+def add_auction(auction: tuple[int, int, int], node: Node, seq: int) -> None:
+    """An auction, as (market time, instrument, price), begins or goes on with a record."""
     last = node.auctions[-1] if node.auctions else None
-    if last is not None and (last.at_ns, last.instrument_id, last.auction_price) == now:
-        last.seq = state.seq
+    if last is not None and (last.at_ns, last.instrument_id, last.auction_price) == auction:
+        last.seq = seq
     else:
-        node.auctions.append(NodeAuction(*now, seq=state.seq))
+        node.auctions.append(NodeAuction(*auction, seq=seq))
 
 
 def remove_trade(trade: DeskTrade, state: State) -> None:
@@ -103,13 +112,17 @@ def remove_trade(trade: DeskTrade, state: State) -> None:
         amount = trade.trade_price * qty
         change_closing_trade(state.closing_trades, trade.instrument_id, -qty, -amount)
     node, noted = _noted(trade, state)
-    if node is None:
-        return
+    if node is not None:
+        remove_noted(noted, trade.instrument_id, node)
+
+
+def remove_noted(noted: RecentTrade, instrument_id: int, node: Node) -> None:
+    """Takes a trade, at its present price, out of the node's sums."""
     node.trades.remove(noted)
     if noted.note is not None:
         return
-    _take_from_auction(trade, noted.traded_hours, node)
-    traded_day = day_at(trade.executed_ns)
+    _take_from_auction(noted, instrument_id, node)
+    traded_day = day_at(noted.at_ns)
     days = [
         (day, hours - noted.traded_hours if day == traded_day else hours)
         for day, hours in node.traded_days
@@ -124,17 +137,22 @@ def reprice_trade(trade: DeskTrade, corrected_price: int, state: State) -> None:
         change_closing_trade(state.closing_trades, trade.instrument_id, 0, amount)
     node, noted = _noted(trade, state)
     if node is not None:
-        node.trades.reprice(noted, corrected_price)
-        if noted.note is None:
-            _take_from_auction(trade, noted.traded_hours, node)
+        reprice_noted(noted, trade.instrument_id, corrected_price, node)
 
 
-def _take_from_auction(trade: DeskTrade, hours: int, node: Node) -> None:
+def reprice_noted(noted: RecentTrade, instrument_id: int, price: int, node: Node) -> None:
+    """Counts a trade at another price than its present one."""
+    node.trades.reprice(noted, price)
+    if noted.note is None:
+        _take_from_auction(noted, instrument_id, node)
+
+
+def _take_from_auction(noted: RecentTrade, instrument_id: int, node: Node) -> None:
     """What is busted, or has another price, is none of what an auction matched at its own."""
-    of_trade = (trade.executed_ns, trade.instrument_id, trade.trade_price)
+    of_trade = (noted.at_ns, instrument_id, noted.last_price)
     for auction in node.auctions:
         if (auction.at_ns, auction.instrument_id, auction.auction_price) == of_trade:
-            auction.matched_hours = max(0, auction.matched_hours - hours)
+            auction.matched_hours = max(0, auction.matched_hours - noted.traded_hours)
 
 
 def _noted(trade: DeskTrade, state: State) -> tuple[Node | None, RecentTrade]:

@@ -27,6 +27,7 @@ from exchange.extract import (
     ExtractEnd,
     Facts,
 )
+from tests.e2e.test_archive import snapshot_seq, trim
 from tests.e2e.test_proof import frames_of, genesis_key
 
 from .processes import VenueProcess, in_time, wait_until
@@ -111,6 +112,15 @@ async def test_marks_come_out_again_byte_for_byte_from_the_log_and_from_its_arch
     archived = await asyncio.to_thread(venue.shell, "log", "archive", *both)
     assert archived.exit_code == 0, archived
     done = await asyncio.to_thread(elsewhere, *asked, "--log", place)
+    assert (done.returncode, done.stdout) == (0, answer.body), done
+
+    places = [place, tmp_path / "other place"]
+    trimmed = await asyncio.to_thread(trim, venue, places, snapshot_seq(venue))
+    assert trimmed.exit_code == 0, trimmed
+    asked = (*asked, "--data", venue.data_dir)
+    done = await asyncio.to_thread(elsewhere, *asked)
+    assert (done.returncode, b"--archive" in done.stderr) == (61, True), done
+    done = await asyncio.to_thread(elsewhere, *asked, "--archive", place)
     assert (done.returncode, done.stdout) == (0, answer.body), done
 
 
