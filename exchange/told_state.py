@@ -11,6 +11,7 @@ that is told whole.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from exchange.collateral.haircut_lines import Grade
 from exchange.collateral.recovery import Opening
@@ -26,7 +27,7 @@ from exchange.projections.pledges import Pledges
 from exchange.rules import EVOLVE, State
 from exchange.rules.lending_state import Pledge
 from exchange.rules.mark_history import Carried, carried, held_back
-from exchange.rules.valuation import _share_ppm
+from exchange.rules.pool_share import supplier_share_ppm
 from exchange.told_nodes import ToldNodes
 
 _AS_THE_RULES = (
@@ -85,9 +86,11 @@ class ToldState:
             "start_day": request.start_day,
             "end_day": request.end_day,
             "position_hours": max(0, days_count) * HOURS_PER_DAY * pledged_qty,
-            **self._ruled(told, before.ruled_amount),
+            **self._ruled(told, before),
             **self._opening(told, before),
-            "pool_share_ppm": _share_ppm(request, mark.value_amount, self._state),
+            "pool_share_ppm": supplier_share_ppm(
+                request, mark.value_amount, self._state, is_taken=_is_taken(told)
+            ),
             "supplier_grade": self._grade(request),
         }
 
@@ -169,13 +172,14 @@ class ToldState:
             return None
         for event in events:
             if isinstance(event, e.PledgeReleased):
-                return pledges[event.pledge_id]
-        return held_back(p for p in pledges.values() if p.request.loan_id == request.loan_id)
+                return _as_marked_in(told.record, pledges[event.pledge_id])
+        held = held_back(p for p in pledges.values() if p.request.loan_id == request.loan_id)
+        # It stays in its place, and its ruling with it.
+        return None if held is None else replace(held, ruled_ppm=0)
 
-    def _ruled(self, told: ToldMark, ruled_amount: int) -> dict[str, object]:
+    def _ruled(self, told: ToldMark, before: Carried) -> dict[str, object]:
         """Open disputes and the last ruling, with what the mark's own record says of them."""
         state, pledge_id = self._state, told.mark.pledge_id
-        pledge = state.pledges.get(pledge_id)
         disputed = {
             dispute_id: dispute.disputed
             for dispute_id, dispute in state.mark_disputes.items()
@@ -183,8 +187,8 @@ class ToldState:
         }
         found: dict[str, object] = {
             "is_disputed": bool(disputed),
-            "ruled_ppm": 0 if pledge is None else pledge.ruled_ppm,
-            "ruled_amount": ruled_amount,
+            "ruled_ppm": before.ruled_ppm,
+            "ruled_amount": before.ruled_amount,
             "supersedes_seq": 0,
         }
         for event in told.record.events:
@@ -194,7 +198,7 @@ class ToldState:
                 found = {
                     "is_disputed": len(disputed) > 1,
                     "ruled_ppm": event.ruled_ppm,
-                    "ruled_amount": event.ruled_amount or ruled_amount,
+                    "ruled_amount": event.ruled_amount or before.ruled_amount,
                     "supersedes_seq": disputed[event.dispute_id].mark_seq,
                 }
         return found
@@ -214,3 +218,21 @@ class ToldState:
             elif isinstance(event, CollateralSold) and event.pledge_id == pledge_id:
                 left_qty -= event.sold_qty
         return left_qty
+
+
+def _is_taken(told: ToldMark) -> bool:
+    """Whether the mark's own record is the bank's word on the pledge, or on its loan."""
+    request = told.request
+    return any(
+        (isinstance(event, e.PledgeAccepted) and event.pledge_id == request.pledge_id)
+        or (isinstance(event, le.LoanApproved) and event.loan_id == request.loan_id)
+        for event in told.record.events
+    )
+
+
+def _as_marked_in(record: Record, pledge: Pledge) -> Pledge:
+    """A pledge that is released, with the mark that the same record gives it before."""
+    for event in record.events:
+        if isinstance(event, le.PledgeMarked) and event.pledge_id == pledge.request.pledge_id:
+            return replace(pledge, mark=event)
+    return pledge
