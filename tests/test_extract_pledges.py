@@ -193,7 +193,7 @@ def tomorrow(market: LendingMarket, price_micro: int) -> None:
 def test_a_mark_begins_where_the_one_before_it_ended(gliding):
     marks = [e for r in records_of(gliding) for e in r.events if isinstance(e, PledgeMarked)]
     seen = [(m.pledge_id, m.opening_ltv_ppm < m.applied_ltv_ppm < m.ltv_ppm) for m in marks]
-    assert seen[4:8] == [(1, True), (1, True), (2, True), (3, True)], "it glides, in new ones too"
+    assert seen[5:9] == [(1, True), (1, True), (2, True), (3, True)], "it glides, in new ones too"
     for records in logs_of(gliding):
         replay = replayed(records)
         assert replay.answer(records[-1].seq, BANK).startswith(b"[{")
@@ -204,13 +204,13 @@ def test_a_mark_begins_where_the_one_before_it_ended(gliding):
     ("at", "name", "value"),
     [
         (1, "opening_ltv_ppm", 700_000),
-        (4, "opening_ltv_ppm", -1),
-        (4, "opening_recovery_days_count", 0),
-        (5, "is_stressed_day", False),
-        (6, "opening_ltv_ppm", 700_000),
-        (7, "opening_ltv_ppm", -1),
-        (7, "opening_recovery_days_count", 0),
+        (5, "opening_ltv_ppm", -1),
+        (5, "opening_recovery_days_count", 0),
+        (6, "is_stressed_day", False),
+        (7, "opening_ltv_ppm", 700_000),
         (8, "opening_ltv_ppm", -1),
+        (8, "opening_recovery_days_count", 0),
+        (9, "opening_ltv_ppm", -1),
         (-1, "opening_recovery_days_count", 9),
         (-1, "opening_ltv_ppm", 440_000),
     ],
