@@ -41,7 +41,7 @@ from exchange.projections import Projections
 from exchange.rules.state import State, StateUnreadable
 from exchange.settings import StartRefused
 
-BEHAVIOUR_VERSION = 6
+BEHAVIOUR_VERSION = 7
 """Version of the rules; a log that a newer one wrote is refused."""
 SNAPSHOT_DIR = "snapshots"
 LONGEST_S = 300.0
