@@ -84,6 +84,8 @@ class MarketClock:
     async def _tick(self) -> None:
         state = self._sequencer.engine.state
         await self._settle_up()
+        # Before the time moves on: what comes due with it is decided on that cycle's marks.
+        await self._finish_cycle()
         target_ns = min(self.now_ns(), self._due_ns())
         if target_ns > state.market_ns or next_boundary_ns(state) <= state.market_ns:
             command = AdvanceClock(market_ns=max(target_ns, state.market_ns))
@@ -102,18 +104,25 @@ class MarketClock:
     async def _mark_pledges(self) -> None:
         """Finishes a cycle that an exchange died at, and goes through one of its own."""
         state = self._sequencer.engine.state
-        is_begun = False
-        while state.marking_left or not is_begun:
-            if not state.marking_left:
-                if not is_anything_to_mark(state):
-                    return
-                is_begun = True
-            begun_ns = self._monotonic_ns()
-            outcome = await self._sequencer.execute(MarkPledges())
-            if outcome.reason in _WRITER_STOPPED:
+        await self._finish_cycle()
+        if not state.marking_left and is_anything_to_mark(state) and await self._mark_some():
+            await self._finish_cycle()
+
+    async def _finish_cycle(self) -> None:
+        """Takes the rest of what the cycle under way has to look at, if one is."""
+        while self._sequencer.engine.state.marking_left:
+            if not await self._mark_some():
                 return
-            assert outcome.reason is None, f"marking pledges was refused: {outcome}"
-            await self._give_way(self._monotonic_ns() - begun_ns)
+
+    async def _mark_some(self) -> bool:
+        """One record of pledges, and a pause for others; False once the writer has stopped."""
+        begun_ns = self._monotonic_ns()
+        outcome = await self._sequencer.execute(MarkPledges())
+        if outcome.reason in _WRITER_STOPPED:
+            return False
+        assert outcome.reason is None, f"marking pledges was refused: {outcome}"
+        await self._give_way(self._monotonic_ns() - begun_ns)
+        return True
 
     async def _give_way(self, took_ns: int) -> None:
         """

@@ -13,15 +13,21 @@ INTERVAL_NS = 3_600 * 10**9
 
 
 class NoLog:
-    """Durable at once."""
+    """Durable at once; notes the time and how many pledges are left to look at, each time."""
+
+    def __init__(self, market: MarkedMarket) -> None:
+        self.noted: list[tuple[int, int]] = []
+        self._state = market.state
 
     async def append(self, records) -> None:
-        """Nothing is kept."""
+        """Nothing else is kept."""
+        self.noted.append((self._state.market_ns, len(self._state.marking_left)))
 
 
-async def ticked(market: MarkedMarket) -> MarkedMarket:
-    """The market after the clock's tick at the next hour."""
-    sequencer = Sequencer(market.engine, NoLog())
+async def ticked(market: MarkedMarket) -> list[tuple[int, int]]:
+    """The clock ticks at the next hour; what the log noted."""
+    log = NoLog(market)
+    sequencer = Sequencer(market.engine, log)
     writer = asyncio.create_task(sequencer.run())
     now_ns = [0]
     clock = MarketClock(
@@ -32,7 +38,7 @@ async def ticked(market: MarkedMarket) -> MarkedMarket:
         await clock._tick()
     sequencer.stop()
     await writer
-    return market
+    return log.noted
 
 
 async def test_a_tick_at_the_interval_marks_every_pledge(monkeypatch):
@@ -57,9 +63,11 @@ async def test_a_cycle_that_an_exchange_died_at_is_finished_and_one_more_made(mo
     market.do(0, MarkPledges())
     market.do(0, MarkPledges())
     assert market.state.marking_left == [2, 3]
-    seen = market.state.pledges[1].mark_seq
+    seen, began_ns = market.state.pledges[1].mark_seq, market.state.market_ns
     market.quote(market.months[1], 796, 804)
-    await ticked(market)
+    noted = await ticked(market)
+    assert noted[:2] == [(began_ns, 1), (began_ns, 0)], "before the time moves on"
+    assert noted[2][0] > began_ns
     assert market.state.marking_left == []
     assert market.state.pledges[1].mark_seq > seen
 
