@@ -84,7 +84,8 @@ class MarketClock:
     async def _tick(self) -> None:
         state = self._sequencer.engine.state
         await self._settle_up()
-        # Before the time moves on: what comes due with it is decided on that cycle's marks.
+        # One that an exchange died at, before the time moves on: what comes due is decided on its
+        # marks.
         await self._finish_cycle()
         target_ns = min(self.now_ns(), self._due_ns())
         if target_ns > state.market_ns or next_boundary_ns(state) <= state.market_ns:
@@ -102,14 +103,12 @@ class MarketClock:
             await self._mark_pledges()
 
     async def _mark_pledges(self) -> None:
-        """Finishes a cycle that an exchange died at, and goes through one of its own."""
-        state = self._sequencer.engine.state
-        await self._finish_cycle()
-        if not state.marking_left and is_anything_to_mark(state) and await self._mark_some():
+        """A cycle of the pledges: its beginning, and all that it has to look at."""
+        if is_anything_to_mark(self._sequencer.engine.state) and await self._mark_some():
             await self._finish_cycle()
 
     async def _finish_cycle(self) -> None:
-        """Takes the rest of what the cycle under way has to look at, if one is."""
+        """The rest of what the cycle under way has to look at, if one is."""
         while self._sequencer.engine.state.marking_left:
             if not await self._mark_some():
                 return
