@@ -114,10 +114,15 @@ class MarketClock:
                 return
 
     async def _mark_some(self) -> bool:
-        """One record of pledges, and a pause for others; False once the writer has stopped."""
+        """
+        One record of pledges, and a pause for others; False where nothing is left to look at.
+
+        The last request may be withdrawn by a command that was in the queue already. So it is once
+        the writer has stopped.
+        """
         begun_ns = self._monotonic_ns()
         outcome = await self._sequencer.execute(MarkPledges())
-        if outcome.reason in _WRITER_STOPPED:
+        if outcome.reason in (Reason.EMPTY, *_WRITER_STOPPED):
             return False
         assert outcome.reason is None, f"marking pledges was refused: {outcome}"
         await self._give_way(self._monotonic_ns() - begun_ns)

@@ -2,12 +2,16 @@
 
 import asyncio
 
+from exchange.domain.commands import DeclinePledge, PublishMarks
+from exchange.domain.enums import PledgeStatus
 from exchange.domain.lending_commands import MarkPledges
+from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.market_clock import GIVE_WAY_TIMES, LONGEST_PAUSE_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
 from exchange.rules import pledge_marking
 from tests.rules.pledge_marks import MarkedMarket
+from tests.scenario import BANK
 
 INTERVAL_NS = 3_600 * 10**9
 
@@ -123,3 +127,30 @@ async def test_without_pledges_the_clock_asks_for_nothing():
     market.quote(market.months[1], 796, 804)
     await ticked(market)
     assert market.state.pools == {}
+
+
+async def test_a_request_that_is_declined_as_the_clock_looks_at_it_ends_nothing():
+    """Found by the simulation: the bank's no was in the queue when the clock asked for a cycle."""
+    market, answers = MarkedMarket(), []
+    pledge_id = market.request()
+
+    class QueueingLog(NoLog):
+        async def append(self, records) -> None:
+            await super().append(records)
+            if decode_body(records[0])[0] == PublishMarks():
+                no = DeclinePledge(key_id=BANK, command_id="no", pledge_id=pledge_id)
+                sequencer.submit(no, answers.append)
+
+    log = QueueingLog(market)
+    sequencer = Sequencer(market.engine, log)
+    writer = asyncio.create_task(sequencer.run())
+    now_ns = [0]
+    start_ns = market.state.market_ns
+    clock = MarketClock(sequencer, lambda: now_ns[0], start_ns, 1, INTERVAL_NS, INTERVAL_NS)
+    now_ns[0] = INTERVAL_NS
+    market.quote(market.months[1], 796, 804)
+    await clock._tick()
+    sequencer.stop()
+    await writer
+    assert [answer.reason for answer in answers] == [None]
+    assert market.state.pledges[pledge_id].status is PledgeStatus.DECLINED
