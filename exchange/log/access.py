@@ -14,7 +14,8 @@ embedded server, on purpose: its socket lies in a directory of mode 700, and who
 also read any secret that we could keep beside it. The rules keep our own code and a mistaken
 command from removing records; against a thief of the account they do nothing.
 
-Nor can they stop XADD with MAXLEN, which trims as it appends: archive and witness find that.
+Nor can they stop XADD with MAXLEN, which trims as it appends: archive and witness find that. XSETID
+takes nothing away; the exchange's own is always refused (`exchange.log.appender` says what for).
 """
 
 ENGINE = "engine"
@@ -23,10 +24,10 @@ OPERATOR = "operator"
 
 KEYS = "~ev:*"
 _ASKING = "+auth +client|setinfo +client|setname +ping +info +config|get +xrange +xrevrange +xlen"
-_APPENDING = "+fcall +function|load +evalsha +script|load"
+_APPENDING = "+xadd +multi +exec +watch +unwatch +xsetid"
 RULES = {
     "default": "off",
-    ENGINE: f"{KEYS} {_ASKING} +xadd {_APPENDING} +waitaof +shutdown",
+    ENGINE: f"{KEYS} {_ASKING} {_APPENDING} +waitaof +shutdown",
     KEEPER: f"{KEYS} {_ASKING} +xtrim +bgrewriteaof +shutdown",
     OPERATOR: "~* &* +@all",
 }

@@ -4,14 +4,22 @@ The one writer of a log.
     take_over ── barrier at the verified tip ──▶ Appender ── append ──▶ append ──▶ … ──▶ close
                                                     └─ any failure ──▶ closed for ever
 
-Safety is compare-and-append: the server appends a frame only while the stream's last id is the one
-that this writer believes in, in one step that nothing can come between. So of two writers one
-conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
+Safety is compare-and-append: a frame is appended only while the stream's last entry is the one that
+this writer believes in. That is a transaction, which the server drops if anybody has touched the
+key since the writer began to watch it; and what the watch began with is compared. So of two writers
+one conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
 stale writer fail sooner.
 
-The last entry is a frame too, and to read its id means to copy it. Nothing less says as much: that
-none follows the one believed in, and that there are as many as there were with it, is also true of
-a stale copy that a failover or a hand has put in the log's place.
+    UNWATCH  WATCH key  XREVRANGE key + - COUNT 1          once: is the last entry ours?
+    MULTI  XADD key id f frame  EXEC                       each append, in one write with
+    WATCH key  XRANGE key (id +  XSETID key id-1 …         … the next one's watch
+
+Behind an append the last entry need not be read, which is a frame too and may have a MiB: that none
+follows it, and that XSETID refuses an id below it for being below the last existing entry, says the
+same. The XSETID states that no entry was ever added, so it is refused wherever there is one; only
+on a log that somebody has emptied it could move the last id, and there everybody conflicts. Where
+it is refused in other words, the last entry is read before the next append. So it is after a trim,
+which breaks the watch: the transaction has done nothing then, and is sent again.
 
 With `appendfsync always` the server answers after its fsync: an OK is durable there. Where replicas
 are configured, it counts once each of them has confirmed it (`exchange.log.replication`). No answer
@@ -20,7 +28,6 @@ after any failure only a new barrier tells what the log holds.
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -34,7 +41,6 @@ from exchange.log.errors import (
     AppendOutcomeUnknown,
     AppendRefused,
     LogConflict,
-    LogError,
     told,
 )
 from exchange.log.frame import (
@@ -53,24 +59,11 @@ from exchange.log.resp import Connection, Patience, ReplyError
 APPEND_SECONDS = 5.0
 """Longest wait for a durable append, sending and answer together."""
 
-_APPEND = """
-local function append(keys, args)
-  local last = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)[1]
-  local last_id = last and last[1] or '0-0'
-  if last_id == args[2] and last[2][1] == 'f' and last[2][2] == args[3] then
-    return redis.status_reply('DUP')
-  end
-  if last_id ~= args[1] then
-    return redis.status_reply('CONFLICT ' .. last_id)
-  end
-  redis.call('XADD', keys[1], args[2], 'f', args[3])
-  return redis.status_reply('OK')
-end
-"""
-FUNCTION = "exchange_log_append_1"
-LIBRARY = f"#!lua name={FUNCTION}\n{_APPEND}\nredis.register_function('{FUNCTION}', append)\n"
-SCRIPT = f"{_APPEND}\nreturn append(KEYS, ARGV)\n"
-SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+NO_ENTRY = "0-0"
+"""Where a log without entries ends."""
+_HIGHEST = 2**64 - 1
+_BELOW_LAST = "The ID specified in XSETID is smaller than the target stream top item"
+"""Servers say so of an id below the last entry that exists, whatever the last id ever was."""
 
 
 async def take_over(
@@ -108,13 +101,7 @@ async def open_appender(
     replicas: Replicas | None = None,
 ) -> "Appender":
     """An appender after the verified `tip` in the same epoch: for `append_again` only."""
-    connection = await _connect(address)
-    try:
-        call = await _load_append(connection)
-        return Appender(connection, call, name, tip, wall_ns, replicas)
-    except BaseException:
-        connection.abort()
-        raise
+    return Appender(await _connect(address), name, tip, wall_ns, replicas)
 
 
 class Appender:
@@ -127,7 +114,6 @@ class Appender:
     def __init__(
         self,
         connection: Connection,
-        call: tuple[str, str],
         name: LogName,
         head: Head,
         wall_ns: Callable[[], int] = time.time_ns,
@@ -140,7 +126,8 @@ class Appender:
         """Frames that were appended and acknowledged."""
         self._connection = connection
         self._patience = Patience(connection, APPEND_SECONDS)
-        self._call = call
+        self._is_watched = False
+        """Whether the server will drop a transaction unless `head` ends the log."""
         self._wall_ns = wall_ns
         self._replicas = replicas if replicas is not None and replicas.names else None
 
@@ -177,11 +164,7 @@ class Appender:
         began_s = asyncio.get_running_loop().time()
         try:
             with self._patience:
-                answer = await self._connection.call(
-                    *self._call, "1", self.name.key, prev_id, new_id, (frame.header, frame.body)
-                )
-            if answer != b"OK":
-                raise _refusal(answer, prev_id, new_id)
+                await self._append_after(prev_id, frame)
             if self._replicas is not None:
                 async with asyncio.timeout_at(began_s + APPEND_SECONDS):
                     await self._replicas.confirm(self._connection, new_id)
@@ -204,6 +187,60 @@ class Appender:
         self.sent_count += 1
         self.head = msgspec.structs.replace(frame.head, committed_seq=frame.head.seq)
         return self.head
+
+    async def _append_after(self, prev_id: str, frame: EncodedFrame) -> None:
+        """Compare-and-append: returns once the server has the frame, next to `prev_id`."""
+        if not self._is_watched:
+            await self._watch(prev_id, frame)
+        while not await self._transact(frame):
+            await self._watch(prev_id, frame)
+
+    async def _watch(self, prev_id: str, frame: EncodedFrame) -> None:
+        """Watches the log; raises LogConflict where it does not end with `prev_id`."""
+        key, new_id = self.name.key, frame.head.entry_id
+        # A watch that was broken stays so until it ends.
+        self._connection.send(("UNWATCH",), ("WATCH", key), _last(key))
+        await self._connection.receive()
+        await self._connection.receive()
+        entries = await self._connection.receive()
+        last_id = entries[0][0].decode() if entries else NO_ENTRY
+        if last_id == new_id and entries[0][1] == [b"f", frame.data]:
+            raise AppendDuplicate(
+                f"log_append_duplicate: entry {new_id} was in the log before this append, durable "
+                "or not; verify the log and take over again"
+            )
+        if last_id != prev_id:
+            raise LogConflict(
+                f"log_conflict: entry {new_id} was to follow {prev_id}, but the log ends with "
+                f"{last_id}; another exchange leads this log, stop this one"
+            )
+
+    async def _transact(self, frame: EncodedFrame) -> bool:
+        """Appends under the watch and watches anew; False if nothing was done: it was broken."""
+        key, new_id, receive = self.name.key, frame.head.entry_id, self._connection.receive
+        self._is_watched = False
+        self._connection.send(
+            ("MULTI",),
+            ("XADD", key, new_id, "f", (frame.header, frame.body)),
+            ("EXEC",),
+            ("WATCH", key),
+            ("XRANGE", key, f"({new_id}", "+", "COUNT", "1"),
+            ("XSETID", key, _below(frame.head), "ENTRIESADDED", "0", "MAXDELETEDID", "0-0"),
+        )
+        await receive()
+        await receive()
+        done = await receive()
+        if done is not None and isinstance(done[0], ReplyError):
+            raise done[0]
+        await receive()
+        follows = await receive()
+        try:
+            await receive()
+            is_last = False
+        except ReplyError as refusal:
+            is_last = _BELOW_LAST in str(refusal)
+        self._is_watched = done is not None and is_last and not follows
+        return done is not None
 
     async def _confirm(self, tip: Head) -> None:
         """Checks that the log ends with `tip` and the barrier: the same id can hide other bytes."""
@@ -232,16 +269,6 @@ async def _connect(address: ServerAddress) -> Connection:
         ) from error
 
 
-async def _load_append(connection: Connection) -> tuple[str, str]:
-    """Puts the append into the server; a script serves where functions are not allowed."""
-    try:
-        await _ask(connection, "FUNCTION", "LOAD", "REPLACE", LIBRARY)
-    except AppendRefused:
-        await _ask(connection, "SCRIPT", "LOAD", SCRIPT)
-        return "EVALSHA", SCRIPT_SHA
-    return "FCALL", FUNCTION
-
-
 async def _ask(connection: Connection, *words: str) -> list[tuple[bytes, list[bytes]]]:
     try:
         async with asyncio.timeout(APPEND_SECONDS):
@@ -255,13 +282,13 @@ async def _ask(connection: Connection, *words: str) -> list[tuple[bytes, list[by
         ) from error
 
 
-def _refusal(answer: bytes, prev_id: str, new_id: str) -> LogError:
-    if answer == b"DUP":
-        return AppendDuplicate(
-            f"log_append_duplicate: entry {new_id} was in the log before this append, durable or "
-            "not; verify the log and take over again"
-        )
-    return LogConflict(
-        f"log_conflict: entry {new_id} was to follow {prev_id}, the server says {answer!r}; "
-        "another exchange leads this log, stop this one"
-    )
+def _last(key: str) -> tuple[str, ...]:
+    """Asks for the last entry, whole: there is no less."""
+    return ("XREVRANGE", key, "+", "-", "COUNT", "1")
+
+
+def _below(head: Head) -> str:
+    """The greatest id below that of the entry with this head."""
+    if head.seq:
+        return f"{head.epoch}-{head.seq - 1}"
+    return f"{head.epoch - 1}-{_HIGHEST}"

@@ -11,7 +11,6 @@ Nothing needs to hold back what is sent, as no question is put before the last o
 import asyncio
 import ssl
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any, cast
 
 import hiredis
@@ -177,16 +176,21 @@ def _joined(commands: tuple[tuple[Word, ...], ...]) -> list[bytes]:
     """Commands as they go over the wire, in few pieces; nothing long is copied."""
     found: list[bytes] = []
     short: list[bytes] = []
-    for piece in chain.from_iterable(map(_pieces, commands)):
-        if len(piece) < _LONG_BYTES:
-            short.append(piece)
-        else:
-            found += (b"".join(short), piece)
-            short = []
+    for words in commands:
+        if not any(isinstance(word, tuple) for word in words):
+            short.append(hiredis.pack_command(cast(Any, words)))
+            continue
+        for piece in _pieces(words):
+            if len(piece) < _LONG_BYTES:
+                short.append(piece)
+            else:
+                found += (b"".join(short), piece)
+                short = []
     return [*found, b"".join(short)]
 
 
 def _pieces(words: tuple[Word, ...]) -> Iterator[bytes]:
+    """A command one of whose words is in parts."""
     yield b"*%d\r\n" % len(words)
     for word in words:
         whole = word.encode() if isinstance(word, str) else word

@@ -59,10 +59,10 @@ async def append_until_failure(writer: Appender, told: list[bytes], limit: int =
 
 
 async def writer_at(
-    address: ServerAddress, call: tuple[str, str], head: Head, kind: type[Appender], wall: Wall
+    address: ServerAddress, head: Head, kind: type[Appender], wall: Wall
 ) -> Appender:
     """An appender that believes in a head and took nothing over."""
-    return kind(await Connection.open(address), call, NAME, head, wall)
+    return kind(await Connection.open(address), NAME, head, wall)
 
 
 def kill_in(seconds: float, server: EmbeddedServer) -> None:

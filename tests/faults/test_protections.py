@@ -37,7 +37,7 @@ from tests.e2e.processes import wait_until
 from tests.log.conftest import NAME, barrier, first_appender, kill, record, records
 
 from .lives import started, writer_at
-from .unguarded import SERVERS_OWN_ID, Lenient, Retrying, without_compare
+from .unguarded import Lenient, Retrying, without_compare
 
 CLEAN = "clean"
 
@@ -89,14 +89,13 @@ async def test_a_leader_that_wakes_up_after_another_took_over(
     server, monkeypatch, off, count, heard, read
 ):
     if "compare" in off:
-        append = SERVERS_OWN_ID if "ids" in off else None
-        without_compare(monkeypatch, *[append] * ("ids" in off))
+        without_compare(monkeypatch, has_servers_id="ids" in off)
     zombie = await first_appender(server)
     await zombie.append(records(2))
     if "epochs" in off:
         leader = await open_appender(server.address, NAME, zombie.head)
     elif "ids" in off:
-        leader = await writer_at(server.address, zombie._call, zombie.head, Appender, int)
+        leader = await writer_at(server.address, zombie.head, Appender, int)
     else:
         leader = await take_over(server.address, NAME, zombie.head, barrier())
     await leader.append(records(2, 2))
@@ -127,11 +126,12 @@ LATE = [
 async def test_a_frozen_server_gets_the_bytes_late(server, monkeypatch, off, heard, count, read):
     """Frozen beyond the time limit; then it wakes up and finds the bytes in its socket."""
     if "compare" in off:
-        without_compare(monkeypatch, *[SERVERS_OWN_ID] * ("ids" in off))
+        without_compare(monkeypatch, has_servers_id="ids" in off)
     first = await first_appender(server)
     kind = Retrying if "no retries" in off else Appender
-    writer = await writer_at(server.address, first._call, first.head, kind, lambda: 2**62)
+    writer = await writer_at(server.address, first.head, kind, lambda: 2**62)
     writer.address = server.address
+    await writer.append([record(9)])  # Now it watches, and the next one is sent at once.
     monkeypatch.setattr(appender_module, "APPEND_SECONDS", 0.3)
     os.kill(server.pid, signal.SIGSTOP)
     opened = type(writer._connection).open

@@ -13,26 +13,22 @@ import msgspec
 import pytest
 
 from exchange.log import Appender, ChainVerifier, Frame, Head, decode_frame, encode_records, errors
-from exchange.log import appender as appender_module
 from exchange.log import frame as frame_module
-from exchange.log.frame import HEADER_BYTES, FrameHeader
+from exchange.log.frame import HEADER_BYTES, EncodedFrame, FrameHeader
 from exchange.log.merkle import merkle_root
 
-PLAIN_XADD = """
-local function append(keys, args)
-  redis.call('XADD', keys[1], args[2], 'f', args[3])
-  return redis.status_reply('OK')
-end
-"""
-SERVERS_OWN_ID = PLAIN_XADD.replace("args[2], 'f'", "'*', 'f'")
 _RECORDS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
-def without_compare(monkeypatch: pytest.MonkeyPatch, append: str = PLAIN_XADD) -> None:
+def without_compare(monkeypatch: pytest.MonkeyPatch, *, has_servers_id: bool = False) -> None:
     """The server appends whatever it is given, under our id or one of its own."""
-    name = appender_module.FUNCTION
-    library = f"#!lua name={name}\n{append}\nredis.register_function('{name}', append)\n"
-    monkeypatch.setattr(appender_module, "LIBRARY", library)
+
+    async def append(self: Appender, prev_id: str, frame: EncodedFrame) -> None:
+        entry_id = "*" if has_servers_id else frame.head.entry_id
+        words = ("XADD", self.name.key, entry_id, "f", frame.data)
+        await self._connection.call(*words)
+
+    monkeypatch.setattr(Appender, "_append_after", append)
 
 
 class Retrying(Appender):

@@ -42,12 +42,16 @@ def read_all(server, start=None):
     return found, verifier
 
 
-async def fcall(server, frame, prev_id):
-    """Compare-and-append past the appender's own guards."""
-    async with server.address.async_client() as client:
-        return await client.fcall(
-            appender.FUNCTION, 1, NAME.key, prev_id, frame.head.entry_id, frame.data
-        )
+async def append_after(server, writer, frame, prev_id):
+    """Compare-and-append past the appender's own guards; the error, if it was refused."""
+    other = await second_writer(server, writer)
+    try:
+        await other._append_after(prev_id, frame)
+        return None
+    except errors.LogError as error:
+        return error.code
+    finally:
+        await other.close()
 
 
 async def test_what_was_appended_is_read_back(server):
@@ -112,11 +116,11 @@ async def test_an_entry_with_other_fields_is_found(server):
 async def test_the_server_appends_once_and_only_after_the_named_entry(server):
     writer = await first_appender(server)
     frame = encode_records(NAME, writer.head, 7, records(2))
-    assert await fcall(server, frame, "1-1") == b"CONFLICT 1-0"
-    assert await fcall(server, frame, "1-0") == b"OK"
-    assert await fcall(server, frame, "1-0") == b"DUP"
+    assert await append_after(server, writer, frame, "1-1") == "log_conflict"
+    assert await append_after(server, writer, frame, "1-0") is None
+    assert await append_after(server, writer, frame, "1-0") == "log_append_duplicate"
     other = encode_records(NAME, writer.head, 8, records(2))
-    assert await fcall(server, other, "1-0") == b"CONFLICT 1-2"
+    assert await append_after(server, writer, other, "1-0") == "log_conflict"
     await writer.close()
     assert read_all(server)[1].frame_count == 2
 
@@ -151,6 +155,61 @@ async def test_nothing_is_appended_to_an_old_copy_put_in_the_logs_place(server):
         assert client.xlen(NAME.key) == 5
         with pytest.raises(LogConflict, match="1-4"):
             await writer.append(records(1, 6))
+    await writer.close()
+
+
+async def test_a_trim_between_two_appends_breaks_the_watch_and_nothing_else(server):
+    writer = await first_appender(server)
+    for number in range(3):
+        await writer.append(records(1, number))
+    with as_operator(server.address).client() as client:
+        for number in range(3, 5):
+            assert writer._is_watched
+            assert client.xtrim(NAME.key, minid=f"1-{number}", approximate=False)
+            await writer.append(records(1, number))
+        assert [entry_id for entry_id, _ in client.xrange(NAME.key)] == [b"1-4", b"1-5"]
+    await writer.close()
+
+
+def put_an_old_copy(client, copy):
+    """Of as many entries, without the last one."""
+    client.restore(NAME.key, 0, copy, replace=True)
+
+
+def append_behind(client, copy):
+    """Another writer's entry."""
+    client.xadd(NAME.key, {"f": b"x"}, id="1-9")
+
+
+@pytest.mark.parametrize("interfere", [put_an_old_copy, append_behind])
+async def test_what_comes_between_an_append_and_the_next_ones_watch_is_seen(server, interfere):
+    """The two are one write; here it arrives in two pieces, and somebody is quicker."""
+    writer = await first_appender(server)
+    for number in range(4):
+        await writer.append(records(1, number))
+    with as_operator(server.address).client() as client:
+        copy = client.dump(NAME.key)
+        client.xtrim(NAME.key, minid="1-1", approximate=False)
+        send = writer._connection.send
+
+        def send_in_pieces(*commands):
+            send(*commands[:3])
+            while client.xlen(NAME.key) < 5:
+                pass
+            interfere(client, copy)
+            writer._connection._awaited_count = 0
+            send(*commands[3:])
+            writer._connection._awaited_count = len(commands)
+
+        writer._is_watched = False
+        await writer._watch("1-4", encode_records(NAME, writer.head, 7, records(1, 4)))
+        writer._is_watched = True
+        writer._connection.send = send_in_pieces
+        await writer.append(records(1, 4))
+        assert not writer._is_watched
+        writer._connection.send = send
+        with pytest.raises(LogConflict, match=r"log ends with 1-[49]"):
+            await writer.append(records(1, 5))
     await writer.close()
 
 
@@ -297,18 +356,21 @@ async def test_a_server_that_is_full_refuses_and_nothing_is_appended(server):
     assert read_all(server)[0] == []
 
 
-async def test_a_login_is_used_and_a_script_serves_where_functions_are_forbidden(server):
+async def test_a_login_is_used_and_where_the_last_entry_cannot_be_asked_for_it_is_read(server):
     with as_operator(server.address).client() as client:
         client.acl_setuser(
-            "writer", enabled=True, passwords=["+secret"], keys=["*"],
-            commands=["+@all", "-function", "-fcall"],
+            "writer", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", "-xsetid"]
         )  # fmt: skip
-    address = msgspec.structs.replace(server.address, username="writer", password="secret")
-    writer = await take_over(address, NAME, NAME.genesis, barrier())
-    assert writer._call[0] == "EVALSHA"
-    await writer.append(records(2))
+        address = msgspec.structs.replace(server.address, username="writer", password="secret")
+        writer = await take_over(address, NAME, NAME.genesis, barrier())
+        for number in range(3):
+            await writer.append(records(1, number))
+            assert not writer._is_watched
+        assert read_all(server)[0] == records(3)
+        client.xdel(NAME.key, "1-3")
+    with pytest.raises(LogConflict, match="1-2"):
+        await writer.append(records(1, 3))
     await writer.close()
-    assert read_all(server)[0] == records(2)
     wrong = msgspec.structs.replace(address, password="wrong")
     with pytest.raises(errors.AppendRefused, match="WRONGPASS"):
         await take_over(wrong, NAME, writer.head, barrier())
@@ -318,8 +380,13 @@ async def test_a_command_cut_at_any_byte_appends_nothing(server):
     """The frame is all or nothing, wherever the connection breaks; whole, it arrives unanswered."""
     writer = await first_appender(server)
     frame = encode_records(NAME, writer.head, 7, records(1))
-    words = (appender.FUNCTION, 1, NAME.key, "1-0", frame.head.entry_id, frame.data)
-    command = hiredis.pack_command(("FCALL", *words))
+    commands = (
+        ("WATCH", NAME.key),
+        ("MULTI",),
+        ("XADD", NAME.key, frame.head.entry_id, "f", frame.data),
+        ("EXEC",),
+    )
+    command = b"".join(map(hiredis.pack_command, commands))
     with server.address.client() as client:
         for length in range(1, len(command)):
             send_and_break(server.address.unix_path, command[:length])
@@ -402,7 +469,6 @@ async def append_for_ever(writer):
         await writer.append(records(3, writer.head.seq))
 
 
-async def second_writer(server, writer, wall_ns):
+async def second_writer(server, writer, wall_ns=time.time_ns):
     """Another appender that believes in the same head and epoch."""
-    connection = await Connection.open(server.address)
-    return Appender(connection, ("FCALL", appender.FUNCTION), NAME, writer.head, wall_ns)
+    return Appender(await Connection.open(server.address), NAME, writer.head, wall_ns)

@@ -13,7 +13,7 @@ from typing import Any
 
 import hiredis
 
-from tests.simulation.fake_stream import Entry, FakeStream
+from tests.simulation.fake_stream import Entry, FakeSession, FakeStream
 from tests.simulation.network import Link, Peer
 from tests.simulation.protections import Off, Protection
 from tests.simulation.virtual_loop import Process, VirtualLoop
@@ -53,7 +53,7 @@ class FakeServer:
     def __init__(self, loop: VirtualLoop, dice: random.Random, disk: Disk, off: Off) -> None:
         self.disk = disk
         self.is_full = False
-        self.has_functions = True
+        self.is_mute = False
         self.is_slow = False
         self.process = Process("server")
         self.process.is_dead = True
@@ -70,7 +70,7 @@ class FakeServer:
         self.process = Process("server")
         self._arrived = asyncio.Event()
         self._sockets, self.links = [], []
-        self._stream = FakeStream(self.disk.written, self._off)
+        self._stream = FakeStream(self.disk.written)
         self.process.spawn(self._loop, self._serve)
         self._loop.listeners[PATH] = self._accept
 
@@ -110,8 +110,8 @@ class FakeServer:
     async def _answer(self, socket: "_Socket") -> None:
         """Executes what one socket brought; a torn command waits for its rest for ever."""
         stream = self._stream
-        stream.is_full, stream.has_functions = self.is_full, self.has_functions
-        answers = [stream.answer(words) for words in socket.commands()]
+        stream.is_full, stream.is_mute = self.is_full, self.is_mute
+        answers = [stream.answer(words, socket.session) for words in socket.commands()]
         if len(stream.entries) > len(self.disk.written):
             await self._pause(WRITE_S)
             self.disk.write(stream.entries)
@@ -135,6 +135,7 @@ class _Socket(Peer):
 
     def __init__(self, server: FakeServer) -> None:
         self.data = b""
+        self.session = FakeSession()
         self._server = server
         self._requests = hiredis.Reader()
 

@@ -4,13 +4,10 @@ The server's answers to the commands of our appender and readers: one key, a str
 `test_fake_is_real` runs the same commands against this and the real server.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from exchange.log import appender
 from exchange.log.configuration import REQUIRED
-from tests.simulation.protections import ALL_ON, Off, Protection
 
 Entry = tuple[tuple[int, int], bytes]
 """Id and frame; an entry has the one field `f`."""
@@ -23,6 +20,9 @@ _INFO = {
 }
 
 
+_NO_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
+
+
 class ErrorAnswer(Exception):
     """The server refuses the command; nothing has changed."""
 
@@ -31,73 +31,115 @@ class Status(bytes):
     """An answer like OK, which is no bulk string."""
 
 
+class FakeSession:
+    """What the server knows of one connection."""
+
+    def __init__(self) -> None:
+        self.queued: list[Sequence[bytes]] | None = None
+        """Commands of a transaction that was begun."""
+        self.is_refused = False
+        """Whether one of them was."""
+        self.watched: int | None = None
+        """How often the stream had been touched when it began to be watched."""
+
+
 class FakeStream:
     """What the server holds in memory; `entries` grow by appends only, and shrink by trims."""
 
-    def __init__(self, entries: Sequence[Entry] = (), off: Off = ALL_ON) -> None:
+    def __init__(self, entries: Sequence[Entry] = ()) -> None:
         self.entries = list(entries)
         self.is_full = False
         """Whether writes are refused for want of memory."""
-        self.has_functions = True
+        self.is_mute = False
+        """Whether XSETID is forbidden, so that only reading the last entry tells what it is."""
         self._last_id = self.entries[-1][0] if self.entries else (0, 0)
-        self._off = off
-        self._functions: set[bytes] = set()
-        self._scripts: set[bytes] = set()
+        self._touches_count = 0
 
-    def answer(self, words: Sequence[bytes]) -> bytes:
-        """The answer to one command, as it goes over the wire."""
+    def answer(self, words: Sequence[bytes], session: "FakeSession") -> bytes:
+        """The answer to one command of a connection, as it goes over the wire."""
+        name = words[0].upper()
         try:
-            ask = _COMMANDS.get(words[0].upper())
+            if name in _OF_SESSIONS:
+                return encode(_OF_SESSIONS[name](self, session))
+            ask = _COMMANDS.get(name)
             if ask is None:
                 raise ErrorAnswer(f"ERR unknown command '{words[0].decode()}'")
+            if session.queued is not None:
+                if self.is_full and name == b"XADD":
+                    raise ErrorAnswer(_NO_MEMORY)
+                session.queued.append(words)
+                return encode(Status(b"QUEUED"))
             return encode(ask(self, words[1:]))
         except ErrorAnswer as error:
-            return f"-{error}\r\n".encode()
+            session.is_refused = True
+            return encode(error)
+
+    # -- transactions
+
+    def _multi(self, session: "FakeSession") -> Status:
+        session.queued, session.is_refused = [], False
+        return Status(b"OK")
+
+    def _exec(self, session: "FakeSession") -> list[Any] | None:
+        queued, session.queued = session.queued, None
+        watched, session.watched = session.watched, None
+        if queued is None:
+            raise ErrorAnswer("ERR EXEC without MULTI")
+        if session.is_refused:
+            raise ErrorAnswer("EXECABORT Transaction discarded because of previous errors.")
+        if watched not in (None, self._touches_count):
+            return None
+        return [self._outcome(words) for words in queued]
+
+    def _outcome(self, words: Sequence[bytes]) -> Any:
+        try:
+            return _COMMANDS[words[0].upper()](self, words[1:])
+        except ErrorAnswer as error:
+            return error
+
+    def _watch(self, session: "FakeSession") -> Status:
+        # What was touched since an earlier watch stays touched.
+        if session.watched is None:
+            session.watched = self._touches_count
+        return Status(b"OK")
+
+    def _unwatch(self, session: "FakeSession") -> Status:
+        session.watched = None
+        return Status(b"OK")
 
     # -- writing
 
-    def _function(self, words: Sequence[bytes]) -> bytes:
-        if not self.has_functions:
-            raise ErrorAnswer("ERR unknown command 'FUNCTION'")
-        assert words == [b"LOAD", b"REPLACE", appender.LIBRARY.encode()], "the fake knows one"
-        self._functions.add(appender.FUNCTION.encode())
-        return appender.FUNCTION.encode()
-
-    def _fcall(self, words: Sequence[bytes]) -> bytes:
-        if words[0] not in self._functions:
-            raise ErrorAnswer("ERR Function not found")
-        return self._append(words[1:])
-
-    def _script(self, words: Sequence[bytes]) -> bytes:
-        assert words == [b"LOAD", appender.SCRIPT.encode()], "the fake knows one script"
-        digest = hashlib.sha1(words[1], usedforsecurity=False).hexdigest().encode()
-        self._scripts.add(digest)
-        return digest
-
-    def _evalsha(self, words: Sequence[bytes]) -> bytes:
-        if words[0] not in self._scripts:
-            raise ErrorAnswer("NOSCRIPT No matching script.")
-        return self._append(words[1:])
-
-    def _append(self, words: Sequence[bytes]) -> bytes:
-        """Our append, said again in Python."""
-        _, _, prev_id, new_id, data = words
-        last_id, last_data = self.entries[-1] if self.entries else ((0, 0), b"")
+    def _xadd(self, words: Sequence[bytes]) -> bytes:
+        _, entry_id, _, data = words
         if self.is_full:
-            raise ErrorAnswer("OOM command not allowed when used memory > 'maxmemory'.")
-        if Protection.COMPARE_AND_APPEND not in self._off:
-            if _text(last_id) == new_id and data == last_data:
-                has_counted = Protection.DUPLICATE_IS_NO_SUCCESS in self._off
-                return Status(b"OK" if has_counted else b"DUP")
-            if _text(last_id) != prev_id:
-                return Status(b"CONFLICT " + _text(last_id))
-        new = _position(new_id, 0)
+            raise ErrorAnswer(_NO_MEMORY)
+        new = _position(entry_id, 0)
         if new <= self._last_id:
             raise ErrorAnswer(
                 "ERR The ID specified in XADD is equal or smaller than the target stream top item"
             )
         self.entries.append((new, data))
         self._last_id = new
+        self._touches_count += 1
+        return _text(new)
+
+    def _xsetid(self, words: Sequence[bytes]) -> Status:
+        """As the appender asks: it states that nothing was ever added."""
+        entry_id = _position(words[1], 0)
+        if self.is_mute:
+            raise ErrorAnswer("NOPERM this user has no permissions to run the 'xsetid' command")
+        if self._last_id == (0, 0):
+            raise ErrorAnswer("ERR no such key")
+        if self.entries and entry_id < self.entries[-1][0]:
+            raise ErrorAnswer(
+                "ERR The ID specified in XSETID is smaller than the target stream top item"
+            )
+        if self.entries:
+            raise ErrorAnswer(
+                "ERR The entries_added specified in XSETID is smaller than the target stream length"
+            )
+        # This is no touch to those who watch.
+        self._last_id = entry_id
         return Status(b"OK")
 
     def _xtrim(self, words: Sequence[bytes]) -> int:
@@ -105,6 +147,7 @@ class FakeStream:
         kept = [entry for entry in self.entries if entry[0] >= _position(least_id, 0)]
         removed_count = len(self.entries) - len(kept)
         self.entries = kept
+        self._touches_count += removed_count > 0
         return removed_count
 
     # -- reading
@@ -149,10 +192,8 @@ class FakeStream:
 
 
 _COMMANDS: dict[bytes, Callable[[FakeStream, Sequence[bytes]], Any]] = {
-    b"FUNCTION": FakeStream._function,
-    b"FCALL": FakeStream._fcall,
-    b"SCRIPT": FakeStream._script,
-    b"EVALSHA": FakeStream._evalsha,
+    b"XADD": FakeStream._xadd,
+    b"XSETID": FakeStream._xsetid,
     b"XTRIM": FakeStream._xtrim,
     b"XRANGE": FakeStream._xrange,
     b"XREVRANGE": FakeStream._xrevrange,
@@ -163,10 +204,21 @@ _COMMANDS: dict[bytes, Callable[[FakeStream, Sequence[bytes]], Any]] = {
     b"CLIENT": FakeStream._client,
 }
 
+_OF_SESSIONS: dict[bytes, Callable[[FakeStream, "FakeSession"], Any]] = {
+    b"MULTI": FakeStream._multi,
+    b"EXEC": FakeStream._exec,
+    b"WATCH": FakeStream._watch,
+    b"UNWATCH": FakeStream._unwatch,
+}
+
 
 def encode(answer: Any) -> bytes:
     """An answer in the server's protocol, version 2."""
     match answer:
+        case None:
+            return b"*-1\r\n"
+        case ErrorAnswer():
+            return f"-{answer}\r\n".encode()
         case Status():
             return b"+%b\r\n" % answer
         case bytes():

@@ -26,13 +26,14 @@ from exchange.domain.record import decode_body
 from exchange.domain.units import NS_PER_DAY
 from exchange.engine import replay
 from exchange.log import ChainVerifier, appender
+from tests.simulation import careless
 from tests.simulation.audit import Audit, Violation
 from tests.simulation.fake_server import Disk, FakeServer
 from tests.simulation.faults import Faults
 from tests.simulation.house import Boot, House
 from tests.simulation.market import NAME, first_entries
 from tests.simulation.people import People
-from tests.simulation.protections import ALL_ON, Off
+from tests.simulation.protections import ALL_ON, Off, Protection
 from tests.simulation.virtual_loop import VirtualLoop
 
 DURATION_S = 8.0
@@ -56,7 +57,7 @@ class World:
         disk = Disk(list(first_entries()), lambda: self.audit.read(disk))
         self.audit.read(disk)
         self.server = FakeServer(loop, self._dice, disk, off)
-        self.server.has_functions = self._dice.random() < 0.5
+        self.server.is_mute = self._dice.random() < 0.5
         self.house = House(loop, self._dice, directory, self.audit, off, self.tell)
         self.people = People(loop, self._dice, self.house)
         self.faults = Faults(loop, self._dice, self.house, self.server, self.tell)
@@ -129,7 +130,7 @@ class World:
 def run(seed: int, off: Off = ALL_ON) -> World:
     """One run; raises SeedFailed."""
     loop = VirtualLoop()
-    with _machine(loop, seed) as directory:
+    with _machine(loop, seed, off) as directory:
         world = World(loop, seed, directory, off)
         loop.set_exception_handler(lambda _, context: world.audit.blame(_unhandled(context)))
         try:
@@ -177,7 +178,7 @@ def _unhandled(context: dict[str, Any]) -> BaseException:
 
 
 @contextmanager
-def _machine(loop: VirtualLoop, seed: int) -> Iterator[Path]:
+def _machine(loop: VirtualLoop, seed: int, off: Off) -> Iterator[Path]:
     """
     The exchange's own machine: a directory, a disk that forgets nothing, a clock that jumps.
 
@@ -200,6 +201,9 @@ def _machine(loop: VirtualLoop, seed: int) -> Iterator[Path]:
                 wall_ns if default is time.time_ns else default for default in function.__defaults__
             )
             stack.enter_context(patch.object(function, "__defaults__", defaults))
+        if Protection.COMPARE_AND_APPEND in off:
+            append = careless.append_anyhow
+            stack.enter_context(patch.object(appender.Appender, "_append_after", append))
         stack.enter_context(capture_logs())
         stack.enter_context(patch("os.fsync", _fsync))
         stack.enter_context(patch("importlib.metadata.version", _version))

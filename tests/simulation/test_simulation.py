@@ -72,7 +72,7 @@ def test_the_runs_reach_what_they_are_for() -> None:
     Takeovers, conflicts, refused starts, unknown outcomes, repeats, day rolls, and the desk,
     delivery and lending too. Nothing can be lent on a market of a few trades: offers are refused.
     """
-    worlds = [run(seed) for seed in range(CHUNK)]
+    worlds = [run(seed) for seed in range(2 * CHUNK)]
     history = Counter(word for world in worlds for line in world.history for word in line.split())
     for code in ("log_conflict:", "log_append_outcome_unknown:", "log_went_back:", "orderly"):
         assert history[code] >= 3, code
