@@ -217,7 +217,7 @@ class Appender:
 
     async def _transact(self, frame: EncodedFrame) -> bool:
         """Appends under the watch and watches anew; False if nothing was done: it was broken."""
-        key, new_id, receive = self.name.key, frame.head.entry_id, self._connection.receive
+        key, new_id, receive = self.name.key, frame.head.entry_id, self._connection.receive_any
         self._is_watched = False
         self._connection.send(
             ("MULTI",),
@@ -227,19 +227,14 @@ class Appender:
             ("XRANGE", key, f"({new_id}", "+", "COUNT", "1"),
             ("XSETID", key, _below(frame.head), "ENTRIESADDED", "0", "MAXDELETEDID", "0-0"),
         )
-        await receive()
-        await receive()
-        done = await receive()
-        if done is not None and isinstance(done[0], ReplyError):
-            raise done[0]
-        await receive()
-        follows = await receive()
-        try:
-            await receive()
-            is_last = False
-        except ReplyError as refusal:
-            is_last = _BELOW_LAST in str(refusal)
-        self._is_watched = done is not None and is_last and not follows
+        begun, queued, done = await receive(), await receive(), await receive()
+        for answer in (begun, queued, done, *(done if isinstance(done, list) else ())):
+            if isinstance(answer, ReplyError):
+                raise answer
+        # Whatever is said from here on, the frame is in the log or the watch was broken.
+        watched, follows, below = await receive(), await receive(), await receive()
+        is_last = isinstance(below, ReplyError) and _BELOW_LAST in str(below)
+        self._is_watched = done is not None and watched == b"OK" and follows == [] and is_last
         return done is not None
 
     async def _confirm(self, tip: Head) -> None:

@@ -68,14 +68,19 @@ class Connection(asyncio.Protocol):
 
     async def receive(self) -> Any:
         """The next reply to what was sent; an error reply is raised as ReplyError."""
+        reply = await self.receive_any()
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        return reply
+
+    async def receive_any(self) -> Any:
+        """As `receive`; an error reply is returned."""
         assert self._awaited_count, "nothing was asked"
         while (reply := self._replies.gets()) is False:
             self._check_open()
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
         self._awaited_count -= 1
-        if isinstance(reply, hiredis.ReplyError):
-            raise reply
         return reply
 
     def abort(self) -> None:

@@ -356,10 +356,14 @@ async def test_a_server_that_is_full_refuses_and_nothing_is_appended(server):
     assert read_all(server)[0] == []
 
 
-async def test_a_login_is_used_and_where_the_last_entry_cannot_be_asked_for_it_is_read(server):
+@pytest.mark.parametrize("forbidden", ["-xsetid", "-xrange"])
+async def test_a_login_is_used_and_where_the_last_entry_cannot_be_asked_for_it_is_read(
+    server, forbidden
+):
     with as_operator(server.address).client() as client:
         client.acl_setuser(
-            "writer", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", "-xsetid"]
+            "writer", enabled=True, passwords=["+secret"], keys=["*"],
+            commands=["+@all", forbidden],
         )  # fmt: skip
         address = msgspec.structs.replace(server.address, username="writer", password="secret")
         writer = await take_over(address, NAME, NAME.genesis, barrier())
@@ -374,6 +378,18 @@ async def test_a_login_is_used_and_where_the_last_entry_cannot_be_asked_for_it_i
     wrong = msgspec.structs.replace(address, password="wrong")
     with pytest.raises(errors.AppendRefused, match="WRONGPASS"):
         await take_over(wrong, NAME, writer.head, barrier())
+
+
+async def test_what_is_refused_behind_an_append_is_the_next_ones_refusal(server):
+    """The frame is in the log by then: its own answer is not an error."""
+    writer = await first_appender(server)
+    with as_operator(server.address).client() as client:
+        client.acl_setuser(ENGINE, enabled=True, commands=["-watch"])
+        assert (await writer.append(records(1))).seq == 1
+        with pytest.raises(errors.AppendRefused, match="NOPERM"):
+            await writer.append(records(1, 1))
+    await writer.close()
+    assert read_all(server)[0] == records(1)
 
 
 async def test_a_command_cut_at_any_byte_appends_nothing(server):
