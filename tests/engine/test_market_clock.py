@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from exchange.domain.commands import AdvanceClock, PublishMarks
+from exchange.domain.commands import AdvanceClock, MassCancel, PublishMarks
 from exchange.domain.units import NS_PER_SECOND
 from exchange.engine.market_clock import HOUR_NS, MarketClock
 from exchange.engine.sequencer import Sequencer
-from tests.scenario import Market
+from tests.rules.test_sessions import at, crossed, venue
+from tests.scenario import OTHER, TRADER, Market
 
 CYCLE_NS = 60 * NS_PER_SECOND
 STOPPED_NS = 5 * CYCLE_NS + 7 * NS_PER_SECOND
@@ -103,5 +104,24 @@ async def test_a_stop_that_is_asked_for_ends_the_catching_up():
     await clock.catch_up(stop)
     assert len([one for one in asked.commands if not isinstance(one, PublishMarks)]) == 1
     assert market.state.market_ns < clock.now_ns()
+    sequencer.stop()
+    await running
+
+
+async def test_a_book_whose_orders_go_as_the_clock_uncrosses_it_needs_no_uncrossing():
+    """The cancels are in the queue when the clock looks."""
+    market = venue()
+    crossed(market)
+    market.do(0, AdvanceClock(market_ns=at("09:15")))
+    assert market.core.is_uncrossing
+    sequencer = Sequencer(market.engine, FailingLog(1_000))
+    clock = MarketClock(sequencer, lambda: 0, at("09:15") + CYCLE_NS, 1, 24 * HOUR_NS)
+    for account_id in (TRADER, OTHER):
+        gone = MassCancel(key_id=account_id, command_id="gone")
+        sequencer.submit(gone, lambda outcome: None)
+    running = asyncio.create_task(sequencer.run())
+    await clock._tick()
+    await clock._tick()
+    assert (market.core.is_uncrossing, market.state.market_ns) == (False, clock.now_ns())
     sequencer.stop()
     await running
