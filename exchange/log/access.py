@@ -14,8 +14,7 @@ embedded server, on purpose: its socket lies in a directory of mode 700, and who
 also read any secret that we could keep beside it. The rules keep our own code and a mistaken
 command from removing records; against a thief of the account they do nothing.
 
-Nor can they stop XADD with MAXLEN, which trims as it appends: archive and witness find that. XSETID
-takes nothing away; the exchange's own is always refused (`exchange.log.appender` says what for).
+Nor can they stop XADD with MAXLEN, which trims as it appends: archive and witness find that.
 """
 
 ENGINE = "engine"
@@ -24,7 +23,7 @@ OPERATOR = "operator"
 
 KEYS = "~ev:*"
 _ASKING = "+auth +client|setinfo +client|setname +ping +info +config|get +xrange +xrevrange +xlen"
-_APPENDING = "+xadd +multi +exec +watch +unwatch +xsetid"
+_APPENDING = "+xadd +multi +exec +discard +watch"
 RULES = {
     "default": "off",
     ENGINE: f"{KEYS} {_ASKING} {_APPENDING} +waitaof +shutdown",

@@ -10,16 +10,17 @@ key since the writer began to watch it; and what the watch began with is compare
 one conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
 stale writer fail sooner.
 
-    UNWATCH  WATCH key  XREVRANGE key + - COUNT 1          once: is the last entry ours?
-    MULTI  XADD key id f frame  EXEC                       each append, in one write with
-    WATCH key  XRANGE key (id +  XSETID key id-1 …         … the next one's watch
+    MULTI  DISCARD                                once: may it at all, and
+    WATCH key  XREVRANGE key + - COUNT 1          … is the last entry ours?
+    MULTI  XADD key id f frame  XLEN key  EXEC    each append, in one write with
+    WATCH key  XRANGE key (id + COUNT 1  XLEN key … the next one's watch
 
-Behind an append the last entry need not be read, which is a frame too and may have a MiB: that none
-follows it, and that XSETID refuses an id below it for being below the last existing entry, says the
-same. The XSETID states that no entry was ever added, so it is refused wherever there is one; only
-on a log that somebody has emptied it could move the last id, and there everybody conflicts. Where
-it is refused in other words, the last entry is read before the next append. So it is after a trim,
-which breaks the watch: the transaction has done nothing then, and is sent again.
+Behind an append the last entry need not be read, which is a frame too and may have a MiB: nothing
+follows it, and there are as many entries as there were with it. Only between that EXEC and that
+WATCH nobody watches, two commands of one write: a hand that there puts another log of as many
+entries in this one's place is seen by who reads it next, and not by the append. Where the answers
+are others, the last entry is read before the next append. So it is after a trim, which breaks the
+watch: the transaction has done nothing then, and is sent again.
 
 With `appendfsync always` the server answers after its fsync: an OK is durable there. Where replicas
 are configured, it counts once each of them has confirmed it (`exchange.log.replication`). No answer
@@ -61,9 +62,6 @@ APPEND_SECONDS = 5.0
 
 NO_ENTRY = "0-0"
 """Where a log without entries ends."""
-_HIGHEST = 2**64 - 1
-_BELOW_LAST = "The ID specified in XSETID is smaller than the target stream top item"
-"""Servers say so of an id below the last entry that exists, whatever the last id ever was."""
 
 
 async def take_over(
@@ -198,10 +196,12 @@ class Appender:
     async def _watch(self, prev_id: str, frame: EncodedFrame) -> None:
         """Watches the log; raises LogConflict where it does not end with `prev_id`."""
         key, new_id = self.name.key, frame.head.entry_id
-        # A watch that was broken stays so until it ends.
-        self._connection.send(("UNWATCH",), ("WATCH", key), _last(key))
-        await self._connection.receive()
-        await self._connection.receive()
+        # Outside of a transaction the frame would be appended to anything. What is discarded ends
+        # the watch as well, which stays broken until then.
+        begin = (("MULTI",), ("DISCARD",), ("WATCH", key))
+        self._connection.send(*begin, ("XREVRANGE", key, "+", "-", "COUNT", "1"))
+        for _ in begin:
+            await self._connection.receive()
         entries = await self._connection.receive()
         last_id = entries[0][0].decode() if entries else NO_ENTRY
         if last_id == new_id and entries[0][1] == [b"f", frame.data]:
@@ -222,19 +222,23 @@ class Appender:
         self._connection.send(
             ("MULTI",),
             ("XADD", key, new_id, "f", (frame.header, frame.body)),
+            ("XLEN", key),
             ("EXEC",),
             ("WATCH", key),
             ("XRANGE", key, f"({new_id}", "+", "COUNT", "1"),
-            ("XSETID", key, _below(frame.head), "ENTRIESADDED", "0", "MAXDELETEDID", "0-0"),
+            ("XLEN", key),
         )
-        begun, queued, done = await receive(), await receive(), await receive()
-        for answer in (begun, queued, done, *(done if isinstance(done, list) else ())):
-            if isinstance(answer, ReplyError):
-                raise answer
+        begun, *queued, done = [await receive() for _ in range(4)]
+        refused = _first_error([*queued, done, *(done if isinstance(done, list) else ())])
+        if begun == b"OK" and refused is not None:
+            raise refused
+        count = done[1] if isinstance(done, list) and len(done) == 2 else None
+        expected = [b"OK", b"QUEUED", b"QUEUED", done and [new_id.encode(), count]]
+        if [begun, *queued, done] != expected:
+            raise ConnectionError(f"not what a transaction answers: {begun!r} {queued} {done!r}")
         # Whatever is said from here on, the frame is in the log or the watch was broken.
-        watched, follows, below = await receive(), await receive(), await receive()
-        is_last = isinstance(below, ReplyError) and _BELOW_LAST in str(below)
-        self._is_watched = done is not None and watched == b"OK" and follows == [] and is_last
+        watched = [await receive() for _ in range(3)]
+        self._is_watched = done is not None and watched == [b"OK", [], count]
         return done is not None
 
     async def _confirm(self, tip: Head) -> None:
@@ -277,13 +281,5 @@ async def _ask(connection: Connection, *words: str) -> list[tuple[bytes, list[by
         ) from error
 
 
-def _last(key: str) -> tuple[str, ...]:
-    """Asks for the last entry, whole: there is no less."""
-    return ("XREVRANGE", key, "+", "-", "COUNT", "1")
-
-
-def _below(head: Head) -> str:
-    """The greatest id below that of the entry with this head."""
-    if head.seq:
-        return f"{head.epoch}-{head.seq - 1}"
-    return f"{head.epoch - 1}-{_HIGHEST}"
+def _first_error(answers: Sequence[object]) -> ReplyError | None:
+    return next((answer for answer in answers if isinstance(answer, ReplyError)), None)

@@ -23,8 +23,12 @@ REQUIRED = {
     "aof-load-truncated": "no",
     "maxmemory-policy": "noeviction",
     "save": "",
+    "enable-debug-command": "no",
 }
-"""Rewrites of the append-only file are asked for, on a schedule, and never begin by themselves."""
+"""
+Rewrites of the append-only file are asked for, on a schedule, and never begin by themselves. DEBUG
+can put an old log in the place of this one without telling those who watch it.
+"""
 MIN_VERSION = (7, 2)
 _LIMITED = "maxmemory"
 _READ_ONLY = "replica-read-only"

@@ -63,6 +63,8 @@ class Connection(asyncio.Protocol):
         """Sends commands in one write; each reply has to be received before more is sent."""
         assert not self._awaited_count, "one question at a time"
         self._check_open()
+        if self._replies.has_data():
+            raise ConnectionError("the server answers what was not asked")
         self._awaited_count = len(commands)
         self._transport.writelines(_joined(commands))
 

@@ -29,7 +29,8 @@ from exchange.log import (
     take_over,
 )
 from exchange.log.access import ENGINE
-from exchange.log.resp import Connection
+from exchange.log.appender import open_appender
+from exchange.log.resp import Connection, ReplyError
 
 from .conftest import NAME, as_operator, barrier, first_appender, kill, record, records
 
@@ -171,45 +172,112 @@ async def test_a_trim_between_two_appends_breaks_the_watch_and_nothing_else(serv
     await writer.close()
 
 
-def put_an_old_copy(client, copy):
-    """Of as many entries, without the last one."""
+def put_an_older_copy(client, copy):
+    """Of fewer entries, in the log's place."""
     client.restore(NAME.key, 0, copy, replace=True)
 
 
 def append_behind(client, copy):
     """Another writer's entry."""
-    client.xadd(NAME.key, {"f": b"x"}, id="1-9")
+    client.xadd(NAME.key, {"f": b"x"}, id="1-99")
 
 
-@pytest.mark.parametrize("interfere", [put_an_old_copy, append_behind])
-async def test_what_comes_between_an_append_and_the_next_ones_watch_is_seen(server, interfere):
-    """The two are one write; here it arrives in two pieces, and somebody is quicker."""
+def take_the_last_away(client, copy):
+    """Nothing follows the entry believed in then."""
+    client.xdel(NAME.key, client.xrevrange(NAME.key, count=1)[0][0])
+
+
+@pytest.mark.parametrize("interfere", [put_an_older_copy, append_behind, take_the_last_away])
+@pytest.mark.parametrize("is_watched", [True, False])
+@pytest.mark.parametrize("place", range(1, 8))
+async def test_whoever_comes_between_two_commands_of_the_appender_is_seen(
+    server, interfere, is_watched, place
+):
+    """What is one write arrives in two pieces; the append or the next one conflicts."""
     writer = await first_appender(server)
-    for number in range(4):
-        await writer.append(records(1, number))
     with as_operator(server.address).client() as client:
+        await writer.append(records(1))
         copy = client.dump(NAME.key)
-        client.xtrim(NAME.key, minid="1-1", approximate=False)
-        send = writer._connection.send
+        for number in range(1, 4):
+            await writer.append(records(1, number))
+        writer._is_watched = is_watched
+        connection = writer._connection
+        send = connection.send
 
         def send_in_pieces(*commands):
-            send(*commands[:3])
-            while client.xlen(NAME.key) < 5:
-                pass
+            connection.send = send
+            send(*commands[:place])
+            stand_still(0.02)
             interfere(client, copy)
-            writer._connection._awaited_count = 0
-            send(*commands[3:])
-            writer._connection._awaited_count = len(commands)
+            connection._awaited_count = 0
+            if commands[place:]:
+                send(*commands[place:])
+            connection._awaited_count = len(commands)
 
+        connection.send = send_in_pieces
+        with pytest.raises(LogConflict):
+            await append_each(writer, 4, 5)
+        assert not any(record(5) in fields[b"f"] for _, fields in client.xrange(NAME.key))
+    await writer.close()
+
+
+async def test_an_emptied_log_has_no_second_genesis(server):
+    """Who read it when it was new is stopped, and goes on when others have written and trimmed."""
+    slow = await open_appender(server.address, NAME, NAME.genesis)
+    opening = encode_barrier(NAME, NAME.genesis, 7, barrier())
+    await slow._watch("0-0", opening)
+    writer = await first_appender(server)
+    for number in range(3):
+        await writer.append(records(1, number))
+    await writer.close()
+    with as_operator(server.address).client() as client:
+        client.xtrim(NAME.key, maxlen=0, approximate=False)
+        with pytest.raises(ReplyError, match="equal or smaller"):
+            await slow._append_after("0-0", opening)
+        assert client.xlen(NAME.key) == 0
+        assert client.xinfo_stream(NAME.key)["last-generated-id"] == b"1-3"
+    await slow.close()
+
+
+async def test_an_id_that_somebody_moved_up_is_a_refusal_and_ends_the_connection(server):
+    writer = await first_appender(server)
+    with as_operator(server.address).client() as client:
+        client.execute_command("XSETID", NAME.key, "1-50")
+        with pytest.raises(errors.AppendRefused, match="equal or smaller"):
+            await writer.append(records(1))
+        assert client.xlen(NAME.key) == 1
+    assert writer._connection._transport.is_closing()
+    await writer.close()
+
+
+@pytest.mark.parametrize("number", range(4))
+async def test_an_answer_that_was_not_asked_for_leaves_the_outcome_unknown(server, number):
+    """All later answers would be taken for their neighbours."""
+    writer = await first_appender(server)
+    await writer.append(records(1))
+    receive, count = writer._connection.receive_any, 0
+
+    async def receive_one_too_many():
+        nonlocal count
+        count += 1
+        return b"OK" if count == 1 + number else await receive()
+
+    writer._connection.receive_any = receive_one_too_many
+    with pytest.raises(AppendOutcomeUnknown):
+        await append_each(writer, 1, 2)
+    assert not writer.is_open
+    await writer.close()
+
+
+async def test_without_transactions_nothing_is_sent(server):
+    """The frame would be appended to whatever is there."""
+    writer = await first_appender(server)
+    with as_operator(server.address).client() as client:
+        client.acl_setuser(ENGINE, enabled=True, commands=["-multi"])
         writer._is_watched = False
-        await writer._watch("1-4", encode_records(NAME, writer.head, 7, records(1, 4)))
-        writer._is_watched = True
-        writer._connection.send = send_in_pieces
-        await writer.append(records(1, 4))
-        assert not writer._is_watched
-        writer._connection.send = send
-        with pytest.raises(LogConflict, match=r"log ends with 1-[49]"):
-            await writer.append(records(1, 5))
+        with pytest.raises(errors.AppendRefused, match="NOPERM"):
+            await writer.append(records(1))
+        assert client.xlen(NAME.key) == 1
     await writer.close()
 
 
@@ -356,14 +424,13 @@ async def test_a_server_that_is_full_refuses_and_nothing_is_appended(server):
     assert read_all(server)[0] == []
 
 
-@pytest.mark.parametrize("forbidden", ["-xsetid", "-xrange"])
-async def test_a_login_is_used_and_where_the_last_entry_cannot_be_asked_for_it_is_read(
-    server, forbidden
+async def test_a_login_is_used_and_where_what_follows_may_not_be_asked_the_last_entry_is_read(
+    server,
 ):
     with as_operator(server.address).client() as client:
         client.acl_setuser(
             "writer", enabled=True, passwords=["+secret"], keys=["*"],
-            commands=["+@all", forbidden],
+            commands=["+@all", "-xrange"],
         )  # fmt: skip
         address = msgspec.structs.replace(server.address, username="writer", password="secret")
         writer = await take_over(address, NAME, NAME.genesis, barrier())
@@ -476,6 +543,12 @@ def send_and_break(unix_path, data):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(unix_path)
         connection.sendall(hiredis.pack_command(("AUTH", ENGINE, "")) + data)
+
+
+async def append_each(writer, *numbers):
+    """A frame for each record."""
+    for number in numbers:
+        await writer.append(records(1, number))
 
 
 async def append_for_ever(writer):

@@ -227,6 +227,7 @@ async def test_a_stream_that_an_append_has_trimmed_is_found_by_its_archive(serve
 FORBIDDEN = [
     ("XTRIM", NAME.key, "MINID", "=", "1-5"),
     ("XDEL", NAME.key, "1-5"),
+    ("XSETID", NAME.key, "1-99"),
     ("DEL", NAME.key),
     ("UNLINK", NAME.key),
     ("RENAME", NAME.key, "ev:other"),

@@ -53,7 +53,6 @@ class FakeServer:
     def __init__(self, loop: VirtualLoop, dice: random.Random, disk: Disk, off: Off) -> None:
         self.disk = disk
         self.is_full = False
-        self.is_mute = False
         self.is_slow = False
         self.process = Process("server")
         self.process.is_dead = True
@@ -110,7 +109,7 @@ class FakeServer:
     async def _answer(self, socket: "_Socket") -> None:
         """Executes what one socket brought; a torn command waits for its rest for ever."""
         stream = self._stream
-        stream.is_full, stream.is_mute = self.is_full, self.is_mute
+        stream.is_full = self.is_full
         answers = [stream.answer(words, socket.session) for words in socket.commands()]
         if len(stream.entries) > len(self.disk.written):
             await self._pause(WRITE_S)

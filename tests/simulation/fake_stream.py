@@ -50,8 +50,6 @@ class FakeStream:
         self.entries = list(entries)
         self.is_full = False
         """Whether writes are refused for want of memory."""
-        self.is_mute = False
-        """Whether XSETID is forbidden, so that only reading the last entry tells what it is."""
         self._last_id = self.entries[-1][0] if self.entries else (0, 0)
         self._touches_count = 0
 
@@ -91,6 +89,12 @@ class FakeStream:
             return None
         return [self._outcome(words) for words in queued]
 
+    def _discard(self, session: "FakeSession") -> Status:
+        if session.queued is None:
+            raise ErrorAnswer("ERR DISCARD without MULTI")
+        session.queued = session.watched = None
+        return Status(b"OK")
+
     def _outcome(self, words: Sequence[bytes]) -> Any:
         try:
             return _COMMANDS[words[0].upper()](self, words[1:])
@@ -101,10 +105,6 @@ class FakeStream:
         # What was touched since an earlier watch stays touched.
         if session.watched is None:
             session.watched = self._touches_count
-        return Status(b"OK")
-
-    def _unwatch(self, session: "FakeSession") -> Status:
-        session.watched = None
         return Status(b"OK")
 
     # -- writing
@@ -122,25 +122,6 @@ class FakeStream:
         self._last_id = new
         self._touches_count += 1
         return _text(new)
-
-    def _xsetid(self, words: Sequence[bytes]) -> Status:
-        """As the appender asks: it states that nothing was ever added."""
-        entry_id = _position(words[1], 0)
-        if self.is_mute:
-            raise ErrorAnswer("NOPERM this user has no permissions to run the 'xsetid' command")
-        if self._last_id == (0, 0):
-            raise ErrorAnswer("ERR no such key")
-        if self.entries and entry_id < self.entries[-1][0]:
-            raise ErrorAnswer(
-                "ERR The ID specified in XSETID is smaller than the target stream top item"
-            )
-        if self.entries:
-            raise ErrorAnswer(
-                "ERR The entries_added specified in XSETID is smaller than the target stream length"
-            )
-        # This is no touch to those who watch.
-        self._last_id = entry_id
-        return Status(b"OK")
 
     def _xtrim(self, words: Sequence[bytes]) -> int:
         _, _, _, least_id = words
@@ -193,7 +174,6 @@ class FakeStream:
 
 _COMMANDS: dict[bytes, Callable[[FakeStream, Sequence[bytes]], Any]] = {
     b"XADD": FakeStream._xadd,
-    b"XSETID": FakeStream._xsetid,
     b"XTRIM": FakeStream._xtrim,
     b"XRANGE": FakeStream._xrange,
     b"XREVRANGE": FakeStream._xrevrange,
@@ -208,7 +188,7 @@ _OF_SESSIONS: dict[bytes, Callable[[FakeStream, "FakeSession"], Any]] = {
     b"MULTI": FakeStream._multi,
     b"EXEC": FakeStream._exec,
     b"WATCH": FakeStream._watch,
-    b"UNWATCH": FakeStream._unwatch,
+    b"DISCARD": FakeStream._discard,
 }
 
 

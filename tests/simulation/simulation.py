@@ -57,7 +57,6 @@ class World:
         disk = Disk(list(first_entries()), lambda: self.audit.read(disk))
         self.audit.read(disk)
         self.server = FakeServer(loop, self._dice, disk, off)
-        self.server.is_mute = self._dice.random() < 0.5
         self.house = House(loop, self._dice, directory, self.audit, off, self.tell)
         self.people = People(loop, self._dice, self.house)
         self.faults = Faults(loop, self._dice, self.house, self.server, self.tell)
