@@ -21,7 +21,7 @@ from tests.e2e.processes import VenueProcess
 from tests.e2e.venue import Market
 from tests.e2e.wire import Message, Wire, connected
 
-LONG_S, SHORT_S = 60, 3
+LONG_S, SHORT_S = 60, 2
 GROWTH_BYTES = 1_000_000
 """In a minute, and so in less."""
 AT_ONCE = 64
