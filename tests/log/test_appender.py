@@ -269,6 +269,28 @@ async def test_an_answer_that_was_not_asked_for_leaves_the_outcome_unknown(serve
     await writer.close()
 
 
+async def test_a_transaction_that_is_refused_may_have_let_the_frame_through(server):
+    """What was to be in it is then carried out by itself."""
+    writer = await first_appender(server)
+    await writer.append(records(1))
+    with as_operator(server.address).client() as client:
+        client.acl_setuser(ENGINE, enabled=True, commands=["-multi"])
+        with pytest.raises(AppendOutcomeUnknown):
+            await writer.append(records(1, 1))
+        assert client.xlen(NAME.key) == 3
+    await writer.close()
+
+
+async def test_an_answer_that_is_there_before_the_question_leaves_the_outcome_unknown(server):
+    writer = await first_appender(server)
+    await writer.append(records(1))
+    writer._connection.data_received(b"+OK\r\n")
+    with pytest.raises(AppendOutcomeUnknown, match="was not asked"):
+        await writer.append(records(1, 1))
+    await writer.close()
+    assert read_all(server)[0] == records(1)
+
+
 async def test_without_transactions_nothing_is_sent(server):
     """The frame would be appended to whatever is there."""
     writer = await first_appender(server)
