@@ -4,7 +4,7 @@ Who may do what on the log's server.
 | user | for | may |
 |---|---|---|
 | `engine` | the exchange and all that reads | append, read, ask for the configuration, stop |
-| `keeper` | `exchange log trim` | read and trim, rewrite the server's file |
+| `keeper` | `exchange log trim` | read and trim, rewrite the server's file, stop |
 | `operator` | hands at the server's own shell, when all else fails | everything |
 
 An external server with replicas has one more, `replica`, by which these attach.

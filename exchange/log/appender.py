@@ -6,9 +6,9 @@ The one writer of a log.
 
 Safety is compare-and-append: a frame is appended only while the stream's last entry is the one that
 this writer believes in. That is a transaction, which the server drops if anybody has touched the
-key since the writer began to watch it; and what the watch began with is compared. So of two writers
-one conflicts, whoever it is and whatever it believes about epochs. The epoch in the id only makes a
-stale writer fail sooner.
+key since the writer began to watch it; and what the watch began with is compared, id and header. So
+of two writers one conflicts, whoever it is and whatever it believes about epochs. The epoch in the
+id only makes a stale writer fail sooner.
 
     MULTI  DISCARD                                once: may it at all, and
     WATCH key  XREVRANGE key + - COUNT 1          … is the last entry ours?
@@ -18,9 +18,11 @@ stale writer fail sooner.
 Behind an append the last entry need not be read, which is a frame too and may have a MiB: nothing
 follows it, and there are as many entries as there were with it. Only between that EXEC and that
 WATCH nobody watches, two commands of one write: a hand that there puts another log of as many
-entries in this one's place is seen by who reads it next, and not by the append. Where the answers
-are others, the last entry is read before the next append. So it is after a trim, which breaks the
-watch: the transaction has done nothing then, and is sent again.
+entries in this one's place is seen by who reads it next, and not by the append. Nor is it safe from
+who takes MULTI from the exchange's user while it runs: the frame is then appended by itself, and
+its outcome is unknown. Where the answers are others, the last entry is read before the next append.
+So it is after a trim, which breaks the watch: the transaction has done nothing then, and is sent
+again.
 
 With `appendfsync always` the server answers after its fsync: an OK is durable there. Where replicas
 are configured, it counts once each of them has confirmed it (`exchange.log.replication`). No answer
@@ -31,6 +33,7 @@ after any failure only a new barrier tells what the log holds.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 import hiredis
 import msgspec
@@ -200,11 +203,12 @@ class Appender:
         # the watch as well, which stays broken until then.
         begin = (("MULTI",), ("DISCARD",), ("WATCH", key))
         self._connection.send(*begin, ("XREVRANGE", key, "+", "-", "COUNT", "1"))
-        for _ in begin:
-            await self._connection.receive()
+        begun = [await self._connection.receive() for _ in begin]
         entries = await self._connection.receive()
-        last_id = entries[0][0].decode() if entries else NO_ENTRY
-        if last_id == new_id and entries[0][1] == [b"f", frame.data]:
+        if begun != [b"OK"] * len(begin) or not isinstance(entries, list):
+            raise ConnectionError(f"not how a watch begins: {begun} {entries!r}")
+        last_id, fields = (entries[0][0].decode(), entries[0][1]) if entries else (NO_ENTRY, [])
+        if last_id == new_id and fields == [b"f", frame.data]:
             raise AppendDuplicate(
                 f"log_append_duplicate: entry {new_id} was in the log before this append, durable "
                 "or not; verify the log and take over again"
@@ -213,6 +217,12 @@ class Appender:
             raise LogConflict(
                 f"log_conflict: entry {new_id} was to follow {prev_id}, but the log ends with "
                 f"{last_id}; another exchange leads this log, stop this one"
+            )
+        # The same id may hide another frame.
+        if entries and sha256(fields[1][:HEADER_BYTES]).digest() != self.head.header_hash:
+            raise LogConflict(
+                f"log_conflict: entry {new_id} was to follow {prev_id}, which is of other content "
+                "than this exchange has written or read; verify the log again"
             )
 
     async def _transact(self, frame: EncodedFrame) -> bool:
@@ -229,12 +239,13 @@ class Appender:
             ("XLEN", key),
         )
         begun, *queued, done = [await receive() for _ in range(4)]
-        refused = _first_error([*queued, done, *(done if isinstance(done, list) else ())])
+        # Behind XADD's own answer nothing refuses it.
+        refused = _first_error([*queued, done, *(done[:1] if isinstance(done, list) else ())])
         if begun == b"OK" and refused is not None:
             raise refused
         count = done[1] if isinstance(done, list) and len(done) == 2 else None
-        expected = [b"OK", b"QUEUED", b"QUEUED", done and [new_id.encode(), count]]
-        if [begun, *queued, done] != expected:
+        appended = None if done is None else [new_id.encode(), count]
+        if [begun, *queued, done] != [b"OK", b"QUEUED", b"QUEUED", appended]:
             raise ConnectionError(f"not what a transaction answers: {begun!r} {queued} {done!r}")
         # Whatever is said from here on, the frame is in the log or the watch was broken.
         watched = [await receive() for _ in range(3)]
@@ -243,7 +254,7 @@ class Appender:
 
     async def _confirm(self, tip: Head) -> None:
         """Checks that the log ends with `tip` and the barrier: the same id can hide other bytes."""
-        entries = await _ask(self._connection, "XREVRANGE", self.name.key, "+", "-", "COUNT", "2")
+        entries = await _last_two(self._connection, self.name.key)
         found = [decode_frame(fields[1], entry_id.decode()) for entry_id, fields in entries]
         hashes = [frame.header_hash for frame in found]
         wanted = [self.head.header_hash] + ([tip.header_hash] if tip.epoch else [])
@@ -268,16 +279,17 @@ async def _connect(address: ServerAddress) -> Connection:
         ) from error
 
 
-async def _ask(connection: Connection, *words: str) -> list[tuple[bytes, list[bytes]]]:
+async def _last_two(connection: Connection, key: str) -> list[tuple[bytes, list[bytes]]]:
+    """The last entries, behind an append; without an answer nobody knows what that follows."""
     try:
         async with asyncio.timeout(APPEND_SECONDS):
-            answer: list[tuple[bytes, list[bytes]]] = await connection.call(*words)
-            return answer
-    except ReplyError as error:
-        raise AppendRefused(f"log_append_refused: {' '.join(words[:2])}: {error}") from error
-    except (OSError, hiredis.HiredisError) as error:
+            entries: list[tuple[bytes, list[bytes]]] = await connection.call(
+                "XREVRANGE", key, "+", "-", "COUNT", "2"
+            )
+            return entries
+    except (OSError, ReplyError, hiredis.HiredisError) as error:
         raise AppendOutcomeUnknown(
-            f"log_append_outcome_unknown: no answer to {words[0]}: {told(error)}"
+            f"log_append_outcome_unknown: no answer to what the log ends with: {told(error)}"
         ) from error
 
 

@@ -179,7 +179,22 @@ def put_an_older_copy(client, copy):
 
 def append_behind(client, copy):
     """Another writer's entry."""
-    client.xadd(NAME.key, {"f": b"x"}, id="1-99")
+    epoch, seq = client.xrevrange(NAME.key, count=1)[0][0].split(b"-")
+    client.xadd(NAME.key, {"f": b"x"}, id=b"%b-%d" % (epoch, int(seq) + 1))
+
+
+def append_behind_and_trim(client, copy):
+    """There are as many entries as before."""
+    append_behind(client, copy)
+    first_id = client.xrange(NAME.key, count=2)[1][0]
+    client.xtrim(NAME.key, minid=first_id, approximate=False)
+
+
+def put_another_end(client, copy):
+    """Another log whose last entry has the same id."""
+    last_id = client.xrevrange(NAME.key, count=1)[0][0]
+    client.delete(NAME.key)
+    client.xadd(NAME.key, {"f": bytes(200)}, id=last_id)
 
 
 def take_the_last_away(client, copy):
@@ -187,7 +202,10 @@ def take_the_last_away(client, copy):
     client.xdel(NAME.key, client.xrevrange(NAME.key, count=1)[0][0])
 
 
-@pytest.mark.parametrize("interfere", [put_an_older_copy, append_behind, take_the_last_away])
+@pytest.mark.parametrize(
+    "interfere",
+    [put_an_older_copy, append_behind, append_behind_and_trim, take_the_last_away, put_another_end],
+)
 @pytest.mark.parametrize("is_watched", [True, False])
 @pytest.mark.parametrize("place", range(1, 8))
 async def test_whoever_comes_between_two_commands_of_the_appender_is_seen(
@@ -216,7 +234,7 @@ async def test_whoever_comes_between_two_commands_of_the_appender_is_seen(
 
         connection.send = send_in_pieces
         with pytest.raises(LogConflict):
-            await append_each(writer, 4, 5)
+            await append_each(writer, records(1, 4), records(9, 5))
         assert not any(record(5) in fields[b"f"] for _, fields in client.xrange(NAME.key))
     await writer.close()
 
@@ -264,7 +282,7 @@ async def test_an_answer_that_was_not_asked_for_leaves_the_outcome_unknown(serve
 
     writer._connection.receive_any = receive_one_too_many
     with pytest.raises(AppendOutcomeUnknown):
-        await append_each(writer, 1, 2)
+        await append_each(writer, records(1, 1), records(1, 2))
     assert not writer.is_open
     await writer.close()
 
@@ -333,12 +351,13 @@ async def test_of_five_take_overs_at_one_tip_one_wins(server):
 
 
 async def test_a_take_over_of_a_tip_with_other_bytes_is_refused(server):
-    """The same id may hide another frame: the compare in the server cannot see that."""
+    """The same id may hide another frame; nothing is written behind it."""
     first = await first_appender(server)
     await first.close()
     other = encode_barrier(NAME, NAME.genesis, 7, barrier()).head
     with pytest.raises(LogConflict, match="other content"):
         await take_over(server.address, NAME, other, barrier())
+    assert read_all(server)[1].head.position == first.head.position
 
 
 async def test_a_duplicate_is_no_success(server):
@@ -567,10 +586,10 @@ def send_and_break(unix_path, data):
         connection.sendall(hiredis.pack_command(("AUTH", ENGINE, "")) + data)
 
 
-async def append_each(writer, *numbers):
-    """A frame for each record."""
-    for number in numbers:
-        await writer.append(records(1, number))
+async def append_each(writer, *frames):
+    """One after the other."""
+    for each in frames:
+        await writer.append(each)
 
 
 async def append_for_ever(writer):
