@@ -3,7 +3,8 @@
 import hashlib
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,14 +12,18 @@ import pytest
 
 from exchange.log import (
     Appender,
+    ChainVerifier,
     EmbeddedServer,
     EpochBarrier,
+    Head,
     LogName,
     ServerAddress,
+    read_frames,
     take_over,
 )
 from exchange.log.access import OPERATOR
 from exchange.log.lock import holders
+from exchange.log.resp import Connection
 
 NAME = LogName("test-venue")
 
@@ -41,6 +46,23 @@ def records(count: int, start: int = 0) -> list[bytes]:
 async def first_appender(server: EmbeddedServer) -> Appender:
     """Takes over an empty log."""
     return await take_over(server.address, NAME, NAME.genesis, barrier())
+
+
+async def second_writer(
+    server: EmbeddedServer, writer: Appender, wall_ns: Callable[[], int] = time.time_ns
+) -> Appender:
+    """Another appender that believes in the same head and epoch."""
+    return Appender(await Connection.open(server.address), NAME, writer.head, wall_ns)
+
+
+def read_all(
+    server: EmbeddedServer, start: Head | None = None
+) -> tuple[list[bytes], ChainVerifier]:
+    """All records from the server, verified, and the verifier at the tip."""
+    verifier = ChainVerifier(NAME, start)
+    with server.address.client() as client:
+        found = [each for frame in read_frames(client, verifier) for each in frame.records]
+    return found, verifier
 
 
 def as_operator(address: ServerAddress) -> ServerAddress:
