@@ -63,9 +63,6 @@ from exchange.log.resp import Connection, Patience, ReplyError
 APPEND_SECONDS = 5.0
 """Longest wait for a durable append, sending and answer together."""
 
-NO_ENTRY = "0-0"
-"""Where a log without entries ends."""
-
 
 async def take_over(
     address: ServerAddress,
@@ -207,7 +204,9 @@ class Appender:
         entries = await self._connection.receive()
         if begun != [b"OK"] * len(begin) or not isinstance(entries, list):
             raise ConnectionError(f"not how a watch begins: {begun} {entries!r}")
-        last_id, fields = (entries[0][0].decode(), entries[0][1]) if entries else (NO_ENTRY, [])
+        last_id, fields = self.name.genesis.entry_id, []
+        if entries:
+            last_id, fields = entries[0][0].decode(), entries[0][1]
         if last_id == new_id and fields == [b"f", frame.data]:
             raise AppendDuplicate(
                 f"log_append_duplicate: entry {new_id} was in the log before this append, durable "
